@@ -1,0 +1,168 @@
+//! What is read, what is refused, and who is told.
+
+use model::Labels;
+
+use super::*;
+
+const RECEIVERS: &str = "receivers: [{name: a}, {name: b}, {name: c}]\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("am.yml"), text)
+}
+
+fn check_fault(text: &str, expected: &str) {
+    let error = parse(text).map(|_| "no fault").expect_err(text).to_string();
+    assert_eq!(error, expected, "for {text:?}");
+}
+
+fn check_route(text: &str, labels: &[(&str, &str)], receivers: &[&str]) {
+    let config = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    let labels = Labels::from_pairs(labels.iter().copied());
+    let found: Vec<&str> =
+        config.route.matching(&labels).iter().map(|route| route.receiver.as_str()).collect();
+    assert_eq!(found, receivers, "{labels} in {text}");
+}
+
+#[test]
+fn defaults_and_inheritance() {
+    let config = parse(
+        "global: {resolve_timeout: 1m}\nroute:\n  receiver: a\n  group_by: [x, b]\n  group_wait: 1s\n  routes:\n\
+         \x20 - matchers: ['team=\"db\"']\n    group_interval: 2m\n    routes: [{match: {z: '1'}, receiver: b, group_by: ['...']}]\n\
+         \x20 - match_re: {k: 'x|y'}\n    group_by: []\nreceivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://h/'}]}]\n",
+    )
+    .expect("valid");
+    assert_eq!(config.resolve_timeout, DurationMs(60_000));
+    let root = &*config.route;
+    assert_eq!(
+        (root.group_wait.0, root.group_interval.0, root.repeat_interval.0),
+        (1000, 300_000, 14_400_000)
+    );
+    let team = &root.routes[0];
+    assert_eq!((team.group_wait.0, team.group_interval.0, team.receiver.as_str()), (1000, 120_000, "a"));
+    assert_eq!(team.group_by, GroupBy::Labels(vec!["b".to_owned(), "x".to_owned()]));
+    assert_eq!(team.routes[0].group_by, GroupBy::All);
+    assert_eq!(root.routes[1].group_by, GroupBy::Labels(Vec::new()));
+    assert_eq!(root.key, "{}");
+    assert_eq!(team.routes[0].key, r#"{}/{team="db"}/{z="1"}"#);
+    assert!(config.receivers["b"].webhooks[0].send_resolved);
+}
+
+#[test]
+fn alerts_find_their_way() {
+    let text = "route:\n  receiver: a\n  routes:\n  - match_re: {test: '^[12]$'}\n    receiver: b\n    continue: true\n\
+                \x20 - match: {test: 2}\n    receiver: c\n"
+        .to_owned()
+        + RECEIVERS;
+    check_route(&text, &[("test", "1")], &["b"]);
+    check_route(&text, &[("test", "2")], &["b", "c"]);
+    check_route(&text, &[("test", "x")], &["a"]);
+    let nested = "route:\n  receiver: a\n  routes:\n  - matchers: [team=x]\n    receiver: b\n    routes: [{matchers: ['severity=\"critical\"'], receiver: c}]\n\
+                  \x20 - matchers: ['team!=\"\"']\n    receiver: c\n"
+        .to_owned()
+        + RECEIVERS;
+    check_route(&nested, &[("team", "x")], &["b"]);
+    check_route(&nested, &[("team", "x"), ("severity", "critical")], &["c"]);
+    check_route(&nested, &[("team", "y")], &["c"]);
+    check_route(&nested, &[], &["a"]);
+}
+
+#[test]
+fn groups_are_named_by_their_labels() {
+    let config =
+        parse(&format!("route: {{receiver: a, group_by: [job, zone]}}\n{RECEIVERS}")).expect("valid");
+    let labels = Labels::from_pairs([("job", "x"), ("instance", "i")]);
+    assert_eq!(config.route.group_labels(&labels).to_string(), r#"{job="x"}"#);
+}
+
+#[test]
+fn what_the_original_refuses() {
+    check_fault(RECEIVERS, "am.yml: no route provided in config");
+    check_fault(
+        &format!("route: {{}}\n{RECEIVERS}"),
+        "am.yml:1:8: root route must specify a default receiver",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, match: {{x: y}}}}\n{RECEIVERS}"),
+        "am.yml:1:8: root route must not have any matchers",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, continue: true}}\n{RECEIVERS}"),
+        "am.yml:1:8: cannot have continue in root route",
+    );
+    check_fault(
+        &format!("route: {{receiver: z}}\n{RECEIVERS}"),
+        "am.yml:1:19: undefined receiver \"z\" used in route",
+    );
+    check_fault(
+        "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]\n",
+        "am.yml:2:31: notification config name \"a\" is not unique",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, group_by: [x, x]}}\n{RECEIVERS}"),
+        "am.yml:1:36: duplicated label \"x\" in group_by",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, group_by: ['...', x]}}\n{RECEIVERS}"),
+        "am.yml:1:33: cannot have wildcard group_by (`...`) and other labels at the same time",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, repeat_interval: 0}}\n{RECEIVERS}"),
+        "am.yml:1:39: repeat_interval cannot be zero",
+    );
+    check_fault(
+        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{send_resolved: false}]}]\n",
+        "am.yml:2:41: one of url or url_file must be configured",
+    );
+}
+
+#[test]
+fn what_is_not_carried_yet_is_refused_by_name() {
+    check_fault(
+        "route: {receiver: a}\nreceivers:\n- name: a\n  slack_configs: [{channel: x}]\n",
+        "am.yml:4:18: slack_configs is not supported yet",
+    );
+    check_fault(
+        &format!("route: {{receiver: a}}\ninhibit_rules: []\n{RECEIVERS}"),
+        "am.yml:2:16: inhibit_rules is not supported yet",
+    );
+    check_fault(
+        &format!("global: {{smtp_from: x}}\nroute: {{receiver: a}}\n{RECEIVERS}"),
+        "am.yml:1:21: smtp_from is not supported yet",
+    );
+    check_fault(
+        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: {tls_config: {}}}]}]\n",
+        "am.yml:2:85: tls_config is not supported yet",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, routes: [{{active_time_intervals: [x]}}]}}\n{RECEIVERS}"),
+        "am.yml:1:55: active_time_intervals is not supported yet",
+    );
+}
+
+#[test]
+fn misspelt_fields_are_refused() {
+    check_fault(
+        &format!("route: {{reciever: a}}\n{RECEIVERS}"),
+        "am.yml:1:9: unknown field reciever (did you mean receiver?)",
+    );
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let config = parse(
+        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://h/token', http_config: {authorization: {credentials: s3}}}]}]\n",
+    )
+    .expect("valid");
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("token") && !shown.contains("s3"), "{shown}");
+    let authorization =
+        config.receivers["a"].webhooks[0].authorization.as_ref().map(|secret| secret.expose().to_owned());
+    assert_eq!(authorization.as_deref(), Some("Bearer s3"));
+}
+
+#[test]
+fn the_shipped_sample_is_valid() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/provision/alertmanager.yml");
+    let text = std::fs::read_to_string(&file).expect("shipped with the program");
+    Config::parse(&file, &text).unwrap_or_else(|e| panic!("{e}"));
+}

@@ -1,0 +1,300 @@
+//! Alerting at work: takes alerts, waits for groups to be due, delivers notifications, and tells of all that.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::{Alert, TimestampMs};
+use net::Client;
+use stdx::Clock;
+use tokio::sync::{Notify as Wake, Semaphore};
+use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::grouping::{Core, Job, Now, Receivers, Ticket};
+use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
+use crate::notify::webhook::WebhookNotifier;
+use crate::notify::{Failure, Integration, Notification, Outcome, deliver};
+use crate::status::{NotificationRecord, Status};
+
+/// How many notifications are remembered for the UI and the API; the oldest goes first.
+pub const RECORDS_MAX: usize = 200;
+
+/// The most deliveries at one moment; others wait. Enough that a few receivers that do not answer hold up nobody else.
+const DELIVERIES_AT_ONCE_MAX: usize = 64;
+
+/// How often what has ended is forgotten: Alertmanager's `--alerts.gc-interval`.
+const COLLECT_EVERY: Duration = Duration::from_secs(30 * 60);
+
+/// How long a stop waits for deliveries under way.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// Settings besides the configuration file.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Under which people reach the program.
+    pub external_url: String,
+}
+
+/// Makes integrations of a configuration.
+type Build = Box<dyn Fn(&Config) -> Receivers + Send + Sync>;
+
+/// Alerting at work. Stop it with [`Dispatcher::stop`].
+pub struct Dispatcher {
+    shared: Arc<Shared>,
+    build: Build,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    core: Mutex<Core>,
+    records: Mutex<VecDeque<NotificationRecord>>,
+    /// There is something new to look at.
+    wake: Wake,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    slots: Semaphore,
+}
+
+impl std::fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dispatcher")
+    }
+}
+
+/// Nothing that holds a lock here can panic half-way and leave it in two minds.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Dispatcher {
+    /// Starts alerting. Must be called inside a tokio runtime.
+    pub fn start(
+        config: Config,
+        client: Arc<Client>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        options: Options,
+    ) -> Self {
+        Self::start_with(config, Box::new(move |config| webhooks(config, &client)), clock, metrics, options)
+    }
+
+    fn start_with(
+        config: Config,
+        build: Build,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        options: Options,
+    ) -> Self {
+        let external_url = Arc::from(options.external_url.trim_end_matches('/'));
+        let receivers = build(&config);
+        let core = Core::new(Arc::new(config), receivers, external_url, Arc::clone(&metrics));
+        let shared = Arc::new(Shared {
+            core: Mutex::new(core),
+            records: Mutex::default(),
+            wake: Wake::new(),
+            clock,
+            metrics,
+            slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
+        Self { shared, build, stop, task: Mutex::new(Some(task)) }
+    }
+
+    /// Takes news of alerts; never waits. Of each alert the latest news are kept, so that a slow receiver costs no
+    /// memory.
+    pub fn put(&self, alerts: Vec<Alert>) {
+        let now = self.shared.now();
+        lock(&self.shared.core).put(alerts, now);
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes another configuration.
+    pub fn reload(&self, config: Config) {
+        let now = self.shared.now();
+        let receivers = (self.build)(&config);
+        lock(&self.shared.core).reload(Arc::new(config), receivers, now);
+        self.shared.wake.notify_one();
+    }
+
+    /// What there is to tell.
+    pub fn status(&self) -> Status {
+        let now = self.shared.now();
+        let (groups, alerts, receivers) = {
+            let core = lock(&self.shared.core);
+            (core.groups(now), core.alerts(now), core.receivers())
+        };
+        let notifications = lock(&self.shared.records).iter().rev().cloned().collect();
+        Status { groups, alerts, receivers, notifications }
+    }
+
+    /// Stops; deliveries under way get a few seconds.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        let task = lock(&self.task).take();
+        if let Some(Err(cause)) = match task {
+            Some(task) => Some(task.await),
+            None => None,
+        } {
+            tracing::error!("the task of alerting failed: {cause}");
+        }
+    }
+}
+
+fn webhooks(config: &Config, client: &Arc<Client>) -> Receivers {
+    let of = |settings: &crate::config::Webhook| Integration {
+        kind: "webhook",
+        send_resolved: settings.send_resolved,
+        notify: Arc::new(WebhookNotifier { settings: settings.clone(), client: Arc::clone(client) }),
+    };
+    config
+        .receivers
+        .iter()
+        .map(|(name, receiver)| (name.clone(), receiver.webhooks.iter().map(of).collect()))
+        .collect()
+}
+
+impl Shared {
+    fn now(&self) -> Now {
+        Now { wall: TimestampMs(self.clock.now_ms()), tick: Instant::now() }
+    }
+
+    fn attempted(&self, integration: &'static str, result: &Result<u16, Failure>, took: Duration) {
+        let label = IntegrationLabel { integration };
+        self.metrics.requests.get_or_create(&label).inc();
+        self.metrics.latency.get_or_create(&label).observe(took.as_secs_f64());
+        if result.is_err() {
+            self.metrics.requests_failed.get_or_create(&label).inc();
+        }
+    }
+
+    fn told(
+        &self,
+        integration: &'static str,
+        notification: &Notification,
+        outcome: &Outcome,
+        took: Duration,
+    ) {
+        self.metrics.notifications.get_or_create(&IntegrationLabel { integration }).inc();
+        if let Err(failure) = &outcome.result {
+            let label = FailureLabel { integration, reason: failure.reason };
+            self.metrics.notifications_failed.get_or_create(&label).inc();
+            tracing::warn!(
+                receiver = notification.receiver,
+                group = notification.group_key,
+                attempts = outcome.attempts,
+                "notification given up until the group is due again: {}",
+                failure.message
+            );
+        }
+        let record = self.record(integration, notification, outcome, took);
+        let mut records = lock(&self.records);
+        if records.len() == RECORDS_MAX {
+            records.pop_front();
+        }
+        records.push_back(record);
+    }
+
+    fn record(
+        &self,
+        integration: &'static str,
+        notification: &Notification,
+        outcome: &Outcome,
+        took: Duration,
+    ) -> NotificationRecord {
+        let (http_status, error) = match &outcome.result {
+            Ok(status) => (Some(*status), None),
+            Err(failure) => (failure.status, Some(failure.message.clone())),
+        };
+        let firing = notification.firing_count();
+        NotificationRecord {
+            at: self.now().wall,
+            receiver: notification.receiver.clone(),
+            integration,
+            group_key: notification.group_key.clone(),
+            status: notification.status(),
+            firing,
+            resolved: notification.alerts.len() - firing,
+            attempts: outcome.attempts,
+            http_status,
+            error,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Deliveries under way, with what has to come back of each even if it fails in a way nobody foresaw.
+#[derive(Default)]
+struct Deliveries {
+    tasks: JoinSet<bool>,
+    tickets: HashMap<Id, Ticket>,
+}
+
+impl Deliveries {
+    fn begin(&mut self, shared: &Arc<Shared>, job: Job) {
+        let ticket = job.ticket.clone();
+        let handle = self.tasks.spawn(tell(Arc::clone(shared), job));
+        self.tickets.insert(handle.id(), ticket);
+    }
+
+    /// Waits for the next one to end; for ever when there is none.
+    async fn next(&mut self) -> Option<(Ticket, bool)> {
+        let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
+        let (id, taken) = match ended {
+            Ok((id, taken)) => (id, taken),
+            Err(cause) => {
+                tracing::error!("a delivery failed: {cause}");
+                (cause.id(), false)
+            }
+        };
+        Some((self.tickets.remove(&id)?, taken))
+    }
+}
+
+async fn tell(shared: Arc<Shared>, job: Job) -> bool {
+    // Never closed; were it, telling without a slot is better than not telling.
+    let slot = shared.slots.acquire().await.ok();
+    let begun = Instant::now();
+    let kind = job.integration.kind;
+    let heard = |result: &Result<u16, Failure>, took| shared.attempted(kind, result, took);
+    let outcome = deliver(&job.integration, &job.notification, job.time, heard).await;
+    shared.told(kind, &job.notification, &outcome, begun.elapsed());
+    drop(slot);
+    outcome.result.is_ok()
+}
+
+async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut deliveries = Deliveries::default();
+    let mut collect_at = Instant::now() + COLLECT_EVERY;
+    loop {
+        let due = lock(&shared.core).next_due();
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep_until(due.map_or(collect_at, |due| due.min(collect_at))) => {}
+            ended = deliveries.next() => {
+                if let Some((ticket, taken)) = ended {
+                    lock(&shared.core).done(ticket, taken, shared.now());
+                }
+            }
+        }
+        let now = shared.now();
+        if now.tick >= collect_at {
+            lock(&shared.core).collect(now);
+            collect_at = now.tick + COLLECT_EVERY;
+        }
+        let jobs = lock(&shared.core).due(now);
+        jobs.into_iter().for_each(|job| deliveries.begin(&shared, job));
+    }
+    let rest = async { while deliveries.tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WAIT_MAX, rest).await.is_err() {
+        tracing::warn!("stopped with notifications under way");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,500 @@
+//! Alerts over hours of false time: who was told what, and when. Time is tokio's paused time; nothing sleeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use model::{AlertState, Labels};
+use prometheus_client::registry::Registry;
+
+use super::*;
+use crate::notify::{Attempt, Notify, webhook};
+
+const START_MS: i64 = 1_767_225_600_000;
+
+/// Wall-clock time that goes with tokio's.
+#[derive(Debug)]
+struct TokioClock(Instant);
+
+impl Clock for TokioClock {
+    fn now_ms(&self) -> i64 {
+        START_MS + i64::try_from(self.0.elapsed().as_millis()).expect("short tests")
+    }
+}
+
+/// A notification that was taken.
+#[derive(Debug, Clone, PartialEq)]
+struct Taken {
+    second: u64,
+    receiver: String,
+    group_key: String,
+    firing: BTreeSet<String>,
+    resolved: BTreeSet<String>,
+}
+
+/// A receiver that answers with whatever status it is set to, as slowly as it is set to, and remembers what it took.
+struct Inbox {
+    begun: Instant,
+    status: Mutex<u16>,
+    slow: Mutex<Duration>,
+    taken: Mutex<Vec<Taken>>,
+}
+
+impl Notify for Inbox {
+    fn attempt<'a>(&'a self, notification: &'a Notification, _: Duration) -> Attempt<'a> {
+        let status = *lock(&self.status);
+        if (200..300).contains(&status) {
+            let names = |ended: bool| {
+                let side = notification.alerts.iter().filter(|alert| alert.ended_at.is_some() == ended);
+                side.map(|alert| alert.labels.get("name").unwrap_or("").to_owned()).collect()
+            };
+            lock(&self.taken).push(Taken {
+                second: self.begun.elapsed().as_secs(),
+                receiver: notification.receiver.clone(),
+                group_key: notification.group_key.clone(),
+                firing: names(false),
+                resolved: names(true),
+            });
+        }
+        let slow = *lock(&self.slow);
+        Box::pin(async move {
+            tokio::time::sleep(slow).await;
+            webhook::judge(status, "")
+        })
+    }
+}
+
+struct Bench {
+    inbox: Arc<Inbox>,
+    dispatcher: Dispatcher,
+    registry: Registry,
+}
+
+impl Bench {
+    fn new(config: &str) -> Self {
+        let inbox = Arc::new(Inbox {
+            begun: Instant::now(),
+            status: Mutex::new(200),
+            slow: Mutex::default(),
+            taken: Mutex::default(),
+        });
+        let clock = Arc::new(TokioClock(inbox.begun));
+        let mut registry = Registry::default();
+        let metrics = Arc::new(Metrics::new(&mut registry));
+        let notify = Arc::clone(&inbox);
+        let build: Build = Box::new(move |config| {
+            let integration = |send_resolved| Integration {
+                kind: "webhook",
+                send_resolved,
+                notify: Arc::clone(&notify) as Arc<dyn Notify>,
+            };
+            let of = |receiver: &crate::config::Receiver| {
+                receiver.webhooks.iter().map(|hook| integration(hook.send_resolved)).collect()
+            };
+            config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
+        });
+        let options = Options { external_url: "http://mon".to_owned() };
+        let dispatcher = Dispatcher::start_with(parse(config), build, clock, metrics, options);
+        Self { inbox, dispatcher, registry }
+    }
+
+    fn second(&self) -> u64 {
+        self.inbox.begun.elapsed().as_secs()
+    }
+
+    /// Reports an alert that began `age_s` seconds ago and is to be believed for `valid_s` more.
+    fn fire(&self, name: &str, age_s: i64, valid_s: i64) {
+        self.report(name, age_s, valid_s, AlertState::Firing);
+    }
+
+    /// Reports that an alert which began `age_s` seconds ago ends now.
+    fn resolve(&self, name: &str, age_s: i64) {
+        self.report(name, age_s, 0, AlertState::Resolved);
+    }
+
+    fn report(&self, name: &str, age_s: i64, valid_s: i64, state: AlertState) {
+        let now = START_MS + i64::try_from(self.inbox.begun.elapsed().as_millis()).expect("short tests");
+        let group = name.get(..1).unwrap_or_default();
+        self.dispatcher.put(vec![Alert {
+            labels: Labels::from_pairs([("alertname", "A"), ("group", group), ("name", name)]),
+            annotations: Labels::empty(),
+            starts_at: TimestampMs(now - age_s * 1000),
+            ends_at: TimestampMs(now + valid_s * 1000),
+            state,
+            generator_url: String::new(),
+        }]);
+    }
+
+    /// What was taken: second, names that fired, names that had ended.
+    fn taken(&self) -> Vec<String> {
+        let shown = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
+        let all = lock(&self.inbox.taken);
+        all.iter().map(|t| format!("{} {}|{}", t.second, shown(&t.firing), shown(&t.resolved))).collect()
+    }
+
+    fn answer(&self, status: u16) {
+        *lock(&self.inbox.status) = status;
+    }
+
+    fn exposed(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("encodes");
+        text
+    }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(Path::new("am.yml"), text).expect("valid")
+}
+
+/// Waits 10 s, looks every minute, repeats every hour.
+const CONFIG: &str = "
+route: {receiver: inbox, group_by: [group], group_wait: 10s, group_interval: 1m, repeat_interval: 1h}
+receivers: [{name: inbox, webhook_configs: [{url: 'http://inbox/'}]}]
+";
+
+async fn until(bench: &Bench, second: u64) {
+    tokio::time::sleep_until(bench.inbox.begun + Duration::from_secs(second)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_waits_and_is_told_together() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 5).await;
+    bench.fire("a2", 0, 9999);
+    bench.fire("b1", 0, 9999);
+    until(&bench, 20).await;
+    bench.fire("a3", 0, 9999);
+    until(&bench, 300).await;
+    assert_eq!(bench.taken(), ["10 a1,a2|", "15 b1|", "70 a1,a2,a3|"]);
+    bench.dispatcher.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_is_old_already_is_told_at_once() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 11, 9999);
+    until(&bench, 9).await;
+    assert_eq!(bench.taken(), ["0 a1|"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unchanged_alerts_are_told_again_after_the_repeat_interval() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 99_999);
+    until(&bench, 2 * 3600 + 300).await;
+    // Looked at each minute from second 10 on; an hour has to be over, not just reached.
+    assert_eq!(bench.taken(), ["10 a1|", "3670 a1|", "7330 a1|"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_are_told_once_and_groups_go() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 9999);
+    bench.fire("a2", 0, 9999);
+    until(&bench, 30).await;
+    bench.resolve("a1", 30);
+    until(&bench, 100).await;
+    assert_eq!(bench.dispatcher.status().alerts.len(), 1);
+    bench.resolve("a2", 100);
+    until(&bench, 4000).await;
+    assert_eq!(bench.taken(), ["10 a1,a2|", "70 a2|a1", "130 |a2"]);
+    let status = bench.dispatcher.status();
+    assert!(status.alerts.is_empty() && status.groups.is_empty());
+    assert!(bench.exposed().contains("alertmanager_dispatcher_aggregation_groups 0\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_before_the_first_notification_is_never_told() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 5).await;
+    bench.resolve("a1", 5);
+    until(&bench, 600).await;
+    assert_eq!(bench.taken(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_is_heard_of_no_more_ends() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 240);
+    until(&bench, 120).await;
+    bench.fire("a1", 120, 240);
+    until(&bench, 600).await;
+    assert_eq!(bench.taken(), ["10 a1|", "370 |a1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_are_not_told_to_who_does_not_want_them() {
+    let quiet = CONFIG.replace("url: 'http://inbox/'", "url: 'http://inbox/', send_resolved: false");
+    let bench = Bench::new(&quiet);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 30).await;
+    bench.resolve("a1", 30);
+    until(&bench, 200).await;
+    // The next outage is news again.
+    bench.fire("a1", 0, 9999);
+    until(&bench, 300).await;
+    assert_eq!(bench.taken(), ["10 a1|", "210 a1|"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_down_is_told_when_it_is_back() {
+    let bench = Bench::new(CONFIG);
+    bench.answer(503);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 40).await;
+    bench.answer(200);
+    until(&bench, 300).await;
+    // Attempts at 10, 10.5, 11.5, 13.5, 17.5, 25.5, 41.5 seconds.
+    assert_eq!(bench.taken(), ["41 a1|"]);
+    let record = bench.dispatcher.status().notifications.remove(0);
+    assert_eq!((record.attempts, record.http_status, record.error), (7, Some(200), None));
+    let text = bench.exposed();
+    assert!(
+        text.contains("alertmanager_notification_requests_failed_total{integration=\"webhook\"} 6"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_counted_and_tried_again_when_the_group_is_due() {
+    let bench = Bench::new(CONFIG);
+    bench.answer(400);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 65).await;
+    let record = bench.dispatcher.status().notifications.remove(0);
+    assert_eq!((record.attempts, record.http_status), (1, Some(400)));
+    assert_eq!(record.error.as_deref(), Some("unexpected status code 400"));
+    bench.answer(200);
+    until(&bench, 300).await;
+    assert_eq!(bench.taken(), ["70 a1|"]);
+    let text = bench.exposed();
+    let failed = "alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"clientError\"} 1";
+    assert!(text.contains(failed), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_during_an_outage_of_the_receiver_is_not_lost() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 30).await;
+    bench.answer(500);
+    bench.resolve("a1", 30);
+    until(&bench, 700).await;
+    bench.answer(200);
+    until(&bench, 900).await;
+    let taken = bench.taken();
+    assert_eq!((taken.len(), taken[0].as_str()), (2, "10 a1|"));
+    assert!(taken[1].ends_with(" |a1"), "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_is_back_before_its_end_was_told_stays() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 30).await;
+    bench.resolve("a1", 30);
+    *lock(&bench.inbox.slow) = Duration::from_secs(20);
+    // Its end is being told from second 70 to 90.
+    until(&bench, 80).await;
+    bench.fire("a1", 0, 9999);
+    until(&bench, 300).await;
+    assert_eq!(bench.taken(), ["10 a1|", "70 |a1", "130 a1|"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_while_a_slow_receiver_was_told_follows_at_once() {
+    let bench = Bench::new(&CONFIG.replace("group_interval: 1m", "group_interval: 5s"));
+    *lock(&bench.inbox.slow) = Duration::from_secs(8);
+    bench.fire("a1", 0, 9999);
+    until(&bench, 12).await;
+    bench.fire("a2", 0, 9999);
+    until(&bench, 60).await;
+    assert_eq!(bench.taken(), ["10 a1|", "18 a1,a2|"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_groups_anew_and_tells_nobody_twice() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 9999);
+    bench.fire("a2", 0, 9999);
+    until(&bench, 30).await;
+    bench.dispatcher.reload(parse(CONFIG));
+    until(&bench, 200).await;
+    assert_eq!(bench.taken(), ["10 a1,a2|"]);
+    bench.dispatcher.reload(parse(&CONFIG.replace("group_by: [group]", "group_by: ['...']")));
+    until(&bench, 300).await;
+    assert_eq!(bench.taken()[1..], ["200 a1|", "200 a2|"]);
+    let keys: Vec<String> =
+        bench.dispatcher.status().groups.into_iter().map(|group| group.group_key).collect();
+    assert_eq!(keys[0], r#"{}:{alertname="A", group="a", name="a1"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_tell_their_receivers() {
+    let bench = Bench::new(
+        "route: {receiver: inbox, group_wait: 1s, routes: [{matchers: [group=a], receiver: team, continue: true}, {matchers: [group=a]}]}\n\
+         receivers: [{name: inbox, webhook_configs: [{url: 'http://x'}]}, {name: team, webhook_configs: [{url: 'http://x'}, {url: 'http://y'}]}]\n",
+    );
+    bench.fire("a1", 0, 9999);
+    bench.fire("b1", 0, 9999);
+    until(&bench, 5).await;
+    let mut told: Vec<String> =
+        lock(&bench.inbox.taken).iter().map(|t| format!("{} {}", t.receiver, t.group_key)).collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            r#"inbox {}/{group="a"}:{}"#,
+            "inbox {}:{}",
+            r#"team {}/{group="a"}:{}"#,
+            r#"team {}/{group="a"}:{}"#
+        ]
+    );
+    let status = bench.dispatcher.status();
+    assert_eq!(status.alerts[0].receivers, ["team", "inbox"]);
+    assert_eq!(status.receivers, ["inbox", "team"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_that_are_none_are_counted() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", -10, 5);
+    assert!(bench.dispatcher.status().alerts.is_empty());
+    assert!(bench.exposed().contains("alertmanager_alerts_invalid_total 1\n"));
+}
+
+/// What the model knows of one alert.
+#[derive(Default, Clone)]
+struct Truth {
+    since: Option<u64>,
+    until: u64,
+}
+
+/// A day of random alerts and receiver outages, held against what must be true of any day.
+async fn random_day(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let bench = Bench::new(CONFIG);
+    let names: Vec<String> =
+        ["a", "b", "c"].iter().flat_map(|g| (0..5).map(move |i| format!("{g}{i}"))).collect();
+    let mut truth: BTreeMap<&str, Truth> =
+        names.iter().map(|name| (name.as_str(), Truth::default())).collect();
+    // Outages of at least half an hour: name, begin, end.
+    let mut long: Vec<(String, u64, u64)> = Vec::new();
+    let mut down_until = 0;
+    for minute in 0..24 * 60 {
+        until(&bench, minute * 60 + random.u64(0..50)).await;
+        let (now, quiet) = (bench.second(), minute > 22 * 60);
+        if random.u32(0..120) == 0 && !quiet {
+            down_until = minute + random.u64(1..10);
+        }
+        bench.answer(if minute < down_until { [500, 400, 429][random.usize(0..3)] } else { 200 });
+        for (name, state) in &mut truth {
+            match state.since {
+                None if !quiet && random.u32(0..300) == 0 => {
+                    state.since = Some(now);
+                    state.until = minute + [1, 5, 40, 200][random.usize(0..4)];
+                    bench.fire(name, 0, 240);
+                }
+                Some(since) if minute >= state.until || quiet => {
+                    bench.resolve(name, i64::try_from(now - since).expect("a day"));
+                    if now - since > 1800 {
+                        long.push(((*name).to_owned(), since, now));
+                    }
+                    state.since = None;
+                }
+                Some(since) => bench.fire(name, i64::try_from(now - since).expect("a day"), 240),
+                None => {}
+            }
+        }
+    }
+    let taken = lock(&bench.inbox.taken).clone();
+    check_delivered(seed, &taken, &long);
+    check_repeats(seed, &taken);
+    assert!(bench.dispatcher.status().groups.is_empty(), "seed {seed}: groups are left");
+    bench.dispatcher.stop().await;
+}
+
+/// Every long outage was told while it lasted, and of every alert the last news is that it ended.
+fn check_delivered(seed: u64, taken: &[Taken], long: &[(String, u64, u64)]) {
+    for (name, begin, end) in long {
+        let told = taken.iter().any(|t| t.firing.contains(name) && (*begin..=*end).contains(&t.second));
+        assert!(told, "seed {seed}: {name} fired from {begin} to {end} and nobody was told");
+    }
+    let mut last: BTreeMap<&str, bool> = BTreeMap::new();
+    for t in taken {
+        last.extend(t.firing.iter().map(|name| (name.as_str(), true)));
+        last.extend(t.resolved.iter().map(|name| (name.as_str(), false)));
+    }
+    let open: Vec<_> = last.iter().filter(|(_, firing)| **firing).collect();
+    assert!(open.is_empty(), "seed {seed}: never told to have ended: {open:?}");
+    assert!(!long.is_empty() && last.len() > 5, "seed {seed}: a day on which something happens");
+}
+
+/// Nobody was told the same twice within the repeat interval.
+fn check_repeats(seed: u64, taken: &[Taken]) {
+    let mut before: BTreeMap<&str, &Taken> = BTreeMap::new();
+    for now in taken {
+        if let Some(last) = before.insert(&now.group_key, now) {
+            let news = !now.firing.is_subset(&last.firing) || !now.resolved.is_subset(&last.resolved);
+            let due = now.second - last.second >= 3600;
+            assert!(news || due, "seed {seed}: {last:?} and again {now:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn random_days() {
+    for seed in 0..20 {
+        random_day(seed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_real_webhook_is_posted() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
+    let config = format!(
+        "route: {{receiver: r, group_wait: 0s}}\nreceivers: [{{name: r, webhook_configs: [{{url: '{url}', http_config: {{authorization: {{credentials: s3}}}}}}]}}]\n"
+    );
+    let client = Arc::new(Client::new(net::ClientOptions::named("Alertmanager/0.28.0")).expect("a client"));
+    let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+    let clock = Arc::new(stdx::ManualClock::new(START_MS));
+    let options = Options { external_url: "http://mon/".to_owned() };
+    let dispatcher = Dispatcher::start(parse(&config), client, clock, metrics, options);
+    dispatcher.put(vec![Alert {
+        labels: Labels::from_pairs([("alertname", "A")]),
+        annotations: Labels::empty(),
+        starts_at: TimestampMs(START_MS),
+        ends_at: TimestampMs(START_MS + 60_000),
+        state: AlertState::Firing,
+        generator_url: String::new(),
+    }]);
+    let (mut stream, _) = listener.accept().await.expect("the dispatcher calls");
+    let mut request = Vec::new();
+    while !request.ends_with(b"}") {
+        assert!(stream.read_buf(&mut request).await.expect("readable") > 0, "broken off");
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("writable");
+    let request = String::from_utf8(request).expect("text");
+    let (head, body) = request.split_once("\r\n\r\n").expect("head and body");
+    let head = head.to_lowercase();
+    assert!(head.starts_with("post /hook http/1.1\r\n"), "{head}");
+    for header in ["content-type: application/json", "authorization: bearer s3", "user-agent: alertmanager/"]
+    {
+        assert!(head.contains(header), "{header} in {head}");
+    }
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!((body["version"].as_str(), body["externalURL"].as_str()), (Some("4"), Some("http://mon")));
+    let records = async {
+        while dispatcher.status().notifications.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), records).await.expect("noted");
+    assert_eq!(dispatcher.status().notifications[0].http_status, Some(200));
+    dispatcher.stop().await;
+}

@@ -1,0 +1,391 @@
+//! Grouping: which alerts are told together, and when.
+//!
+//! An alert arrives at one or more routes. At each it belongs to the group of its group labels; a group begins with its
+//! first alert. A new group waits for `group_wait`, so that alerts of one cause are told together, unless its alert has been
+//! firing for that long already. Then it is *flushed* every `group_interval`: all its alerts, and those that have ended
+//! since, are held against the notification log, receiver by receiver; who has missed something, or was not told for
+//! `repeat_interval`, is told everything. When all were told, alerts that have ended leave the group; a group without
+//! alerts ends. What could not be told stays, and is tried again at the next flush.
+//!
+//! All of this is computation on the time handed in: no I/O, no timers. [`crate::dispatcher`] has those.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Alert, AlertState, DurationMs, Labels, TimestampMs};
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::fingerprint::{self, fingerprint};
+use crate::log::{Log, LogKey, Told};
+use crate::metrics::{Metrics, ReceivedLabel, StateLabel};
+use crate::notify::{Integration, Notification, NotifiedAlert};
+use crate::route::Route;
+use crate::status::{AlertStatus, GroupStatus};
+use crate::store::{Known, Refused, Store};
+
+/// The most groups at once. Each costs about 1 kB and one look at every `group_interval`; more than this means that
+/// alerts are grouped by something that differs for each of them.
+pub(crate) const GROUPS_MAX: usize = 20_000;
+
+/// A notification may take as long as `group_interval`, but at least this long: Alertmanager's minimum.
+const NOTIFY_TIME_MIN: Duration = Duration::from_secs(10);
+
+/// The same moment on both clocks: the wall's for what alerts say, the steady one for timers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) wall: TimestampMs,
+    pub(crate) tick: Instant,
+}
+
+/// A group is known by its route and its labels.
+pub(crate) type GroupKey = (usize, Labels);
+
+/// How integrations are made of a configuration.
+pub(crate) type Receivers = BTreeMap<String, Vec<Integration>>;
+
+/// A notification to deliver.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) integration: Integration,
+    pub(crate) notification: Notification,
+    /// How long to try.
+    pub(crate) time: Duration,
+    pub(crate) ticket: Ticket,
+}
+
+/// What has to come back when a job is done.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    group: GroupKey,
+    serial: u64,
+    log_key: LogKey,
+    told: Told,
+    repeat_interval: DurationMs,
+}
+
+struct Group {
+    /// Tells this group from an earlier one of the same key, whose jobs may still be under way.
+    serial: u64,
+    key: String,
+    receiver: String,
+    group_wait: Duration,
+    group_interval: Duration,
+    repeat_interval: DurationMs,
+    alerts: BTreeMap<Labels, Arc<Known>>,
+    next_flush: Instant,
+    has_flushed: bool,
+    in_flight: Option<InFlight>,
+}
+
+struct InFlight {
+    outstanding: usize,
+    failed: bool,
+    /// Ended alerts as they were told.
+    resolved: Vec<Arc<Known>>,
+    /// The next flush came due meanwhile.
+    flush_after: bool,
+}
+
+/// Alerts, groups and log.
+pub(crate) struct Core {
+    config: Arc<Config>,
+    receivers: Receivers,
+    external_url: Arc<str>,
+    metrics: Arc<Metrics>,
+    store: Store,
+    log: Log,
+    groups: BTreeMap<GroupKey, Group>,
+    next_serial: u64,
+}
+
+impl Core {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        receivers: Receivers,
+        external_url: Arc<str>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            config,
+            receivers,
+            external_url,
+            metrics,
+            store: Store::default(),
+            log: Log::default(),
+            groups: BTreeMap::new(),
+            next_serial: 0,
+        }
+    }
+
+    /// Takes another configuration: all alerts are grouped anew. The log stays, so nobody is told twice for that.
+    pub(crate) fn reload(&mut self, config: Arc<Config>, receivers: Receivers, now: Now) {
+        (self.config, self.receivers) = (config, receivers);
+        self.groups.clear();
+        let alerts: Vec<Arc<Known>> = self.store.iter().cloned().collect();
+        alerts.into_iter().for_each(|alert| self.group(&alert, now));
+        self.count(now);
+    }
+
+    /// Takes news of alerts.
+    pub(crate) fn put(&mut self, alerts: Vec<Alert>, now: Now) {
+        for alert in alerts {
+            let status = if alert.state == AlertState::Firing { "firing" } else { "resolved" };
+            self.metrics.received.get_or_create(&ReceivedLabel { status, version: "v2" }).inc();
+            match self.store.put(alert, now.wall, self.config.resolve_timeout) {
+                Ok(known) => self.group(&known, now),
+                Err(Refused::Full) => {
+                    self.metrics.refused.inc();
+                }
+                Err(invalid) => {
+                    self.metrics.invalid.inc();
+                    tracing::warn!("alert refused: {invalid}");
+                }
+            }
+        }
+        self.count(now);
+    }
+
+    fn group(&mut self, alert: &Arc<Known>, now: Now) {
+        let config = Arc::clone(&self.config);
+        for route in config.route.matching(&alert.labels) {
+            let labels = route.group_labels(&alert.labels);
+            let full = self.groups.len() >= GROUPS_MAX;
+            let group = match self.groups.entry((route.id, labels)) {
+                Entry::Occupied(known) => known.into_mut(),
+                // Nobody was told of it, so nobody needs to hear of its end.
+                Entry::Vacant(_) if alert.is_resolved(now.wall) => continue,
+                Entry::Vacant(_) if full => {
+                    self.metrics.group_limit_reached.inc();
+                    continue;
+                }
+                Entry::Vacant(free) => {
+                    self.next_serial += 1;
+                    let group = Group::new(route, &free.key().1, self.next_serial, now);
+                    free.insert(group)
+                }
+            };
+            group.insert(alert, now);
+        }
+    }
+
+    /// When the next group is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.groups.values().map(|group| group.next_flush).min()
+    }
+
+    /// Flushes all groups that are due and answers what is to be delivered.
+    pub(crate) fn due(&mut self, now: Now) -> Vec<Job> {
+        let due: Vec<GroupKey> = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.next_flush <= now.tick)
+            .map(|(key, _)| key.clone())
+            .collect();
+        due.iter().flat_map(|key| self.flush(key, now)).collect()
+    }
+
+    fn flush(&mut self, key: &GroupKey, now: Now) -> Vec<Job> {
+        let Some(group) = self.groups.get_mut(key) else { return Vec::new() };
+        group.next_flush = now.tick + group.group_interval;
+        group.has_flushed = true;
+        if let Some(in_flight) = &mut group.in_flight {
+            in_flight.flush_after = true;
+            return Vec::new();
+        }
+        let (alerts, told) = group.snapshot(now.wall);
+        let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
+        let mut jobs = Vec::new();
+        for (i, integration) in integrations.iter().enumerate() {
+            let log_key: LogKey = (group.key.clone(), group.receiver.clone(), i);
+            let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
+            if !self.log.must_tell(&log_key, &told, send_resolved, repeat_interval, now.wall) {
+                continue;
+            }
+            let wanted = |alert: &&NotifiedAlert| send_resolved || alert.ended_at.is_none();
+            let alerts: Vec<NotifiedAlert> = alerts.iter().filter(wanted).cloned().collect();
+            if alerts.is_empty() {
+                // All has ended and the receiver does not want to hear of ends: only the log has to know.
+                self.log.note(log_key, told.clone(), repeat_interval, now.wall);
+                continue;
+            }
+            let (told, serial) = (told.clone(), group.serial);
+            let ticket = Ticket { group: key.clone(), serial, log_key, told, repeat_interval };
+            jobs.push(group.job(integration, alerts, ticket, &self.external_url));
+        }
+        let resolved = group.alerts.values().filter(|alert| alert.is_resolved(now.wall)).cloned().collect();
+        group.in_flight =
+            Some(InFlight { outstanding: jobs.len(), failed: false, resolved, flush_after: false });
+        if jobs.is_empty() {
+            self.settle(key, now);
+        }
+        jobs
+    }
+
+    /// Takes note of a job that is done, well or not.
+    pub(crate) fn done(&mut self, ticket: Ticket, taken: bool, now: Now) {
+        if taken {
+            self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
+        }
+        let group = self.groups.get_mut(&ticket.group).filter(|group| group.serial == ticket.serial);
+        let Some(in_flight) = group.and_then(|group| group.in_flight.as_mut()) else { return };
+        in_flight.outstanding = in_flight.outstanding.saturating_sub(1);
+        in_flight.failed |= !taken;
+        if in_flight.outstanding == 0 {
+            self.settle(&ticket.group, now);
+        }
+    }
+
+    /// Ends a flush: what has ended and was told leaves, unless there were news of it meanwhile.
+    fn settle(&mut self, key: &GroupKey, now: Now) {
+        let Some(group) = self.groups.get_mut(key) else { return };
+        let Some(in_flight) = group.in_flight.take() else { return };
+        if !in_flight.failed {
+            for told in in_flight.resolved {
+                if group.alerts.get(&told.labels).is_some_and(|alert| Arc::ptr_eq(alert, &told)) {
+                    group.alerts.remove(&told.labels);
+                }
+            }
+        }
+        if in_flight.flush_after {
+            group.next_flush = now.tick;
+        }
+        if group.alerts.is_empty() {
+            self.groups.remove(key);
+        }
+        self.count(now);
+    }
+
+    /// Forgets alerts that have ended and log entries that have expired.
+    pub(crate) fn collect(&mut self, now: Now) {
+        self.store.collect(now.wall);
+        self.log.collect(now.wall);
+        self.count(now);
+    }
+
+    fn count(&self, now: Now) {
+        let active = self.store.iter().filter(|alert| !alert.is_resolved(now.wall)).count();
+        let small = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.metrics.alerts.get_or_create(&StateLabel { state: "active" }).set(small(active));
+        self.metrics.groups.set(small(self.groups.len()));
+    }
+
+    pub(crate) fn alerts(&self, now: Now) -> Vec<AlertStatus> {
+        self.store
+            .iter()
+            .filter(|alert| !alert.is_resolved(now.wall))
+            .map(|alert| self.alert_status(alert))
+            .collect()
+    }
+
+    pub(crate) fn groups(&self, now: Now) -> Vec<GroupStatus> {
+        let mut shown: Vec<GroupStatus> = self
+            .groups
+            .iter()
+            .map(|((_, labels), group)| GroupStatus {
+                labels: labels.clone(),
+                receiver: group.receiver.clone(),
+                group_key: group.key.clone(),
+                next_flush_in_ms: u64::try_from(
+                    group.next_flush.saturating_duration_since(now.tick).as_millis(),
+                )
+                .unwrap_or(u64::MAX),
+                alerts: group
+                    .alerts
+                    .values()
+                    .filter(|alert| !alert.is_resolved(now.wall))
+                    .map(|alert| self.alert_status(alert))
+                    .collect(),
+            })
+            .filter(|group| !group.alerts.is_empty())
+            .collect();
+        shown.sort_by(|a, b| (&a.labels, &a.receiver).cmp(&(&b.labels, &b.receiver)));
+        shown
+    }
+
+    pub(crate) fn receivers(&self) -> Vec<String> {
+        self.config.receivers.keys().cloned().collect()
+    }
+
+    fn alert_status(&self, alert: &Known) -> AlertStatus {
+        let routes = self.config.route.matching(&alert.labels);
+        let mut receivers: Vec<String> = routes.iter().map(|route| route.receiver.clone()).collect();
+        receivers.dedup();
+        AlertStatus {
+            labels: alert.labels.clone(),
+            annotations: alert.annotations.clone(),
+            starts_at: alert.starts_at,
+            ends_at: alert.ends_at,
+            updated_at: alert.updated_at,
+            generator_url: alert.generator_url.clone(),
+            fingerprint: fingerprint::shown(&alert.labels),
+            receivers,
+        }
+    }
+}
+
+impl Group {
+    fn new(route: &Route, labels: &Labels, serial: u64, now: Now) -> Self {
+        Self {
+            serial,
+            key: format!("{}:{labels}", route.key),
+            receiver: route.receiver.clone(),
+            group_wait: route.group_wait.to_std(),
+            group_interval: route.group_interval.to_std(),
+            repeat_interval: route.repeat_interval,
+            alerts: BTreeMap::new(),
+            next_flush: now.tick + route.group_wait.to_std(),
+            has_flushed: false,
+            in_flight: None,
+        }
+    }
+
+    fn insert(&mut self, alert: &Arc<Known>, now: Now) {
+        self.alerts.insert(alert.labels.clone(), Arc::clone(alert));
+        let waited = now.wall.0.saturating_sub(alert.starts_at.0);
+        if !self.has_flushed && u128::try_from(waited).is_ok_and(|ms| ms > self.group_wait.as_millis()) {
+            self.next_flush = now.tick;
+        }
+    }
+
+    fn job(
+        &self,
+        integration: &Integration,
+        alerts: Vec<NotifiedAlert>,
+        ticket: Ticket,
+        external_url: &Arc<str>,
+    ) -> Job {
+        let notification = Notification {
+            receiver: self.receiver.clone(),
+            group_key: self.key.clone(),
+            group_labels: ticket.group.1.clone(),
+            alerts,
+            external_url: Arc::clone(external_url),
+        };
+        let time = self.group_interval.max(NOTIFY_TIME_MIN);
+        Job { integration: integration.clone(), notification, time, ticket }
+    }
+
+    /// All alerts as they are to be told, in Alertmanager's order, and the same as fingerprints.
+    fn snapshot(&self, now: TimestampMs) -> (Vec<NotifiedAlert>, Told) {
+        let (mut alerts, mut told) = (Vec::with_capacity(self.alerts.len()), Told::default());
+        for alert in self.alerts.values() {
+            let resolved = alert.is_resolved(now);
+            let side = if resolved { &mut told.resolved } else { &mut told.firing };
+            side.insert(fingerprint(&alert.labels));
+            alerts.push(NotifiedAlert {
+                labels: alert.labels.clone(),
+                annotations: alert.annotations.clone(),
+                starts_at: alert.starts_at,
+                ended_at: resolved.then_some(alert.ends_at),
+                generator_url: alert.generator_url.clone(),
+            });
+        }
+        let place =
+            |alert: &NotifiedAlert| ["job", "instance"].map(|n| alert.labels.get(n).unwrap_or("").to_owned());
+        alerts.sort_by_cached_key(place);
+        (alerts, told)
+    }
+}

@@ -1,0 +1,120 @@
+//! What each receiver was told last about each group: decides whether it must be told again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{DurationMs, TimestampMs};
+
+/// How long an entry is kept at most, whatever the repeat interval: Alertmanager's `--data.retention`.
+const RETENTION: DurationMs = DurationMs::from_secs(120 * 3600);
+
+/// One receiver's call about one group: the group's key, the receiver's name, and which of its calls.
+pub(crate) type LogKey = (String, String, usize);
+
+/// What was told, by the alerts' fingerprints.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) firing: BTreeSet<u64>,
+    pub(crate) resolved: BTreeSet<u64>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    at: TimestampMs,
+    expires_at: TimestampMs,
+    told: Told,
+}
+
+/// Entries by receiver and group.
+#[derive(Debug, Default)]
+pub(crate) struct Log(BTreeMap<LogKey, Entry>);
+
+impl Log {
+    /// Whether to tell the receiver `now` of what is in `current`.
+    pub(crate) fn must_tell(
+        &self,
+        key: &LogKey,
+        current: &Told,
+        send_resolved: bool,
+        repeat_interval: DurationMs,
+        now: TimestampMs,
+    ) -> bool {
+        let Some(entry) = self.0.get(key).filter(|entry| entry.expires_at > now) else {
+            return !current.firing.is_empty();
+        };
+        if !current.firing.is_subset(&entry.told.firing) {
+            return true;
+        }
+        // All has ended: told once, and logged even where ends are not told, so that the next outage is news again.
+        if current.firing.is_empty() {
+            return !entry.told.firing.is_empty();
+        }
+        if send_resolved && !current.resolved.is_subset(&entry.told.resolved) {
+            return true;
+        }
+        entry.at.0 < now.0 - repeat_interval.0
+    }
+
+    /// Notes that the receiver was told.
+    pub(crate) fn note(&mut self, key: LogKey, told: Told, repeat_interval: DurationMs, now: TimestampMs) {
+        let kept = (2 * repeat_interval.0).min(RETENTION.0);
+        self.0.insert(key, Entry { at: now, expires_at: TimestampMs(now.0 + kept), told });
+    }
+
+    /// Forgets what has expired.
+    pub(crate) fn collect(&mut self, now: TimestampMs) {
+        self.0.retain(|_, entry| entry.expires_at > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(firing: &[u64], resolved: &[u64]) -> Told {
+        Told { firing: firing.iter().copied().collect(), resolved: resolved.iter().copied().collect() }
+    }
+
+    /// Told `before` at 0, repeating after 100; must it be told of `current` at `now`?
+    fn check(before: Option<Told>, current: &Told, send_resolved: bool, now: i64, expected: bool) {
+        let mut log = Log::default();
+        let key = ("g".to_owned(), "r".to_owned(), 0);
+        if let Some(before) = before.clone() {
+            log.note(key.clone(), before, DurationMs(100), TimestampMs(0));
+        }
+        let found = log.must_tell(&key, current, send_resolved, DurationMs(100), TimestampMs(now));
+        assert_eq!(found, expected, "{before:?} then {current:?} at {now}");
+    }
+
+    #[test]
+    fn news_are_told() {
+        check(None, &told(&[1], &[]), true, 1, true);
+        check(None, &told(&[], &[1]), true, 1, false);
+        check(Some(told(&[1], &[])), &told(&[1, 2], &[]), true, 1, true);
+        check(Some(told(&[1, 2], &[])), &told(&[1], &[]), true, 1, false);
+    }
+
+    #[test]
+    fn ends_are_told_once() {
+        check(Some(told(&[1], &[])), &told(&[], &[1]), true, 1, true);
+        check(Some(told(&[1], &[])), &told(&[], &[1]), false, 1, true);
+        check(Some(told(&[], &[1])), &told(&[], &[1]), true, 1, false);
+        check(Some(told(&[1, 2], &[])), &told(&[1], &[2]), true, 1, true);
+        check(Some(told(&[1, 2], &[])), &told(&[1], &[2]), false, 1, false);
+    }
+
+    #[test]
+    fn repeats_come_after_the_interval() {
+        for (now, expected) in [(99, false), (100, false), (101, true), (250, true)] {
+            check(Some(told(&[1], &[])), &told(&[1], &[]), true, now, expected);
+        }
+    }
+
+    #[test]
+    fn an_expired_entry_is_as_none() {
+        check(Some(told(&[1], &[])), &told(&[], &[1]), true, 200, false);
+        let mut log = Log::default();
+        log.note(("g".into(), "r".into(), 0), told(&[1], &[]), DurationMs(100), TimestampMs(0));
+        log.collect(TimestampMs(200));
+        assert!(log.0.is_empty());
+    }
+}

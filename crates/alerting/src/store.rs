@@ -1,0 +1,174 @@
+//! The alerts that were told to us, each under its labels, later news laid over earlier ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Alert, AlertState, DurationMs, Labels, TimestampMs};
+
+/// The most alerts kept at once. Ten times what a bad day of a large fleet brings; at some 2 kB each this is 200 MB.
+/// Beyond it new alerts are refused and counted; those known are still kept up to date.
+pub(crate) const ALERTS_MAX: usize = 100_000;
+
+/// An alert as it is known now. Its labels are its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) labels: Labels,
+    pub(crate) annotations: Labels,
+    pub(crate) starts_at: TimestampMs,
+    /// When it ended, or until when to believe it.
+    pub(crate) ends_at: TimestampMs,
+    pub(crate) updated_at: TimestampMs,
+    pub(crate) generator_url: String,
+    /// The end was not told but put there because none was.
+    timeout: bool,
+}
+
+impl Known {
+    pub(crate) fn is_resolved(&self, now: TimestampMs) -> bool {
+        self.ends_at <= now
+    }
+}
+
+/// Why an alert was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("at least one label pair required")]
+    NoLabels,
+    #[error("start time must be before end time")]
+    EndsBeforeStart,
+    #[error("{ALERTS_MAX} alerts are known already")]
+    Full,
+}
+
+/// All alerts by their labels.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    alerts: BTreeMap<Labels, Arc<Known>>,
+}
+
+impl Store {
+    /// Takes news of an alert and answers how it is known now.
+    pub(crate) fn put(
+        &mut self,
+        alert: Alert,
+        now: TimestampMs,
+        resolve_timeout: DurationMs,
+    ) -> Result<Arc<Known>, Refused> {
+        let news = read(alert, now, resolve_timeout)?;
+        let known = match self.alerts.get(&news.labels) {
+            Some(old) if overlap(old, &news) => merge(old, news, now),
+            Some(_) => news,
+            None if self.alerts.len() >= ALERTS_MAX => return Err(Refused::Full),
+            None => news,
+        };
+        let known = Arc::new(known);
+        self.alerts.insert(known.labels.clone(), Arc::clone(&known));
+        Ok(known)
+    }
+
+    /// Forgets what has ended.
+    pub(crate) fn collect(&mut self, now: TimestampMs) {
+        self.alerts.retain(|_, alert| !alert.is_resolved(now));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Known>> {
+        self.alerts.values()
+    }
+}
+
+fn read(alert: Alert, now: TimestampMs, resolve_timeout: DurationMs) -> Result<Known, Refused> {
+    if alert.labels.is_empty() {
+        return Err(Refused::NoLabels);
+    }
+    let timeout = alert.state == AlertState::Firing && alert.ends_at.0 <= 0;
+    let ends_at = if timeout { TimestampMs(now.0 + resolve_timeout.0) } else { alert.ends_at };
+    if alert.starts_at > ends_at {
+        return Err(Refused::EndsBeforeStart);
+    }
+    Ok(Known {
+        labels: alert.labels,
+        annotations: alert.annotations,
+        starts_at: alert.starts_at,
+        ends_at,
+        updated_at: now,
+        generator_url: alert.generator_url,
+        timeout,
+    })
+}
+
+/// Whether two reports are of one outage. If not, the later one starts anew.
+fn overlap(old: &Known, news: &Known) -> bool {
+    (news.ends_at > old.starts_at && news.ends_at < old.ends_at)
+        || (news.starts_at > old.starts_at && news.starts_at < old.ends_at)
+}
+
+/// The outage begins with the first report. A told end counts more than one that was put there; an end in the future
+/// never grows shorter by a report that told none.
+fn merge(old: &Known, news: Known, now: TimestampMs) -> Known {
+    let keeps_end = if news.is_resolved(now) { old.is_resolved(now) } else { !old.timeout };
+    let ends_at = if keeps_end && old.ends_at > news.ends_at { old.ends_at } else { news.ends_at };
+    Known { starts_at: old.starts_at.min(news.starts_at), ends_at, ..news }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(starts_at: i64, ends_at: i64, state: AlertState) -> Alert {
+        Alert {
+            labels: Labels::from_pairs([("alertname", "A")]),
+            annotations: Labels::empty(),
+            starts_at: TimestampMs(starts_at),
+            ends_at: TimestampMs(ends_at),
+            state,
+            generator_url: String::new(),
+        }
+    }
+
+    /// Reports at moments, each with start and end; the end 0 is none told. Expects start and end as known at last.
+    fn check(reports: &[(i64, i64, i64)], expected: (i64, i64)) {
+        let mut store = Store::default();
+        for (now, starts_at, ends_at) in reports {
+            let news = alert(*starts_at, *ends_at, AlertState::Firing);
+            store.put(news, TimestampMs(*now), DurationMs(100)).expect("valid");
+        }
+        let known = store.iter().next().expect("one alert");
+        assert_eq!((known.starts_at.0, known.ends_at.0), expected, "{reports:?}");
+    }
+
+    #[test]
+    fn later_news_lie_over_earlier_ones() {
+        check(&[(10, 10, 50), (20, 10, 60)], (10, 60));
+        check(&[(10, 10, 50), (20, 15, 60)], (10, 60));
+        check(&[(10, 10, 50), (20, 10, 20)], (10, 20));
+        // A second outage after the first has ended.
+        check(&[(10, 10, 50), (70, 70, 90)], (70, 90));
+    }
+
+    #[test]
+    fn an_end_that_was_not_told_is_put_there_and_gives_way() {
+        check(&[(10, 10, 0)], (10, 110));
+        check(&[(10, 10, 0), (50, 10, 0)], (10, 150));
+        check(&[(10, 10, 0), (50, 10, 50)], (10, 50));
+        check(&[(10, 10, 500), (50, 20, 0)], (10, 500));
+    }
+
+    #[test]
+    fn what_is_no_alert_is_refused() {
+        let mut store = Store::default();
+        let put = |store: &mut Store, alert| store.put(alert, TimestampMs(0), DurationMs(1)).map(|_| ());
+        assert_eq!(put(&mut store, alert(10, 5, AlertState::Firing)), Err(Refused::EndsBeforeStart));
+        let nameless = Alert { labels: Labels::empty(), ..alert(1, 5, AlertState::Firing) };
+        assert_eq!(put(&mut store, nameless), Err(Refused::NoLabels));
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten_on_collection() {
+        let mut store = Store::default();
+        store.put(alert(1, 5, AlertState::Resolved), TimestampMs(5), DurationMs(1)).expect("valid");
+        store.collect(TimestampMs(4));
+        assert_eq!(store.iter().count(), 1);
+        store.collect(TimestampMs(5));
+        assert_eq!(store.iter().count(), 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! The few endpoints by which Grafana's users and tools know a Grafana: health, datasources, search, dashboards.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use dashboards::{Entry, slug};
+use serde_json::{Value, json};
+
+use crate::params::Params;
+use crate::state::ApiState;
+
+pub(crate) async fn health() -> Json<Value> {
+    Json(json!({ "commit": "", "database": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// One datasource: ourselves.
+pub(crate) async fn datasources(State(state): State<Arc<ApiState>>) -> Json<Value> {
+    Json(json!([{
+        "id": 1,
+        "uid": "prometheus",
+        "orgId": 1,
+        "name": "Prometheus",
+        "type": "prometheus",
+        "typeName": "Prometheus",
+        "access": "proxy",
+        "url": state.runtime.facts().external_url,
+        "database": "",
+        "basicAuth": false,
+        "isDefault": true,
+        "jsonData": { "httpMethod": "POST" },
+        "readOnly": true,
+    }]))
+}
+
+/// Dashboards whose title holds `query`, as Grafana lists them.
+pub(crate) async fn search(State(state): State<Arc<ApiState>>, params: Params) -> Json<Value> {
+    let wanted = params.get("query").unwrap_or_default().to_lowercase();
+    let entries = state.dashboards.list().into_iter().enumerate();
+    let found = entries.filter(|(_, e)| e.title.to_lowercase().contains(&wanted)).map(|(i, entry)| {
+        json!({
+            "id": i + 1,
+            "uid": entry.uid,
+            "title": entry.title,
+            "uri": format!("db/{}", slug(&entry.title)),
+            "url": url(&entry),
+            "slug": "",
+            "type": "dash-db",
+            "tags": entry.tags,
+            "isStarred": false,
+            "folderTitle": entry.folder,
+        })
+    });
+    Json(found.collect())
+}
+
+pub(crate) async fn dashboard(State(state): State<Arc<ApiState>>, Path(uid): Path<String>) -> Response {
+    let entry = state.dashboards.list().into_iter().find(|e| e.uid == uid);
+    let (Some(entry), Some(document)) = (entry, state.dashboards.get(&uid)) else {
+        return (StatusCode::NOT_FOUND, Json(json!({ "message": "Dashboard not found" }))).into_response();
+    };
+    let meta = json!({
+        "type": "db",
+        "canSave": false,
+        "canEdit": false,
+        "slug": slug(&entry.title),
+        "url": url(&entry),
+        "folderTitle": entry.folder,
+        "provisioned": true,
+        "provisionedExternalId": entry.file,
+    });
+    Json(json!({ "dashboard": *document, "meta": meta })).into_response()
+}
+
+/// `/api/dashboards`: our own list, for the dashboards page.
+pub(crate) async fn list(State(state): State<Arc<ApiState>>) -> Json<Value> {
+    let entries = state.dashboards.list().into_iter().map(|entry| {
+        json!({
+            "uid": entry.uid,
+            "title": entry.title,
+            "folder": entry.folder,
+            "tags": entry.tags,
+            "description": entry.description,
+            "url": url(&entry),
+        })
+    });
+    Json(entries.collect())
+}
+
+fn url(entry: &Entry) -> String {
+    format!("/d/{}/{}", entry.uid, slug(&entry.title))
+}

@@ -1,0 +1,27 @@
+//! The HTTP face of the monitor: Prometheus' API, Grafana's few endpoints, our own for the user interface.
+//!
+//! Routes, wire shapes and the map from errors to status live here and nowhere else. Knows ports and services, never
+//! the engine behind them.
+
+mod alerting;
+mod cors;
+mod encode;
+mod error;
+mod grafana;
+mod management;
+mod metrics;
+mod params;
+mod query;
+mod routes;
+mod rules;
+mod run;
+mod series;
+mod state;
+mod status;
+mod targets;
+mod ui_files;
+mod ui_query;
+
+pub use metrics::ApiMetrics;
+pub use routes::{prometheus_router, ui_router};
+pub use state::{ApiState, Facts, Ranking, Recovery, Runtime, Services, StoreRankings, StoreStatus};

@@ -1,0 +1,170 @@
+//! Parameters as Prometheus takes them: from the URL and from a form body, merged; times, durations, selectors.
+
+use axum::extract::{FromRequest, Query, Request};
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Form, RequestExt};
+use columns::TimeRange;
+use jiff::Timestamp;
+use model::{DurationMs, Matcher, TimestampMs};
+
+use crate::error::ApiError;
+
+/// Names and values in the order given: the form body's first, as upstream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for Params {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let from_url = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|Query(pairs)| pairs);
+        let from_url = from_url.map_err(|e| ApiError::bad_data(e.body_text()).into_response())?;
+        let is_form = request.method() == Method::POST && request.headers().contains_key(header::CONTENT_TYPE);
+        let mut all = if is_form {
+            let form = request.extract_with_state::<Form<Vec<(String, String)>>, _, _>(state).await;
+            form.map_err(IntoResponse::into_response)?.0
+        } else {
+            Vec::new()
+        };
+        all.extend(from_url);
+        Ok(Self(all))
+    }
+}
+
+impl Params {
+    /// The first value of `name`, if it is there and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// Every value of `name`.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// A moment that must be there.
+    pub(crate) fn time(&self, name: &str) -> Result<TimestampMs, ApiError> {
+        parse_time(self.all(name).next().unwrap_or_default()).map_err(|cause| ApiError::parameter(name, cause))
+    }
+
+    /// A moment, or `default`.
+    pub(crate) fn time_or(&self, name: &str, default: TimestampMs) -> Result<TimestampMs, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        let named = |cause| ApiError::parameter(name, format!("invalid time value for '{name}': {cause}"));
+        parse_time(text).map_err(named)
+    }
+
+    /// A length of time that must be there: seconds or `1h30m`.
+    pub(crate) fn duration(&self, name: &str) -> Result<DurationMs, ApiError> {
+        parse_duration(self.all(name).next().unwrap_or_default()).map_err(|cause| ApiError::parameter(name, cause))
+    }
+
+    /// A length of time, if given.
+    pub(crate) fn duration_if(&self, name: &str) -> Result<Option<DurationMs>, ApiError> {
+        self.get(name).map(|_| self.duration(name)).transpose()
+    }
+
+    /// How many results at the most; `None` when not limited.
+    pub(crate) fn limit(&self) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.get("limit") else { return Ok(None) };
+        let number: i64 = text.parse().map_err(|_| ApiError::parameter("limit", "limit must be a number"))?;
+        match usize::try_from(number) {
+            Ok(0) => Ok(None),
+            Ok(limit) => Ok(Some(limit)),
+            Err(_) => Err(ApiError::parameter("limit", "limit must be non-negative")),
+        }
+    }
+
+    /// `start` and `end`, all of time by default.
+    pub(crate) fn time_range(&self) -> Result<TimeRange, ApiError> {
+        let from = self.time_or("start", TimeRange::ALL.from)?;
+        let to = self.time_or("end", TimeRange::ALL.to)?;
+        if to < from {
+            return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+        }
+        Ok(TimeRange { from, to })
+    }
+
+    /// The selectors of `match[]`, each a list of matchers; any of them may select a series.
+    pub(crate) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
+        self.all("match[]").map(selector).collect()
+    }
+}
+
+fn selector(text: &str) -> Result<Vec<Matcher>, ApiError> {
+    let matchers = promql::parse_metric_selector(text).map_err(|e| ApiError::parameter("match[]", e))?;
+    if matchers.iter().all(Matcher::matches_empty) {
+        let cause = "match[] must contain at least one non-empty matcher";
+        return Err(ApiError::parameter("match[]", cause));
+    }
+    Ok(matchers)
+}
+
+fn parse_time(text: &str) -> Result<TimestampMs, String> {
+    if let Some(ms) = text.parse::<f64>().ok().and_then(seconds_to_ms) {
+        return Ok(TimestampMs(ms));
+    }
+    match text.parse::<Timestamp>() {
+        Ok(time) => Ok(TimestampMs(time.as_millisecond())),
+        Err(_) => Err(format!("cannot parse {text:?} to a valid timestamp")),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<DurationMs, String> {
+    if let Some(ms) = text.parse::<f64>().ok().and_then(seconds_to_ms) {
+        return Ok(DurationMs(ms));
+    }
+    text.parse().map_err(|_| format!("cannot parse {text:?} to a valid duration"))
+}
+
+/// Seconds rounded to milliseconds; `None` when they do not fit.
+fn seconds_to_ms(seconds: f64) -> Option<i64> {
+    let ms = (seconds * 1000.0).round();
+    (ms.is_finite() && ms.abs() < i64::MAX as f64).then_some(ms as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(pairs: &[(&str, &str)]) -> Params {
+        Params(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn times_are_seconds_or_rfc_3339() {
+        for (text, ms) in [("1435781451.7814", 1_435_781_451_781), ("0", 0), ("-1.5", -1500), ("2015-07-01T20:10:51.781Z", 1_435_781_451_781)] {
+            assert_eq!(parse_time(text), Ok(TimestampMs(ms)), "{text}");
+        }
+        for text in ["", "x", "inf", "NaN", "1e300"] {
+            assert_eq!(parse_time(text), Err(format!("cannot parse {text:?} to a valid timestamp")));
+        }
+    }
+
+    #[test]
+    fn durations_are_seconds_or_units() {
+        assert_eq!(parse_duration("0.5"), Ok(DurationMs(500)));
+        assert_eq!(parse_duration("1m30s"), Ok(DurationMs(90_000)));
+        assert!(parse_duration("1x").is_err());
+    }
+
+    #[test]
+    fn errors_are_in_prometheus_words() {
+        let text = |error: ApiError| error.message;
+        let given = params(&[("time", "x"), ("limit", "-1"), ("start", "5"), ("end", "4"), ("match[]", "{a=\"\"}")]);
+        assert_eq!(
+            text(given.time_or("time", TimestampMs(0)).expect_err("no time")),
+            r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#
+        );
+        assert_eq!(text(given.limit().expect_err("negative")), r#"invalid parameter "limit": limit must be non-negative"#);
+        assert_eq!(
+            text(given.time_range().expect_err("reversed")),
+            r#"invalid parameter "end": end timestamp must not be before start time"#
+        );
+        assert_eq!(
+            text(given.selectors().expect_err("matches everything")),
+            r#"invalid parameter "match[]": match[] must contain at least one non-empty matcher"#
+        );
+    }
+}

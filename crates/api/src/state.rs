@@ -1,0 +1,160 @@
+//! What the routes stand on: ports and services, wired together by `app`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ::alerting::Dispatcher;
+use dashboards::Dashboards;
+use model::TimestampMs;
+use promql::Engine;
+use ::rules::Manager;
+use scrape::ScrapeManager;
+use stdx::Clock;
+use storage::MetricQuery;
+
+use crate::metrics::ApiMetrics;
+use crate::run::Turnstile;
+
+/// What the store tells about itself, in the words of `/api/v1/status/tsdb`. Each list is longest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// Series in the head.
+    pub series: usize,
+    /// Pairs of label name and value.
+    pub label_pairs: usize,
+    /// Chunks.
+    pub chunks: u64,
+    /// Bytes of compressed samples.
+    pub chunk_bytes: u64,
+    /// Samples taken since start.
+    pub samples_appended: u64,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: u64,
+    /// Oldest sample.
+    pub min_time: Option<TimestampMs>,
+    /// Newest sample.
+    pub max_time: Option<TimestampMs>,
+    /// Why nothing is stored at present, if so.
+    pub unavailable: Option<String>,
+}
+
+/// Name and count.
+pub type Ranking = Vec<(String, u64)>;
+
+/// The lists of `/api/v1/status/tsdb`, each longest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreRankings {
+    /// How many series each metric name has.
+    pub series_by_metric: Ranking,
+    /// How many values each label name has.
+    pub values_by_label: Ranking,
+    /// How many bytes the values of each label name take.
+    pub bytes_by_label: Ranking,
+    /// How many series each `name=value` pair has.
+    pub series_by_pair: Ranking,
+}
+
+/// What opening the store found, for the status page: shown in words, worst first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Recovery {
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Samples that are there.
+    pub samples: u64,
+    /// Series that are there.
+    pub series: usize,
+    /// Bytes of an unfinished last record that were cut.
+    pub torn_bytes: u64,
+    /// Damaged pieces that were set aside, each with path and offset.
+    pub quarantined: Vec<String>,
+}
+
+/// What only the wiring knows.
+pub trait Runtime: Send + Sync {
+    /// The store now.
+    fn store_status(&self) -> StoreStatus;
+    /// The store's rankings, at most `limit` entries each.
+    fn store_rankings(&self, limit: usize) -> StoreRankings;
+    /// The configuration as loaded, secrets hidden.
+    fn config_yaml(&self) -> String;
+    /// Flags and their values, sorted.
+    fn flags(&self) -> Vec<(String, String)>;
+    /// Facts that do not change while the program runs.
+    fn facts(&self) -> &Facts;
+    /// When the configuration was last loaded, and whether the last attempt succeeded.
+    fn last_reload(&self) -> (TimestampMs, bool);
+    /// Loads the configuration anew; the old one stays when the new one is wrong.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+}
+
+/// Facts that do not change while the program runs.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// When it started.
+    pub started_at: TimestampMs,
+    /// Where data is kept.
+    pub data_dir: String,
+    /// The working directory.
+    pub working_dir: String,
+    /// The machine's name.
+    pub hostname: String,
+    /// How long samples are kept, as Prometheus writes durations.
+    pub retention: String,
+    /// The shortest scrape interval in use, milliseconds: what panels take as their finest step.
+    pub scrape_interval_ms: i64,
+    /// What opening the store found.
+    pub recovery: Recovery,
+    /// Whether `/-/reload` is allowed.
+    pub lifecycle: bool,
+    /// Our own base URL, as others reach it.
+    pub external_url: String,
+}
+
+/// Everything the routes need.
+pub struct ApiState {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Arc<dyn MetricQuery>,
+    pub(crate) scrape: Arc<ScrapeManager>,
+    pub(crate) rules: Arc<Manager>,
+    pub(crate) alerting: Arc<Dispatcher>,
+    pub(crate) dashboards: Arc<Dashboards>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: ApiMetrics,
+    pub(crate) turnstile: Turnstile,
+}
+
+/// The services behind the routes, by name.
+pub struct Services {
+    /// Evaluates queries.
+    pub engine: Arc<Engine>,
+    /// Holds samples.
+    pub store: Arc<dyn MetricQuery>,
+    /// Knows targets.
+    pub scrape: Arc<ScrapeManager>,
+    /// Knows rules and active alerts.
+    pub rules: Arc<Manager>,
+    /// Knows notifications.
+    pub alerting: Arc<Dispatcher>,
+    /// Knows dashboards.
+    pub dashboards: Arc<Dashboards>,
+    /// Knows the rest.
+    pub runtime: Arc<dyn Runtime>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where requests and queries are counted.
+    pub metrics: ApiMetrics,
+}
+
+impl ApiState {
+    /// State for [`crate::prometheus_router`] and [`crate::ui_router`], shared by both.
+    pub fn new(services: Services) -> Arc<Self> {
+        let Services { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics } = services;
+        let turnstile = Turnstile::new();
+        Arc::new(Self { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics, turnstile })
+    }
+}

@@ -1,0 +1,123 @@
+//! `/api/v1/status/*`: what runs, since when, with what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use jiff::Timestamp;
+use model::TimestampMs;
+use serde_json::{Value, json};
+
+use crate::encode;
+use crate::error::ApiError;
+use crate::params::Params;
+use crate::state::{ApiState, Ranking};
+
+/// The version of Prometheus whose API and language this is. Clients switch features by it: Grafana asks for label
+/// values with matchers from 2.24 on, for UTF-8 names from 3.0 on.
+const PROMETHEUS_VERSION: &str = "3.5.0";
+
+/// Entries of each list of `/status/tsdb`, unless asked for otherwise, and at the most. Prometheus' own.
+const RANKING_DEFAULT: usize = 10;
+const RANKING_MAX: usize = 10_000;
+
+/// Prometheus' text form of a moment: RFC 3339 in UTC, and year 1 for "never".
+pub(crate) fn rfc3339(at: Option<TimestampMs>) -> String {
+    let moment = at.and_then(|at| Timestamp::from_millisecond(at.0).ok());
+    moment.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |moment| moment.to_string())
+}
+
+pub(crate) async fn buildinfo() -> Response {
+    encode::success(json!({
+        "version": PROMETHEUS_VERSION,
+        "revision": format!("watchfire-{}", env!("CARGO_PKG_VERSION")),
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    }))
+}
+
+pub(crate) async fn runtimeinfo(State(state): State<Arc<ApiState>>) -> Response {
+    let facts = state.runtime.facts();
+    let (last_reload, succeeded) = state.runtime.last_reload();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    encode::success(json!({
+        "startTime": rfc3339(Some(facts.started_at)),
+        "CWD": facts.working_dir,
+        "hostname": facts.hostname,
+        "serverTime": rfc3339(Some(TimestampMs(state.clock.now_ms()))),
+        "reloadConfigSuccess": succeeded,
+        "lastConfigTime": rfc3339(Some(last_reload)),
+        "corruptionCount": facts.recovery.quarantined.len(),
+        "goroutineCount": 0,
+        "GOMAXPROCS": threads,
+        "GOMEMLIMIT": 0,
+        "GOGC": "",
+        "GODEBUG": "",
+        "storageRetention": facts.retention,
+    }))
+}
+
+pub(crate) async fn config(State(state): State<Arc<ApiState>>) -> Response {
+    encode::success(json!({ "yaml": state.runtime.config_yaml() }))
+}
+
+pub(crate) async fn flags(State(state): State<Arc<ApiState>>) -> Response {
+    encode::success(state.runtime.flags().into_iter().collect::<BTreeMap<_, _>>())
+}
+
+pub(crate) async fn tsdb(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.limit()?.unwrap_or(RANKING_DEFAULT).min(RANKING_MAX);
+    let (status, rankings) = crate::run::blocking(&state, move |state, _| {
+        (state.runtime.store_status(), state.runtime.store_rankings(limit))
+    })
+    .await?;
+    Ok(encode::success(json!({
+        "headStats": {
+            "numSeries": status.series,
+            "numLabelPairs": status.label_pairs,
+            "chunkCount": status.chunks,
+            // Prometheus' values for an empty head: the largest and the smallest there are.
+            "minTime": status.min_time.map_or(i64::MAX, |t| t.0),
+            "maxTime": status.max_time.map_or(i64::MIN, |t| t.0),
+        },
+        "seriesCountByMetricName": ranking(rankings.series_by_metric),
+        "labelValueCountByLabelName": ranking(rankings.values_by_label),
+        "memoryInBytesByLabelName": ranking(rankings.bytes_by_label),
+        "seriesCountByLabelValuePair": ranking(rankings.series_by_pair),
+    })))
+}
+
+pub(crate) async fn walreplay() -> Response {
+    encode::success(json!({ "min": 0, "max": 0, "current": 0, "state": "done" }))
+}
+
+fn ranking(all: Ranking) -> Vec<Value> {
+    all.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+}
+
+/// `/api/ui/status`: the same and more, for our own status page.
+pub(crate) async fn ui(State(state): State<Arc<ApiState>>) -> Result<Response, ApiError> {
+    let status = crate::run::blocking(&state, |state, _| state.runtime.store_status()).await?;
+    let facts = state.runtime.facts();
+    Ok(axum::response::IntoResponse::into_response(axum::Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "start_time_ms": facts.started_at.0,
+        "data_dir": facts.data_dir,
+        "retention": facts.retention,
+        "scrape_interval_ms": facts.scrape_interval_ms,
+        "head": {
+            "series": status.series,
+            "samples_appended": status.samples_appended,
+            "chunks": status.chunks,
+            "chunk_bytes": status.chunk_bytes,
+            "wal_bytes": status.wal_bytes,
+            "min_time_ms": status.min_time.map(|t| t.0),
+            "max_time_ms": status.max_time.map(|t| t.0),
+            "unavailable": status.unavailable,
+        },
+        "recovery": facts.recovery,
+    }))))
+}

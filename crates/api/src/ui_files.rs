@@ -1,0 +1,84 @@
+//! The user interface's files, embedded in the binary (read from disk in debug builds), and the page behind every UI path.
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::Embed;
+
+/// Scripts and styles come from us alone; nothing may frame us or send our forms elsewhere.
+const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                   frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+#[derive(Embed)]
+#[folder = "../../web/"]
+#[include = "index.html"]
+#[include = "*.js"]
+#[include = "*.css"]
+#[include = "*.svg"]
+#[exclude = "node_modules/*"]
+#[exclude = "test/*"]
+struct Files;
+
+/// `/ui/{path}`.
+pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    serve(&path, &headers).unwrap_or_else(|| (StatusCode::NOT_FOUND, "no such file").into_response())
+}
+
+/// The page that every UI path starts from.
+pub(crate) async fn index(headers: HeaderMap) -> Response {
+    let page = serve("index.html", &headers);
+    let mut page = page.unwrap_or_else(|| (StatusCode::NOT_FOUND, "the user interface is missing").into_response());
+    page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(CSP));
+    page
+}
+
+fn serve(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let file = Files::get(path)?;
+    let etag = etag(&file.metadata.sha256_hash());
+    let caching = [
+        (header::ETAG, etag.clone()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        return Some((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    Some((caching, [(header::CONTENT_TYPE, media_type(path))], file.data.into_owned()).into_response())
+}
+
+/// Weak, because the answer may be compressed on its way.
+fn etag(hash: &[u8]) -> String {
+    let hex: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("W/\"{hex}\"")
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_file_is_not_sent_twice() {
+        let first = serve("index.html", &HeaderMap::new()).expect("the page is there");
+        assert_eq!(first.status(), StatusCode::OK);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
+        assert_eq!(serve("index.html", &headers).expect("the page").status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn nothing_but_the_interface_is_served() {
+        for path in ["../Cargo.toml", "package.json", "/etc/passwd", "vendor.mjs", ""] {
+            assert!(serve(path, &HeaderMap::new()).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns. The shape stands in
+//! `docs/formats/ui-query.md`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use columns::{Steps, is_absent};
+use model::{TimestampMs, format_float};
+use promql::{Answer, EvalError, ParseError, Series, Value};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::encode;
+use crate::error::ApiError;
+use crate::query::{POINTS_MAX, require_range_kind};
+use crate::run;
+use crate::state::ApiState;
+
+/// Targets in one request: more than the largest dashboards have in view. Beyond it the request is refused.
+const TARGETS_MAX: usize = 100;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    /// First step, milliseconds.
+    from: i64,
+    /// Not after this, milliseconds.
+    to: i64,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    /// Chosen by the caller, given back.
+    id: String,
+    expr: String,
+    step_ms: i64,
+    /// One value at `to` instead of a range.
+    #[serde(default)]
+    instant: bool,
+}
+
+/// What makes two targets the same work.
+type Key = (String, i64, bool);
+
+/// A target's answer, ready to be written behind its id.
+type Fragment = Arc<Vec<u8>>;
+
+pub(crate) async fn query(State(state): State<Arc<ApiState>>, Json(request): Json<Request>) -> Result<Response, ApiError> {
+    check(&request)?;
+    let mut work = JoinSet::new();
+    let mut keys: HashMap<Key, Option<Fragment>> = HashMap::new();
+    for target in &request.targets {
+        let key: Key = (target.expr.clone(), target.step_ms, target.instant);
+        if keys.insert(key.clone(), None).is_none() {
+            let steps = steps(&request, &key);
+            let state = state.clone();
+            work.spawn(async move { (key.clone(), Arc::new(answer_one(&state, &key, steps).await)) });
+        }
+    }
+    while let Some(done) = work.join_next().await {
+        let (key, fragment) = done.map_err(ApiError::internal)?;
+        keys.insert(key, Some(fragment));
+    }
+    let mut out = Vec::with_capacity(16 << 10);
+    out.extend_from_slice(br#"{"results":"#);
+    encode::list(&mut out, request.targets.into_iter(), |out, target| {
+        out.extend_from_slice(br#"{"id":"#);
+        encode::string(out, &target.id);
+        out.push(b',');
+        if let Some(Some(fragment)) = keys.get(&(target.expr, target.step_ms, target.instant)) {
+            out.extend_from_slice(fragment);
+        }
+        out.push(b'}');
+    });
+    out.push(b'}');
+    Ok(([(header::CONTENT_TYPE, "application/json")], out).into_response())
+}
+
+fn check(request: &Request) -> Result<(), ApiError> {
+    if request.targets.len() > TARGETS_MAX {
+        let count = request.targets.len();
+        return Err(ApiError::bad_data(format!("{count} targets are more than the {TARGETS_MAX} allowed")));
+    }
+    if request.to < request.from {
+        return Err(ApiError::bad_data("to is before from"));
+    }
+    for target in request.targets.iter().filter(|t| !t.instant) {
+        if target.step_ms <= 0 {
+            return Err(ApiError::bad_data(format!("target {:?}: step_ms must be above zero", target.id)));
+        }
+        if request.to.saturating_sub(request.from) / target.step_ms > POINTS_MAX {
+            let id = &target.id;
+            return Err(ApiError::bad_data(format!("target {id:?}: more than {POINTS_MAX} points; make step_ms larger")));
+        }
+    }
+    Ok(())
+}
+
+fn steps(request: &Request, (_, step_ms, instant): &Key) -> Steps {
+    if *instant {
+        return Steps::instant(TimestampMs(request.to));
+    }
+    Steps::range(TimestampMs(request.from), TimestampMs(request.to), *step_ms)
+}
+
+/// The members of a target's object behind its id: an answer or an error.
+async fn answer_one(state: &Arc<ApiState>, (expr, _, instant): &Key, steps: Steps) -> Vec<u8> {
+    let started = Instant::now();
+    let query = match promql::parse(expr) {
+        Ok(query) => query,
+        Err(error) => return error_fragment(&parse_error(&error)),
+    };
+    if !instant && let Err(error) = require_range_kind(query.kind()) {
+        return error_fragment(&json!({ "message": error.message }));
+    }
+    match run::eval(state, query, steps, None).await {
+        Ok(answer) => answer_fragment(answer, &steps, started),
+        Err(error) => error_fragment(&eval_error(&error, expr)),
+    }
+}
+
+fn parse_error(error: &ParseError) -> serde_json::Value {
+    json!({
+        "message": error.message,
+        "start": error.span.start,
+        "end": error.span.end,
+        "line": error.line,
+        "column": error.column,
+    })
+}
+
+fn eval_error(error: &EvalError, expr: &str) -> serde_json::Value {
+    match error {
+        EvalError::Parse(error) => parse_error(error),
+        EvalError::Execution { message, span } => {
+            let (line, column) = promql::line_col(expr, span.start);
+            json!({ "message": message, "start": span.start, "end": span.end, "line": line, "column": column })
+        }
+        other => json!({ "message": other.to_string() }),
+    }
+}
+
+fn error_fragment(error: &serde_json::Value) -> Vec<u8> {
+    format!(r#""error":{error}"#).into_bytes()
+}
+
+fn answer_fragment(answer: Answer, steps: &Steps, started: Instant) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4096);
+    let head = format!(r#""start":{},"step":{},"count":{},"series":"#, steps.start.0, steps.step_ms, steps.count);
+    out.extend_from_slice(head.as_bytes());
+    encode::list(&mut out, series_of(answer.value, steps).iter(), |out, series| {
+        out.extend_from_slice(br#"{"labels":"#);
+        encode::labels(out, &series.labels);
+        out.extend_from_slice(br#","values":"#);
+        encode::list(out, series.values.iter(), |out, value| number(out, *value));
+        out.push(b'}');
+    });
+    out.extend_from_slice(br#","warnings":"#);
+    encode::list(&mut out, answer.warnings.iter(), |out, text| encode::string(out, text));
+    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let (series, samples) = (answer.stats.series_read, answer.stats.samples_read);
+    let tail = format!(r#","took_ms":{took_ms:.3},"series_read":{series},"samples_read":{samples}"#);
+    out.extend_from_slice(tail.as_bytes());
+    out
+}
+
+/// Series with at least one value. A scalar is a series without labels; a text and raw samples are not for panels.
+fn series_of(value: Value, steps: &Steps) -> Vec<Series> {
+    match value {
+        Value::Vector(mut all) => {
+            all.retain(|s| s.values.iter().any(|v| !is_absent(*v)));
+            all
+        }
+        Value::Scalar(values) => vec![Series { labels: model::Labels::empty(), values }],
+        Value::Matrix(all) => all.into_iter().map(|s| newest(s, steps)).collect(),
+        Value::String(_) => Vec::new(),
+    }
+}
+
+/// Of raw samples the newest: what an instant panel can show of a range.
+fn newest(series: promql::RawSeries, steps: &Steps) -> Series {
+    let mut values = vec![columns::ABSENT; steps.count];
+    if let (Some(slot), Some(value)) = (values.last_mut(), series.values.last()) {
+        *slot = *value;
+    }
+    Series { labels: series.labels, values }
+}
+
+/// JSON has no NaN and no infinities: they go as Prometheus' words.
+fn number(out: &mut Vec<u8>, value: f64) {
+    let text = match value {
+        v if is_absent(v) => "null".to_owned(),
+        v if v.is_finite() => format_float(v),
+        v => format!("\"{}\"", format_float(v)),
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_json_lacks_are_words() {
+        let mut out = Vec::new();
+        for value in [1.5, columns::ABSENT, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 1e-9] {
+            number(&mut out, value);
+            out.push(b' ');
+        }
+        assert_eq!(String::from_utf8_lossy(&out), r#"1.5 null "NaN" "+Inf" "-Inf" 1e+300 1e-09 "#);
+    }
+
+    #[test]
+    fn a_request_is_checked_before_work_starts() {
+        let request = |text: &str| check(&serde_json::from_str(text).expect("the right shape"));
+        let one = |step: i64| format!(r#"{{"from":0,"to":1000000,"targets":[{{"id":"A","expr":"1","step_ms":{step}}}]}}"#);
+        assert!(request(&one(1000)).is_ok());
+        assert!(request(&one(0)).is_err());
+        assert!(request(&one(10)).is_err());
+        assert!(request(r#"{"from":2,"to":1,"targets":[]}"#).is_err());
+        let targets = vec![r#"{"id":"A","expr":"1","step_ms":1000}"#; 101].join(",");
+        assert!(request(&format!(r#"{{"from":0,"to":1,"targets":[{targets}]}}"#)).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! The dashboards that ship with the program; a file with the same uid in the user's folder takes their place.
+
+use dashboards::Builtin;
+
+const ALL: [(&str, &str); 1] = [(
+    "application-performance.json",
+    include_str!("../../../deploy/provision/dashboards/application-performance.json"),
+)];
+
+/// All of them.
+pub(crate) fn dashboards() -> Vec<Builtin> {
+    ALL.iter().map(|(name, text)| Builtin { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use dashboards::{Dashboards, Sources};
+
+    use super::*;
+
+    #[test]
+    fn every_one_loads() {
+        let (loaded, errors) = Dashboards::load_from(Sources { folder: None, builtin: dashboards() });
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(loaded.list().len(), ALL.len());
+    }
+}

@@ -1,0 +1,180 @@
+//! The files of a monitor: a real `prometheus.yml`, the rule files it names, a real `alertmanager.yml`.
+//!
+//! First start, reload and `--check` read them by the same road; nothing here has side effects. What we do not do yet
+//! is refused by name where leaving it out would lose data, and said aloud where it would not.
+
+use std::path::{Path, PathBuf};
+
+use config::{ConfigError, Spanned, Unread};
+use rules::{Groups, RulesError};
+use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
+use serde::Deserialize;
+
+/// Without an `alertmanager.yml`: alerts are grouped and shown, and no receiver is called.
+const TELL_NOBODY: &str = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub struct ConfigPaths {
+    /// A `prometheus.yml`.
+    pub prometheus: PathBuf,
+    /// An `alertmanager.yml`; without it alerts are shown but nobody is told.
+    pub alertmanager: Option<PathBuf>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file is wrong, at this place.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A rule file is wrong, at this place.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+}
+
+/// All files, read and checked.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) global: GlobalConfig,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) groups: Groups,
+    pub(crate) alerting: alerting::Config,
+    /// The text of `prometheus.yml` as it was read.
+    pub(crate) text: String,
+    /// What was left out, each with its place.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// `prometheus.yml`, top level.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PrometheusYml {
+    global: GlobalConfig,
+    rule_files: Vec<Spanned<String>>,
+    scrape_configs: Vec<ScrapeConfig>,
+    // Left out aloud: what they ask for is done in another way, or changes nothing that is kept.
+    alerting: Option<Spanned<Unread>>,
+    runtime: Option<Spanned<Unread>>,
+    tracing: Option<Spanned<Unread>>,
+    // Refused: leaving them out would lose targets, samples or answers.
+    scrape_config_files: Option<Spanned<Unread>>,
+    remote_write: Option<Spanned<Unread>>,
+    remote_read: Option<Spanned<Unread>>,
+    otlp: Option<Spanned<Unread>>,
+    storage: Option<Spanned<Unread>>,
+}
+
+/// Reads and checks all files without any effect.
+///
+/// # Errors
+/// The first thing that is wrong, with file, line and column.
+pub fn check(paths: &ConfigPaths) -> Result<(), LoadError> {
+    load(paths).map(|_| ())
+}
+
+pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
+    let file = paths.prometheus.as_path();
+    let text = read(file)?;
+    let yml: PrometheusYml = config::from_str(file, &text)?;
+    yml.refuse(file)?;
+    let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
+    let rule_files = yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
+    let groups = Groups::parse(read_all(rule_files.into_iter().flatten())?)?;
+    let alerting = match &paths.alertmanager {
+        Some(path) => alerting::Config::parse(path, &read(path)?)?,
+        None => alerting::Config::parse(Path::new("no alertmanager.yml"), TELL_NOBODY)?,
+    };
+    let left_out = yml.left_out(file);
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, text, left_out })
+}
+
+impl PrometheusYml {
+    fn refuse(&self, file: &Path) -> Result<(), ConfigError> {
+        let all = [
+            ("scrape_config_files", &self.scrape_config_files),
+            ("remote_write", &self.remote_write),
+            ("remote_read", &self.remote_read),
+            ("otlp", &self.otlp),
+            ("storage", &self.storage),
+        ];
+        match all.into_iter().find_map(|(name, given)| Some((name, given.as_ref()?.at))) {
+            Some((name, at)) => Err(ConfigError::at(file, at, format!("{name} is not supported yet"))),
+            None => Ok(()),
+        }
+    }
+
+    fn left_out(&self, file: &Path) -> Vec<String> {
+        let all = [
+            ("alerting", &self.alerting, "alerts go to the built-in dispatcher (see --alertmanager-config)"),
+            ("runtime", &self.runtime, "it tunes another program's memory"),
+            ("tracing", &self.tracing, "not supported yet"),
+        ];
+        let given = all.into_iter().filter_map(|(name, given, why)| Some((name, given.as_ref()?.at, why)));
+        given.map(|(name, at, why)| ConfigError::at(file, at, format!("{name} is left out: {why}")).to_string()).collect()
+    }
+}
+
+/// The files that a pattern of `rule_files` names, relative to the folder of `file`, sorted.
+fn matching(file: &Path, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, ConfigError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let whole = folder.join(&pattern.value);
+    let found = glob::glob(&whole.to_string_lossy())
+        .map_err(|e| ConfigError::at(file, pattern.at, format!("rule_files: {:?} is not a pattern: {e}", pattern.value)))?;
+    Ok(found.flatten().filter(|path| path.is_file()).collect())
+}
+
+fn read_all(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<(PathBuf, String)>, ConfigError> {
+    paths.map(|path| read(&path).map(|text| (path, text))).collect()
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|e| ConfigError::of_file(path, format!("cannot read the file: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(prometheus: &str, rules: &str) -> Result<Loaded, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("rules.yml"), rules).expect("written");
+        let path = folder.path().join("prometheus.yml");
+        std::fs::write(&path, prometheus).expect("written");
+        let paths = ConfigPaths { prometheus: path, alertmanager: None };
+        load(&paths).map_err(|e| e.to_string().replace(&folder.path().display().to_string(), "DIR"))
+    }
+
+    const RULES: &str = "groups: [{name: a, rules: [{record: x, expr: up}]}]\n";
+
+    #[test]
+    fn a_whole_configuration_is_read() {
+        let yml = "global: {scrape_interval: 5s}\nrule_files: ['*.yml']\nscrape_configs:\n- job_name: a\n  static_configs: [{targets: ['a:1']}]\n";
+        // The pattern takes prometheus.yml too, which is no rule file.
+        assert!(load_text(yml, RULES).is_err());
+        let loaded = load_text(&yml.replace("*.yml", "rule*.yml"), RULES).expect("valid");
+        assert_eq!((loaded.jobs.len(), loaded.groups.iter().count()), (1, 1));
+        assert!(loaded.left_out.is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place() {
+        for (yml, expected) in [
+            ("global:\n  scrape_intervall: 5s\n", "DIR/prometheus.yml:2:3: unknown field scrape_intervall (did you mean scrape_interval?)"),
+            ("remote_write:\n- url: http://x\n", "DIR/prometheus.yml:2:1: remote_write is not supported yet"),
+        ] {
+            assert_eq!(load_text(yml, RULES).expect_err(yml), expected);
+        }
+        let error = load_text("rule_files: [rules.yml]\n", "groups: [{name: a, rules: [{record: x, expr: 'up +'}]}]\n");
+        assert!(error.as_ref().is_err_and(|e| e.starts_with("DIR/rules.yml:1:")), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let yml = "alerting:\n  alertmanagers:\n  - static_configs: [{targets: ['localhost:9093']}]\n";
+        let loaded = load_text(yml, RULES).expect("valid");
+        assert_eq!(loaded.left_out.len(), 1);
+        assert!(loaded.left_out[0].contains("alerting is left out"), "{:?}", loaded.left_out);
+    }
+}

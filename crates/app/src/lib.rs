@@ -1,0 +1,12 @@
+//! The monitor as a whole: configuration, and the order in which its parts start, reload and stop.
+//!
+//! Knows everything of the product, and no flag and no exit code.
+
+mod builtin;
+mod config;
+mod core;
+mod monitor;
+
+pub use config::{ConfigPaths, LoadError, check};
+pub use monitor::{Monitor, Options, StartError};
+pub use tsdb::SyncPolicy;

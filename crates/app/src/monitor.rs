@@ -1,0 +1,271 @@
+//! The monitor: new, start, reload, stop. Parts start in order of need and stop in reverse.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alerting::Dispatcher;
+use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
+use dashboards::{Dashboards, Sources};
+use model::{DurationMs, TimestampMs};
+use net::process::ProcessMetrics;
+use net::{BindError, Client, ClientError, ClientOptions, Server, ServerLimits, ServerMetrics};
+use prometheus_client::registry::Registry;
+use promql::{Engine, EngineOptions};
+use rules::{Manager, Ports};
+use scrape::ScrapeManager;
+use stdx::{Clock, SystemClock};
+use storage::{MetricAppend, MetricQuery};
+use tokio::net::TcpListener;
+use tsdb::{Db, DamagePolicy, Limits, Maintenance, RealDisk, RecoveryReport, SyncPolicy, TsdbError};
+
+use crate::builtin;
+use crate::config::{ConfigPaths, LoadError, Loaded, load};
+use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
+
+/// What a monitor is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The files that say what to do.
+    pub config: ConfigPaths,
+    /// Where data is kept; samples under `metrics/`.
+    pub data_dir: PathBuf,
+    /// A folder of Grafana dashboards, besides those that ship with the program.
+    pub dashboards: Option<PathBuf>,
+    /// Where the user interface answers.
+    pub ui_listen: SocketAddr,
+    /// Where Prometheus' API answers.
+    pub prometheus_listen: SocketAddr,
+    /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
+    pub external_url: Option<String>,
+    /// How long samples are kept.
+    pub retention: DurationMs,
+    /// When commits are made to survive power loss.
+    pub sync: SyncPolicy,
+    /// Whether damaged data keeps the monitor from starting, instead of being set aside.
+    pub strict_recovery: bool,
+    /// Whether `/-/reload` is allowed.
+    pub lifecycle: bool,
+    /// Flags as given, for `/api/v1/status/flags`.
+    pub flags: Vec<(String, String)>,
+}
+
+/// Why a monitor did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A port cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A file is wrong.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The store cannot be opened.
+    #[error("cannot open the store in {}: {source}", .dir.display())]
+    Store {
+        /// Its folder.
+        dir: PathBuf,
+        /// Why.
+        source: TsdbError,
+    },
+    /// The client for scrapes cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Opening the store panicked.
+    #[error("opening the store failed: {0}")]
+    Panic(#[from] tokio::task::JoinError),
+}
+
+/// A monitor at work.
+pub struct Monitor {
+    core: Arc<Core>,
+    ui: Server,
+    prometheus: Server,
+}
+
+impl Monitor {
+    /// Reads the configuration, takes the ports, opens the store, and starts scraping, rules and answers.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let started_at = TimestampMs(clock.now_ms());
+        let loaded = load(&options.config)?;
+        say_left_out(&loaded);
+        let ui = net::bind(options.ui_listen).await?;
+        let prometheus = net::bind(options.prometheus_listen).await?;
+        let mut registry = Registry::default();
+        let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
+        let facts = facts(&options, &loaded, &prometheus, &report, started_at);
+        let (core, engine, metrics) = start_services(options, loaded, facts, db, clock, &mut registry)?;
+        Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))
+    }
+
+    fn serve(
+        core: Arc<Core>,
+        engine: Arc<Engine>,
+        metrics: ApiMetrics,
+        mut registry: Registry,
+        ui: TcpListener,
+        prometheus: TcpListener,
+    ) -> Self {
+        ProcessMetrics::register(&mut registry);
+        let connections = ServerMetrics::register(&mut registry);
+        let registry = Arc::new(registry);
+        let state = ApiState::new(Services {
+            engine,
+            store: core.db.clone(),
+            scrape: core.scrape.clone(),
+            rules: core.rules.clone(),
+            alerting: core.alerting.clone(),
+            dashboards: core.dashboards.clone(),
+            runtime: core.clone(),
+            clock: core.clock.clone(),
+            metrics,
+        });
+        let limits = ServerLimits::standard();
+        let ui_router = api::ui_router(state.clone(), registry.clone());
+        let ui = Server::start_counted(ui, ui_router, limits, connections.clone());
+        let prometheus_router = api::prometheus_router(state, registry, &ui.url());
+        let prometheus = Server::start_counted(prometheus, prometheus_router, limits, connections);
+        Self { core, ui, prometheus }
+    }
+
+    /// Where it answers: `ui` and `prometheus`.
+    pub fn urls(&self) -> BTreeMap<String, String> {
+        [("ui".to_owned(), self.ui.url()), ("prometheus".to_owned(), self.prometheus.url())].into()
+    }
+
+    /// Loads all files anew; what is wrong leaves everything as it was.
+    ///
+    /// # Errors
+    /// What is wrong, with file, line and column.
+    pub async fn reload(&self) -> Result<(), String> {
+        self.core.reload().await
+    }
+
+    /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
+    pub async fn stop(self) {
+        tokio::join!(self.ui.stop(), self.prometheus.stop());
+        self.core.rules.stop().await;
+        self.core.scrape.stop().await;
+        self.core.alerting.stop().await;
+        let db = self.core.db.clone();
+        let closed = tokio::task::spawn_blocking(move || db.close()).await;
+        match closed {
+            Ok(Ok(())) => tracing::info!("store closed"),
+            Ok(Err(error)) => tracing::error!(%error, "store not closed cleanly"),
+            Err(error) => tracing::error!(%error, "closing the store panicked"),
+        }
+    }
+}
+
+async fn open_store(
+    options: &Options,
+    clock: Arc<dyn Clock>,
+    registry: &mut Registry,
+) -> Result<(Arc<Db>, RecoveryReport), StartError> {
+    let dir = options.data_dir.join("metrics");
+    let db_options = tsdb::Options {
+        dir: dir.clone(),
+        disk: Arc::new(RealDisk),
+        clock,
+        sync: options.sync,
+        damage: if options.strict_recovery { DamagePolicy::Refuse } else { DamagePolicy::Quarantine },
+        limits: Limits { retention: options.retention, ..Limits::standard() },
+        maintenance: Maintenance::Background,
+        metrics: Arc::new(tsdb::Metrics::new(registry)),
+    };
+    let opened = tokio::task::spawn_blocking(move || Db::open(db_options)).await?;
+    opened.map_err(|source| StartError::Store { dir, source })
+}
+
+/// Everything between the store and the routes.
+fn start_services(
+    options: Options,
+    loaded: Loaded,
+    facts: Facts,
+    db: Arc<Db>,
+    clock: Arc<dyn Clock>,
+    registry: &mut Registry,
+) -> Result<(Arc<Core>, Arc<Engine>, ApiMetrics), StartError> {
+    let store: Arc<dyn MetricQuery> = db.clone();
+    let append: Arc<dyn MetricAppend> = db.clone();
+    let api_metrics = ApiMetrics::register(registry);
+    let last_load = LastLoad::new(loaded.text, facts.started_at, registry);
+    let engine = Arc::new(Engine::new(EngineOptions::standard()));
+    let dispatcher = Arc::new(Dispatcher::start(
+        loaded.alerting,
+        client("Alertmanager")?,
+        clock.clone(),
+        Arc::new(alerting::Metrics::new(registry)),
+        alerting::Options { external_url: facts.external_url.clone() },
+    ));
+    let sink = Arc::new(ToDispatcher(dispatcher.clone()));
+    let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
+    let rule_options = rule_options(&loaded.global, &facts.external_url);
+    let rules = Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry)));
+    let scrape = ScrapeManager::start(
+        loaded.jobs,
+        append,
+        client("Prometheus")?,
+        clock.clone(),
+        Arc::new(scrape::Metrics::new(registry)),
+    );
+    let sources = Sources { folder: options.dashboards, builtin: builtin::dashboards() };
+    let core = Core {
+        paths: options.config,
+        flags: options.flags,
+        facts,
+        clock,
+        db,
+        scrape: Arc::new(scrape),
+        rules: Arc::new(rules),
+        alerting: dispatcher,
+        dashboards: Arc::new(Dashboards::load_from(sources).0),
+        last_load,
+        reloading: tokio::sync::Mutex::new(()),
+    };
+    Ok((Arc::new(core), engine, api_metrics))
+}
+
+/// A client that presents itself as `role`: some exporters and receivers look for the name they know.
+fn client(role: &str) -> Result<Arc<Client>, ClientError> {
+    let user_agent = format!("{role}/3.5.0 (watchfire/{})", env!("CARGO_PKG_VERSION"));
+    Client::new(ClientOptions::named(&user_agent)).map(Arc::new)
+}
+
+fn facts(
+    options: &Options,
+    loaded: &Loaded,
+    prometheus: &TcpListener,
+    report: &RecoveryReport,
+    started_at: TimestampMs,
+) -> Facts {
+    let own_url = prometheus.local_addr().map(|addr| format!("http://{addr}")).unwrap_or_default();
+    let shortest = loaded.jobs.iter().map(|job| job.interval).min();
+    Facts {
+        started_at,
+        data_dir: options.data_dir.display().to_string(),
+        working_dir: std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
+        hostname: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+        retention: options.retention.to_string(),
+        scrape_interval_ms: shortest.unwrap_or_else(|| loaded.global.scrape_interval()).0,
+        recovery: recovery(report),
+        lifecycle: options.lifecycle,
+        external_url: options.external_url.clone().unwrap_or(own_url),
+    }
+}
+
+fn recovery(report: &RecoveryReport) -> Recovery {
+    let place = |d: &tsdb::Damage| format!("{} at byte {}: {}", d.file.display(), d.offset_bytes, d.reason);
+    Recovery {
+        duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+        samples: report.samples,
+        series: report.series,
+        torn_bytes: report.log.torn_bytes,
+        quarantined: report.log.damage.iter().map(place).collect(),
+    }
+}

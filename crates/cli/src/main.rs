@@ -1,0 +1,84 @@
+//! The one binary: subcommands, flags, exit codes. What they do lives in the crates below and in the labs.
+
+mod gateway;
+mod load;
+mod monitor;
+mod role;
+mod service;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Gives memory back to the system soon, which keeps idle roles small.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Observability that proves it works: metrics, dashboards, rules and alerts, with a real system under load.
+#[derive(Debug, Parser)]
+#[command(name = "watchfire", version, propagate_version = true)]
+struct Arguments {
+    /// What to log: error, warn, info, debug, trace, or per crate like `scrape=debug,info`.
+    #[arg(long, global = true, env = "WATCHFIRE_LOG", default_value = "info", value_name = "LEVEL")]
+    log: String,
+    /// Run as a child of `up`: say when ready in one line of JSON, and stop when standard input ends.
+    #[arg(long, global = true, hide = true)]
+    supervised: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the whole lab on this machine: services, gateway, load, monitor.
+    Up(up::Arguments),
+    /// Run the monitor: scrape, store, query, rules, alerts, dashboards.
+    Monitor(monitor::Arguments),
+    /// Run one of the services to be observed.
+    #[command(subcommand)]
+    Service(service::Service),
+    /// Run the gateway: balance requests over healthy backends.
+    Gateway(gateway::Arguments),
+    /// Run the load generator.
+    Load(load::Arguments),
+}
+
+fn main() -> ExitCode {
+    net::tls::install();
+    let arguments = Arguments::parse();
+    if let Err(error) = start_logging(&arguments) {
+        return fail(&error);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(arguments))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mode = role::Mode { supervised: arguments.supervised };
+    match arguments.command {
+        Command::Up(up) => up::run(up).await,
+        Command::Monitor(monitor) => monitor::run(monitor, mode).await,
+        Command::Service(service) => service::run(service, mode).await,
+        Command::Gateway(gateway) => gateway::run(gateway, mode).await,
+        Command::Load(load) => load::run(load, mode).await,
+    }
+}
+
+/// Logs go to standard error; `up` says what matters on standard output and logs only what is wrong.
+fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
+    let level = if matches!(arguments.command, Command::Up(_)) && arguments.log == "info" { "warn" } else { &arguments.log };
+    let filter = EnvFilter::try_new(level).map_err(|e| anyhow::anyhow!("--log {level}: {e}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,10 @@
+//! Values over steps: the shape in which engines answer and languages compute, and the kernels that slide windows.
+//!
+//! A column holds one `f64` a step. "Nothing here" is the bit pattern [`ABSENT`], which arithmetic never makes, so a
+//! column needs no second array and loops stay plain. Knows no engine, no language, no HTTP.
+
+pub mod steps;
+pub mod window;
+
+pub use steps::{ABSENT, Steps, TimeRange, is_absent};
+pub use window::{Edges, WindowOp, WindowSteps, compensated_add};

@@ -1,0 +1,356 @@
+//! Windows that slide over one series: what a range function needs to know of each, computed in one pass.
+//!
+//! The window of step `t` is `(t - range, t]`: open on the left, closed on the right, as in Prometheus 3.
+
+use std::collections::VecDeque;
+
+use crate::{ABSENT, Steps};
+
+/// Windows of one length, one a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowSteps {
+    /// Where windows end.
+    pub steps: Steps,
+    /// How long each is, in milliseconds; above zero.
+    pub range_ms: i64,
+}
+
+/// What to compute of each window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowOp {
+    /// Sum of the values (compensated, so that long windows do not drift).
+    Sum,
+    /// Smallest value; NaN only if all are NaN.
+    Min,
+    /// Largest value; NaN only if all are NaN.
+    Max,
+    /// How many values.
+    Count,
+    /// Arithmetic mean.
+    Avg,
+    /// The last value.
+    Last,
+}
+
+/// First and last sample of each window and what a counter lost by resets between them; `count` 0 means an empty
+/// window, whose other fields say nothing. All vectors have one entry a step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Edges {
+    /// Samples in the window.
+    pub count: Vec<u32>,
+    /// Time of the first sample, milliseconds.
+    pub first_ms: Vec<i64>,
+    /// Value of the first sample.
+    pub first: Vec<f64>,
+    /// Time of the last sample, milliseconds.
+    pub last_ms: Vec<i64>,
+    /// Value of the last sample.
+    pub last: Vec<f64>,
+    /// Sum of the values from which the series fell: what to add to `last - first` of a counter.
+    pub resets: Vec<f64>,
+}
+
+impl Edges {
+    /// Makes room for `count` empty windows; memory is kept, so that one value serves many series.
+    fn reset(&mut self, count: usize) {
+        self.count.clear();
+        self.count.resize(count, 0);
+        self.first_ms.resize(count, 0);
+        self.first.resize(count, 0.0);
+        self.last_ms.resize(count, 0);
+        self.last.resize(count, 0.0);
+        self.resets.resize(count, 0.0);
+    }
+}
+
+/// Calls `visit(step, from, to)` for each step with the half-open index range of its samples in `times_ms`, which
+/// must be sorted. Both indexes only move forward, so the whole costs one pass.
+pub fn for_each_window(times_ms: &[i64], windows: &WindowSteps, mut visit: impl FnMut(usize, usize, usize)) {
+    let (mut from, mut to) = (0, 0);
+    for (i, end) in windows.steps.iter().enumerate() {
+        while to < times_ms.len() && times_ms[to] <= end {
+            to += 1;
+        }
+        while from < to && times_ms[from] <= end - windows.range_ms {
+            from += 1;
+        }
+        visit(i, from, to);
+    }
+}
+
+/// Fills `out` with `op` of each window of a series; [`ABSENT`] where a window is empty. Extremes, counts and last
+/// values cost one pass however long the windows; sums and means add up blocks where windows are long, since taking
+/// values out of a running sum would leave rounding behind.
+pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSteps, out: &mut Vec<f64>) {
+    out.clear();
+    out.resize(windows.steps.count, ABSENT);
+    match op {
+        WindowOp::Sum => {
+            let blocks = Blocks::of(values);
+            for_each_window(times_ms, windows, |i, from, to| {
+                if from < to {
+                    let (total, carry) = blocks.sum(values, from, to);
+                    out[i] = total + carry;
+                }
+            });
+        }
+        WindowOp::Avg => {
+            let blocks = Blocks::of(values);
+            for_each_window(times_ms, windows, |i, from, to| {
+                if from < to {
+                    let ((total, carry), count) = (blocks.sum(values, from, to), (to - from) as f64);
+                    // An infinite sum of finite values has a finite mean, which takes another way.
+                    out[i] = if total.is_finite() {
+                        total / count + carry / count
+                    } else {
+                        mean(&values[from..to])
+                    };
+                }
+            });
+        }
+        WindowOp::Count => each(times_ms, values, windows, out, |values| values.len() as f64),
+        WindowOp::Last => each(times_ms, values, windows, out, |values| values[values.len() - 1]),
+        WindowOp::Min => extreme(times_ms, values, windows, out, |a, b| a <= b),
+        WindowOp::Max => extreme(times_ms, values, windows, out, |a, b| a >= b),
+    }
+}
+
+fn each(
+    times_ms: &[i64],
+    values: &[f64],
+    windows: &WindowSteps,
+    out: &mut [f64],
+    of: impl Fn(&[f64]) -> f64,
+) {
+    for_each_window(times_ms, windows, |i, from, to| {
+        if from < to {
+            out[i] = of(&values[from..to]);
+        }
+    });
+}
+
+/// The best value of each window. A queue holds the candidates: a value goes when a later one is as good, since it
+/// will never be the best again; so the best stands in front.
+fn extreme(
+    times_ms: &[i64],
+    values: &[f64],
+    windows: &WindowSteps,
+    out: &mut [f64],
+    as_good: fn(f64, f64) -> bool,
+) {
+    let mut queue: VecDeque<usize> = VecDeque::new();
+    let mut next = 0;
+    for_each_window(times_ms, windows, |i, from, to| {
+        for at in next.max(from)..to {
+            // Any number is better than NaN, and a NaN no better than anything but another.
+            while queue.back().is_some_and(|&back| as_good(values[at], values[back]) || values[back].is_nan())
+            {
+                queue.pop_back();
+            }
+            queue.push_back(at);
+        }
+        next = next.max(to);
+        while queue.front().is_some_and(|&front| front < from) {
+            queue.pop_front();
+        }
+        if let (true, Some(&best)) = (from < to, queue.front()) {
+            out[i] = values[best];
+        }
+    });
+}
+
+/// Fills `out` with the edges of each window of a series. The loss by resets comes from a running sum, so a long
+/// window costs no more than a short one.
+pub fn edges(times_ms: &[i64], values: &[f64], windows: &WindowSteps, out: &mut Edges) {
+    let lost = lost_until(values);
+    out.reset(windows.steps.count);
+    for_each_window(times_ms, windows, |i, from, to| {
+        if from < to {
+            out.count[i] = (to - from) as u32;
+            out.first_ms[i] = times_ms[from];
+            out.first[i] = values[from];
+            out.last_ms[i] = times_ms[to - 1];
+            out.last[i] = values[to - 1];
+            out.resets[i] = lost.as_ref().map_or(0.0, |lost| lost[to - 1] - lost[from]);
+        }
+    });
+}
+
+/// For each sample, the sum of the values from which the series has fallen up to and including it; `None` when it
+/// never fell, which is the usual case.
+fn lost_until(values: &[f64]) -> Option<Vec<f64>> {
+    if !values.windows(2).any(|pair| pair[1] < pair[0]) {
+        return None;
+    }
+    let mut total = 0.0;
+    let mut previous = f64::NEG_INFINITY;
+    let running = values.iter().map(|&value| {
+        if value < previous {
+            total += previous;
+        }
+        previous = value;
+        total
+    });
+    Some(running.collect())
+}
+
+/// Adds `value` to a sum with its compensation (Neumaier): the smaller of the two lost low bits, which are kept
+/// apart. An infinite sum has none.
+#[inline]
+pub fn compensated_add(value: f64, sum: f64, carry: f64) -> (f64, f64) {
+    let next = sum + value;
+    let carry = if next.is_infinite() {
+        0.0
+    } else if sum.abs() >= value.abs() {
+        carry + ((sum - next) + value)
+    } else {
+        carry + ((value - next) + sum)
+    };
+    (next, carry)
+}
+
+/// Values a block: long enough that a window of a month is some hundreds of blocks, short enough that its ends cost
+/// little.
+const BLOCK_LEN: usize = 64;
+
+/// Sums of consecutive blocks, so that a long window need not visit each of its values.
+struct Blocks(Vec<(f64, f64)>);
+
+impl Blocks {
+    fn of(values: &[f64]) -> Self {
+        Self(values.chunks_exact(BLOCK_LEN).map(|block| add_all(block, (0.0, 0.0))).collect())
+    }
+
+    /// The sum of `values[from..to]` and its compensation.
+    fn sum(&self, values: &[f64], from: usize, to: usize) -> (f64, f64) {
+        let (first, last) = (from.div_ceil(BLOCK_LEN), to / BLOCK_LEN);
+        if first >= last {
+            return add_all(&values[from..to], (0.0, 0.0));
+        }
+        let mut sum = add_all(&values[from..first * BLOCK_LEN], (0.0, 0.0));
+        for &(total, carry) in &self.0[first..last] {
+            sum = compensated_add(total, sum.0, sum.1);
+            sum.1 += carry;
+        }
+        add_all(&values[last * BLOCK_LEN..to], sum)
+    }
+}
+
+fn add_all(values: &[f64], start: (f64, f64)) -> (f64, f64) {
+    values.iter().fold(start, |(sum, carry), &value| compensated_add(value, sum, carry))
+}
+
+/// A plain sum divided by the count, unless the sum overflows: from there on a running mean.
+fn mean(values: &[f64]) -> f64 {
+    let (mut total, mut carry) = (0.0, 0.0);
+    for (i, &value) in values.iter().enumerate() {
+        let next = compensated_add(value, total, carry);
+        if next.0.is_infinite() && i > 0 {
+            let before = i as f64;
+            return running_mean(&values[i..], before, total / before, carry / before);
+        }
+        (total, carry) = next;
+    }
+    let count = values.len() as f64;
+    total / count + carry / count
+}
+
+/// Goes on with a `mean` of `count` values.
+fn running_mean(values: &[f64], mut count: f64, mut mean: f64, mut carry: f64) -> f64 {
+    for &value in values {
+        count += 1.0;
+        let weight = (count - 1.0) / count;
+        (mean, carry) = compensated_add(value / count, weight * mean, weight * carry);
+    }
+    mean + carry
+}
+
+#[cfg(test)]
+mod tests {
+    use model::TimestampMs;
+
+    use super::*;
+
+    fn windows(start: i64, end: i64, step_ms: i64, range_ms: i64) -> WindowSteps {
+        WindowSteps { steps: Steps::range(TimestampMs(start), TimestampMs(end), step_ms), range_ms }
+    }
+
+    #[test]
+    fn windows_are_open_on_the_left() {
+        let mut seen = Vec::new();
+        for_each_window(&[0, 10, 20, 30], &windows(10, 40, 10, 20), |_, from, to| seen.push((from, to)));
+        assert_eq!(seen, [(0, 2), (1, 3), (2, 4), (3, 4)]);
+    }
+
+    #[test]
+    fn each_op_on_one_window() {
+        let (times, values) = ([1, 2, 3], [3.0, f64::NAN, 1.0]);
+        let mut out = Vec::new();
+        for (op, expected) in
+            [(WindowOp::Min, 1.0), (WindowOp::Max, 3.0), (WindowOp::Count, 3.0), (WindowOp::Last, 1.0)]
+        {
+            window(op, &times, &values, &windows(3, 3, 1, 10), &mut out);
+            assert_eq!(out, [expected], "{op:?}");
+        }
+        window(WindowOp::Sum, &[1, 2, 3, 4], &[1e100, 1.0, -1e100, 1.0], &windows(4, 4, 1, 10), &mut out);
+        assert_eq!(out, [2.0]);
+        window(WindowOp::Avg, &[1, 2], &[f64::MAX, f64::MAX], &windows(2, 2, 1, 10), &mut out);
+        assert_eq!(out, [f64::MAX]);
+        window(WindowOp::Sum, &[1], &[1.0], &windows(100, 100, 1, 10), &mut out);
+        assert!(crate::is_absent(out[0]));
+    }
+
+    #[test]
+    fn extremes_slide() {
+        let times: Vec<i64> = (1..=8).collect();
+        let values = [3.0, 1.0, f64::NAN, f64::NAN, 5.0, 4.0, 4.0, 6.0];
+        let mut out = Vec::new();
+        window(WindowOp::Min, &times, &values, &windows(1, 10, 1, 2), &mut out);
+        assert_eq!(out[..3], [3.0, 1.0, 1.0]);
+        assert!(out[3].is_nan() && !crate::is_absent(out[3]));
+        assert_eq!(out[4..9], [5.0, 4.0, 4.0, 4.0, 6.0]);
+        assert!(crate::is_absent(out[9]));
+        window(WindowOp::Max, &times, &values, &windows(2, 8, 3, 3), &mut out);
+        assert_eq!(out, [3.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn long_windows_add_up_like_short_ones() {
+        let times: Vec<i64> = (1..=1000).collect();
+        let values: Vec<f64> =
+            times.iter().map(|t| if t % 3 == 0 { 1e17 } else { 0.1 * *t as f64 - 7.0 }).collect();
+        let mut out = Vec::new();
+        for range_ms in [1, 63, 64, 65, 129, 500, 1000] {
+            window(WindowOp::Sum, &times, &values, &windows(1, 1000, 7, range_ms), &mut out);
+            for (step, got) in out.iter().enumerate() {
+                let to = 1 + step * 7;
+                let (total, carry) = add_all(&values[to.saturating_sub(range_ms as usize)..to], (0.0, 0.0));
+                assert!((got - (total + carry)).abs() <= 1e-15 * got.abs(), "{range_ms} at {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn means_of_extreme_values() {
+        let inf = f64::INFINITY;
+        for (values, expected) in [
+            (&[inf, 0.0, inf] as &[f64], inf),
+            (&[1.0, 2.0, -inf], -inf),
+            (&[1e308, 1e308, 1e308], 1e308),
+            (&[1.0, 1e100, 1.0, -1e100], 0.5),
+        ] {
+            assert_eq!(mean(values), expected, "{values:?}");
+        }
+        assert!(mean(&[inf, -inf]).is_nan() && mean(&[1.0, f64::NAN]).is_nan());
+    }
+
+    #[test]
+    fn edges_count_what_resets_lost() {
+        let mut out = Edges::default();
+        edges(&[1, 2, 3, 4, 5], &[5.0, 8.0, 2.0, 4.0, 1.0], &windows(3, 5, 1, 3), &mut out);
+        assert_eq!(out.first, [5.0, 8.0, 2.0]);
+        assert_eq!(out.last, [2.0, 4.0, 1.0]);
+        assert_eq!(out.resets, [8.0, 8.0, 4.0]);
+        assert_eq!(out.count, [3, 3, 3]);
+    }
+}

@@ -1,0 +1,19 @@
+//! The words of the domain: labels, matchers, timestamps, durations, samples, metadata, alerts.
+//!
+//! Plain values. Nothing here knows an encoding, a file, HTTP or JSON.
+
+pub mod alert;
+pub mod duration;
+pub mod float;
+pub mod labels;
+pub mod matcher;
+pub mod metadata;
+pub mod sample;
+
+pub use alert::{Alert, AlertState};
+pub use duration::{DurationMs, ParseDurationError};
+pub use float::format_float;
+pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use metadata::{Metadata, MetricKind};
+pub use sample::{STALE_NAN, Sample, TimestampMs, is_stale};

@@ -1,0 +1,312 @@
+//! An HTTP client that never takes more bytes or time than it was told.
+
+use std::io::Read;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use flate2::read::GzDecoder;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+
+/// The most that a [`Client::post_json`] or [`Client::post_form`] answer may be: they are receipts and query answers.
+const POST_ANSWER_MAX_BYTES: usize = 64 << 20;
+
+/// How a client presents itself.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Time to reach the other side.
+    pub connect_timeout: Duration,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// Idle connections kept to each host.
+    pub idle_per_host_max: usize,
+}
+
+impl ClientOptions {
+    /// Five seconds to connect, four idle connections to each host.
+    pub fn named(user_agent: &str) -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            user_agent: user_agent.to_owned(),
+            idle_per_host_max: 4,
+        }
+    }
+}
+
+/// Why there was no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Not an address that can be asked.
+    #[error("invalid URL {0:?}")]
+    Url(String),
+    /// Nobody there; the text says how.
+    #[error("{0}")]
+    Connect(String),
+    /// A header that cannot be sent; its name.
+    #[error("header {0:?} cannot be sent")]
+    Header(String),
+    /// Somebody there, but too slow.
+    #[error("timed out after {0:?}")]
+    Timeout(Duration),
+    /// The answer is longer than allowed.
+    #[error("body larger than {0} bytes")]
+    TooLarge(usize),
+    /// The answer's encoding is broken or unknown.
+    #[error("{0}")]
+    Encoding(String),
+    /// Broken off, or not HTTP.
+    #[error("{0}")]
+    Broken(String),
+    /// The client itself could not be made.
+    #[error("cannot make an HTTP client: {0}")]
+    Setup(String),
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`, or "".
+    pub content_type: String,
+    /// The body, decoded.
+    pub body: Bytes,
+    /// The body's length as it came over the wire.
+    pub wire_bytes: usize,
+}
+
+/// A pool of connections. Clones are not needed: share it by `Arc`.
+#[derive(Debug)]
+pub struct Client {
+    options: ClientOptions,
+    plain: reqwest::Client,
+    /// Made on first use: loading the system's certificates costs megabytes that a laptop lab never needs.
+    tls: OnceLock<reqwest::Client>,
+}
+
+impl Client {
+    /// A client without connections yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Setup`] when the user agent is not a valid header.
+    pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
+        crate::tls::install();
+        let plain =
+            builder(&options).tls_certs_only([]).build().map_err(|e| ClientError::Setup(chain(&e)))?;
+        Ok(Self { options, plain, tls: OnceLock::new() })
+    }
+
+    /// Asks for `url`. A gzip body is decoded; `body_max_bytes` holds before and after.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a bad status is none.
+    pub async fn get(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        timeout: Duration,
+        body_max_bytes: usize,
+    ) -> Result<Fetched, ClientError> {
+        let request = with_headers(self.for_url(url)?.get(url).header(ACCEPT_ENCODING, "gzip"), headers)?;
+        fetch(request, timeout, body_max_bytes).await
+    }
+
+    /// Sends `body` as JSON.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a bad status is none.
+    pub async fn post_json(
+        &self,
+        url: &str,
+        body: &impl Serialize,
+        headers: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<Fetched, ClientError> {
+        let request = with_headers(self.for_url(url)?.post(url).json(body), headers)?;
+        fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
+    }
+
+    /// Sends `fields` as a form.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a bad status is none.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<Fetched, ClientError> {
+        let mut body = reqwest::Url::parse("http://form").map_err(|e| ClientError::Url(e.to_string()))?;
+        body.query_pairs_mut().extend_pairs(fields);
+        let request = self
+            .for_url(url)?
+            .post(url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.query().unwrap_or_default().to_owned());
+        fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
+    }
+
+    fn for_url(&self, url: &str) -> Result<&reqwest::Client, ClientError> {
+        if !url.starts_with("https:") {
+            return Ok(&self.plain);
+        }
+        if let Some(client) = self.tls.get() {
+            return Ok(client);
+        }
+        let client = builder(&self.options).build().map_err(|e| ClientError::Setup(chain(&e)))?;
+        Ok(self.tls.get_or_init(|| client))
+    }
+}
+
+fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .connect_timeout(options.connect_timeout)
+        .user_agent(&options.user_agent)
+        .pool_max_idle_per_host(options.idle_per_host_max)
+}
+
+/// Sets `headers`, in place of what we would send by ourselves.
+fn with_headers(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Result<reqwest::RequestBuilder, ClientError> {
+    let mut all = HeaderMap::new();
+    for (name, value) in headers {
+        let invalid = |_| ClientError::Header((*name).to_owned());
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ClientError::Header((*name).to_owned()))?;
+        all.insert(name, HeaderValue::from_str(value).map_err(invalid)?);
+    }
+    Ok(request.headers(all))
+}
+
+async fn fetch(
+    request: reqwest::RequestBuilder,
+    timeout: Duration,
+    body_max_bytes: usize,
+) -> Result<Fetched, ClientError> {
+    tokio::time::timeout(timeout, fetch_untimed(request, body_max_bytes))
+        .await
+        .unwrap_or(Err(ClientError::Timeout(timeout)))
+}
+
+async fn fetch_untimed(
+    request: reqwest::RequestBuilder,
+    body_max_bytes: usize,
+) -> Result<Fetched, ClientError> {
+    let mut response = request.send().await.map_err(explain)?;
+    let status = response.status().as_u16();
+    let content_type = header(response.headers(), &CONTENT_TYPE);
+    let encoding = header(response.headers(), &CONTENT_ENCODING);
+    let mut wire = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(explain)? {
+        if wire.len() + chunk.len() > body_max_bytes {
+            return Err(ClientError::TooLarge(body_max_bytes));
+        }
+        wire.extend_from_slice(&chunk);
+    }
+    let wire_bytes = wire.len();
+    let body = decode(&encoding, wire.freeze(), body_max_bytes)?;
+    Ok(Fetched { status, content_type, body, wire_bytes })
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+fn decode(encoding: &str, wire: Bytes, body_max_bytes: usize) -> Result<Bytes, ClientError> {
+    match encoding {
+        "" | "identity" => Ok(wire),
+        "gzip" => {
+            let mut body = Vec::with_capacity(wire.len() * 8);
+            let one_more = body_max_bytes as u64 + 1;
+            let read = GzDecoder::new(&wire[..]).take(one_more).read_to_end(&mut body);
+            read.map_err(|e| ClientError::Encoding(format!("broken gzip body: {e}")))?;
+            if body.len() > body_max_bytes {
+                Err(ClientError::TooLarge(body_max_bytes))
+            } else {
+                Ok(body.into())
+            }
+        }
+        other => Err(ClientError::Encoding(format!("unknown content encoding {other:?}"))),
+    }
+}
+
+/// Turns the library's error into what a person wants to read: the innermost cause, without the URL.
+fn explain(error: reqwest::Error) -> ClientError {
+    if error.is_builder() {
+        return ClientError::Url(error.url().map_or_else(|| chain(&error), ToString::to_string));
+    }
+    let text = chain(&error.without_url());
+    if text.contains("onnect") { ClientError::Connect(text) } else { ClientError::Broken(text) }
+}
+
+/// The last link of an error's chain of causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    // "Connection refused (os error 111)": the number helps nobody.
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use axum::Router;
+    use axum::routing::get;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::{Server, ServerLimits, bind};
+
+    async fn serve(router: Router) -> Server {
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
+        Server::start(listener, router, ServerLimits::standard())
+    }
+
+    fn client() -> Client {
+        Client::new(ClientOptions::named("test")).expect("a client")
+    }
+
+    fn gzipped(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).expect("to memory");
+        encoder.finish().expect("to memory")
+    }
+
+    #[tokio::test]
+    async fn gzip_is_decoded_within_the_cap() {
+        let body = "0".repeat(100_000);
+        let packed = gzipped(&body);
+        let router =
+            Router::new().route("/", get(move || async move { ([(CONTENT_ENCODING, "gzip")], packed) }));
+        let server = serve(router).await;
+        let answer =
+            client().get(&server.url(), &[], Duration::from_secs(5), 100_000).await.expect("an answer");
+        assert_eq!(answer.body, body);
+        assert!(answer.wire_bytes < 1000);
+        let error =
+            client().get(&server.url(), &[], Duration::from_secs(5), 99_999).await.expect_err("too large");
+        assert_eq!(error, ClientError::TooLarge(99_999));
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn failures_are_told_apart() {
+        let silent = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
+        let url = format!("http://{}", silent.local_addr().expect("bound"));
+        let wait = Duration::from_millis(50);
+        assert_eq!(
+            client().get(&url, &[], wait, 10).await.expect_err("no answer"),
+            ClientError::Timeout(wait)
+        );
+        drop(silent);
+        let refused = client().get(&url, &[], Duration::from_secs(5), 10).await.expect_err("nobody there");
+        assert_eq!(refused, ClientError::Connect("Connection refused".into()));
+        let wrong = client().get("not a url", &[], wait, 10).await.expect_err("no url");
+        assert!(matches!(wrong, ClientError::Url(_)), "{wrong:?}");
+    }
+}

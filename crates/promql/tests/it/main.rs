@@ -1,0 +1,7 @@
+//! The crate from outside: scripts of our own, Prometheus' scripts where they are at hand, and properties of the
+//! parser.
+
+mod conformance;
+mod limits;
+mod properties;
+mod scripts;

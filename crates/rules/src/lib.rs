@@ -1,0 +1,31 @@
+//! Recording and alerting rules: read from Prometheus' rule files, evaluated on schedule, written back as series, and
+//! told to an [`AlertSink`].
+//!
+//! Holds the storage ports and the metric language, and knows no engine behind them, no HTTP, and nothing of how people
+//! are told of alerts.
+
+mod book;
+pub mod error;
+pub mod evaluate;
+pub mod file;
+mod group;
+pub mod manager;
+pub mod metrics;
+mod position;
+mod restore;
+pub mod rule;
+mod schedule;
+#[cfg(test)]
+mod shipped;
+pub mod status;
+pub mod template;
+#[cfg(test)]
+mod testing;
+mod write;
+
+pub use error::RulesError;
+pub use evaluate::{EngineEvaluator, Evaluate};
+pub use file::{Groups, RuleFile};
+pub use manager::{AlertSink, Manager, ManagerOptions, Ports};
+pub use metrics::Metrics;
+pub use status::{AlertStatus, AlertingStatus, GroupStatus, Health, RuleStatus};

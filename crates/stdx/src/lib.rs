@@ -1,0 +1,10 @@
+//! What the standard library lacks: a clock that tests can hold, variable-length integers, back-off.
+//!
+//! Knows nothing of observability.
+
+pub mod backoff;
+pub mod clock;
+pub mod varint;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, ManualClock, SystemClock};

@@ -1,0 +1,68 @@
+//! The way in: one transaction per scrape, per rule evaluation, per remote write.
+
+use model::{Labels, TimestampMs};
+
+/// A series as the store names it. Valid as long as the store runs; a store may forget a series, and then answers
+/// [`AppendError::UnknownSeries`], upon which the caller resolves the labels anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(pub u64);
+
+/// Why a sample was not taken. Texts are Prometheus' own where clients compare them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Older than the newest sample of the series, and outside the window for late samples.
+    #[error("out of order sample")]
+    OutOfOrder,
+    /// Another value at a moment that is taken already. The same value again is no error.
+    #[error("duplicate sample for timestamp")]
+    Duplicate,
+    /// Too far in the past or the future for the store.
+    #[error("out of bounds")]
+    OutOfBounds,
+    /// The store does not know this id (any more).
+    #[error("unknown series id {0:?}")]
+    UnknownSeries(SeriesId),
+    /// A limit of the store; the text names it and its value.
+    #[error("{0}")]
+    Limit(String),
+    /// The store takes nothing now: disk full, failed sync, shutting down. The text says which.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CommitReport {
+    /// Samples that are now durable by the store's sync policy.
+    pub samples: usize,
+    /// Series that did not exist before.
+    pub series_created: usize,
+}
+
+/// A store that takes samples.
+pub trait MetricAppend: Send + Sync {
+    /// Opens a transaction. Any number may be open at once; each is used from one thread at a time.
+    fn appender(&self) -> Box<dyn MetricAppender + '_>;
+}
+
+/// One transaction: nothing is visible or durable before [`MetricAppender::commit`]; dropping it takes all back.
+pub trait MetricAppender: Send {
+    /// The id of a series, made when new. `labels` is complete, metric name included.
+    ///
+    /// # Errors
+    /// [`AppendError::Limit`], [`AppendError::Unavailable`].
+    fn series(&mut self, labels: &Labels) -> Result<SeriesId, AppendError>;
+
+    /// Adds one sample. A refused sample leaves the transaction as it was: the caller may count it and go on.
+    ///
+    /// # Errors
+    /// All but [`AppendError::Limit`].
+    fn append(&mut self, series: SeriesId, at: TimestampMs, value: f64) -> Result<(), AppendError>;
+
+    /// Writes the log, then applies to memory, then returns: what this has acknowledged survives `kill -9`.
+    ///
+    /// # Errors
+    /// [`AppendError::Unavailable`]: then nothing of the transaction was taken.
+    fn commit(self: Box<Self>) -> Result<CommitReport, AppendError>;
+}

@@ -1,0 +1,9 @@
+//! The ports where ingest, engines and readers meet: traits and plain types, no I/O, no encoding.
+//!
+//! Writers speak [`MetricAppend`], readers [`MetricQuery`]. Whoever stores implements both; nobody else knows how.
+
+pub mod append;
+pub mod query;
+
+pub use append::{AppendError, CommitReport, MetricAppend, MetricAppender, SeriesId};
+pub use query::{MetricQuery, QueryError, Samples, Selection, SeriesSet, StepValues};

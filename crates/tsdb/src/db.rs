@@ -1,0 +1,195 @@
+//! The store: opening, housekeeping, closing.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
+
+use disk::{DirLock, Disk};
+use model::TimestampMs;
+use stdx::Clock;
+use storage::{MetricAppend, MetricAppender};
+use wal::{SyncPolicy, Wal};
+
+use crate::appender::{Appender, Committer};
+use crate::background::Background;
+use crate::checkpoint::Occasion;
+use crate::filenames::{QUARANTINE_DIR, WAL_DIR};
+use crate::head::Head;
+use crate::replay::Replayer;
+use crate::{Cardinality, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError};
+
+/// A store of metrics, open. Ingest is its [`MetricAppend`], queries its [`storage::MetricQuery`].
+#[derive(Debug)]
+pub struct Db {
+    pub(crate) head: Head,
+    pub(crate) wal: Wal,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) committer: Mutex<Committer>,
+    /// Taken to write while a commit is applied, to read while a query finds its series.
+    visibility: RwLock<()>,
+    /// Numbers for transactions and for commits, so that a series knows whose pending sample it holds.
+    pub(crate) transactions: AtomicU64,
+    /// Size of the checkpoint that the log begins with.
+    pub(crate) checkpoint_bytes: AtomicU64,
+    sync: SyncPolicy,
+    background: Mutex<Option<Background>>,
+    /// Given up when the store is closed.
+    lock: Mutex<Option<Box<dyn DirLock>>>,
+}
+
+impl Db {
+    /// Opens the store in `options.dir`: claims it, reads the log, and starts the housekeeping.
+    ///
+    /// # Errors
+    /// [`TsdbError::Disk`] when the folder cannot be used or another watchfire holds it; [`TsdbError::Wal`] when the log
+    /// cannot be read, or is damaged under [`wal::DamagePolicy::Refuse`]; [`TsdbError::Thread`].
+    pub fn open(options: Options) -> Result<(Arc<Self>, RecoveryReport), TsdbError> {
+        let begun = Instant::now();
+        options.disk.create_dir_all(&options.dir)?;
+        let lock = options.disk.lock_dir(&options.dir)?;
+        let head = Head::new();
+        let mut replayer = Replayer::new(&head, options.clock.now_ms());
+        let (wal, log) =
+            Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes))?;
+        let samples_without_series = replayer.samples_without_series;
+        let samples = replayer.samples;
+        replayer.finish();
+        let maintenance = options.maintenance;
+        let dir = options.dir.clone();
+        let db = Arc::new(Self::new(options, head, wal, log.checkpoint_bytes, lock));
+        db.retain();
+        if !log.damage.is_empty() {
+            db.checkpoint_if_due(Occasion::Damage)
+                .unwrap_or_else(|error| tracing::error!(%error, "the damaged log stays for now"));
+        }
+        if maintenance == Maintenance::Background {
+            let started = Background::start(&db).map_err(|source| TsdbError::Thread { dir, source })?;
+            *db.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+        }
+        let series = db.head.totals().series;
+        let duration = begun.elapsed();
+        db.metrics.replay_duration.set(duration.as_secs_f64());
+        Ok((db, RecoveryReport { duration, series, samples, log, samples_without_series }))
+    }
+
+    fn new(options: Options, head: Head, wal: Wal, checkpoint_bytes: u64, lock: Box<dyn DirLock>) -> Self {
+        let Options { clock, sync, limits, metrics, .. } = options;
+        metrics.retention_limit_seconds.set(limits.retention.as_secs_f64());
+        metrics.retention_limit_bytes.set(i64::try_from(limits.chunk_bytes_max).unwrap_or(i64::MAX));
+        let db = Self {
+            head,
+            wal,
+            limits,
+            clock,
+            metrics,
+            committer: Mutex::default(),
+            visibility: RwLock::default(),
+            transactions: AtomicU64::new(0),
+            checkpoint_bytes: AtomicU64::new(checkpoint_bytes),
+            sync,
+            background: Mutex::default(),
+            lock: Mutex::new(Some(lock)),
+        };
+        db.recount(&db.head.in_slots(&db.head.all_slots()));
+        db
+    }
+
+    /// Housekeeping, all of it: drops what is too old or too much, removes series without samples, writes a checkpoint
+    /// when the log has grown enough. The store does this by itself under [`Maintenance::Background`].
+    ///
+    /// # Errors
+    /// [`TsdbError::Wal`] when a checkpoint could not be written. Nothing is lost; the log stays long until the next.
+    pub fn maintain(&self) -> Result<(), TsdbError> {
+        self.retain();
+        self.checkpoint_if_due(Occasion::Housekeeping)
+    }
+
+    /// Makes all that was committed survive power loss, whatever the policy.
+    ///
+    /// # Errors
+    /// [`TsdbError::Wal`]: then nothing is taken any more until restart.
+    pub fn sync(&self) -> Result<(), TsdbError> {
+        Ok(self.wal.sync()?)
+    }
+
+    /// Ends the housekeeping, refuses commits from now on, syncs, writes a checkpoint if the log is long, and gives the
+    /// folder free. Queries go on. A second call does nothing.
+    ///
+    /// # Errors
+    /// [`TsdbError::Wal`] when the sync or the checkpoint failed. The folder is free then, too.
+    pub fn close(&self) -> Result<(), TsdbError> {
+        drop(self.background.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let is_first = self.committer.lock().unwrap_or_else(PoisonError::into_inner).close();
+        let closed =
+            if is_first { self.sync().and_then(|()| self.checkpoint_if_due(Occasion::Stop)) } else { Ok(()) };
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        closed
+    }
+
+    /// The store now.
+    pub fn status(&self) -> HeadStatus {
+        let totals = self.head.totals();
+        HeadStatus {
+            series: totals.series,
+            samples_appended: totals.samples_appended,
+            chunks: totals.chunks,
+            chunk_bytes: totals.chunk_bytes,
+            min_time: totals.span_ms.map(|(min_ms, _)| TimestampMs(min_ms)),
+            max_time: totals.span_ms.map(|(_, max_ms)| TimestampMs(max_ms)),
+            wal_bytes: self.wal.len_bytes(),
+            label_pairs: self.head.index().pairs(),
+            unavailable: self.refuses_commits().or_else(|| self.wal.unavailable()),
+        }
+    }
+
+    /// Which labels have most series and values, at most `limit` entries a list. Walks all label values.
+    pub fn cardinality(&self, limit: usize) -> Cardinality {
+        crate::cardinality::cardinality(&self.head, limit)
+    }
+
+    /// No commit is half applied while this is held.
+    pub(crate) fn between_commits(&self) -> RwLockReadGuard<'_, ()> {
+        self.visibility.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No query finds series while this is held.
+    pub(crate) fn while_applying(&self) -> RwLockWriteGuard<'_, ()> {
+        self.visibility.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn sync_policy(&self) -> SyncPolicy {
+        self.sync
+    }
+
+    pub(crate) fn show_totals(&self) {
+        let totals = self.head.totals();
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.metrics.series.set(gauge(totals.series as u64));
+        self.metrics.chunks.set(gauge(totals.chunks));
+        self.metrics.chunk_bytes.set(gauge(totals.chunk_bytes));
+        if let Some((min_ms, max_ms)) = totals.span_ms {
+            self.metrics.min_time.set(min_ms);
+            self.metrics.max_time.set(max_ms);
+        }
+    }
+}
+
+impl MetricAppend for Db {
+    fn appender(&self) -> Box<dyn MetricAppender + '_> {
+        Box::new(Appender::new(self))
+    }
+}
+
+fn wal_options(options: &Options) -> wal::Options {
+    wal::Options {
+        dir: options.dir.join(WAL_DIR),
+        quarantine: options.dir.join(QUARANTINE_DIR),
+        disk: Arc::clone(&options.disk) as Arc<dyn Disk>,
+        sync: options.sync,
+        damage: options.damage,
+        segment_bytes: options.limits.segment_bytes,
+        metrics: Arc::clone(&options.metrics.wal),
+    }
+}

@@ -1,0 +1,26 @@
+//! Why a store could not be opened, kept up or closed.
+
+use std::path::PathBuf;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TsdbError {
+    /// The files: no access, no room, held by another.
+    #[error(transparent)]
+    Disk(#[from] disk::DiskError),
+    /// The log: damage under [`wal::DamagePolicy::Refuse`], a failed sync.
+    #[error(transparent)]
+    Wal(#[from] wal::WalError),
+    /// A commit panicked between log and memory: what is in memory must not replace the log.
+    #[error("an earlier commit broke off; restart to recover")]
+    Broken,
+    /// The housekeeping thread could not be started.
+    #[error("cannot start the housekeeping thread of {}: {source}", dir.display())]
+    Thread {
+        /// The store's folder.
+        dir: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,78 @@
+//! What a store is opened with, and its limits.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use disk::Disk;
+use model::DurationMs;
+use stdx::Clock;
+use wal::{DamagePolicy, SyncPolicy};
+
+use crate::Metrics;
+
+/// What a store is opened with.
+#[derive(Debug)]
+pub struct Options {
+    /// The folder of this store alone, by convention `<data-dir>/metrics`. Made when missing, locked while open.
+    pub dir: PathBuf,
+    /// Where files are.
+    pub disk: Arc<dyn Disk>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// When commits are made to survive power loss.
+    pub sync: SyncPolicy,
+    /// What to do about damaged data.
+    pub damage: DamagePolicy,
+    /// Limits.
+    pub limits: Limits,
+    /// Who does the housekeeping.
+    pub maintenance: Maintenance,
+    /// Where to count.
+    pub metrics: Arc<Metrics>,
+}
+
+/// How much the store may hold and take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Samples older than this before now leave memory and log, a chunk at a time.
+    pub retention: DurationMs,
+    /// Bytes of compressed samples; beyond it the oldest chunks of all series leave early.
+    pub chunk_bytes_max: u64,
+    /// Series at one time; beyond it new ones are refused and counted.
+    pub series_max: usize,
+    /// Labels of one series, metric name included; beyond it the series is refused and counted.
+    pub labels_per_series_max: usize,
+    /// Bytes of one label name or value; beyond it the series is refused and counted.
+    pub label_bytes_max: usize,
+    /// Size at which a segment of the log is closed and the next begun.
+    pub segment_bytes: u64,
+    /// The log may grow to this, or to the size of the last checkpoint if that is more, before a checkpoint lets old
+    /// segments go.
+    pub log_bytes_max: u64,
+}
+
+impl Limits {
+    /// What a monitor on one machine bears: a day of samples, a million series, a gibibyte of chunks (at two bytes a
+    /// sample some 500 million samples). A log of 128 MiB is replayed in one or two seconds, and with the rule above
+    /// checkpoints at most double what is written.
+    pub const fn standard() -> Self {
+        Self {
+            retention: DurationMs::from_secs(24 * 3600),
+            chunk_bytes_max: 1 << 30,
+            series_max: 1_000_000,
+            labels_per_series_max: 128,
+            label_bytes_max: 16 << 10,
+            segment_bytes: wal::SEGMENT_BYTES,
+            log_bytes_max: 128 << 20,
+        }
+    }
+}
+
+/// Who does the housekeeping (interval syncs, retention, checkpoints).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maintenance {
+    /// A thread of the store's own, ended by [`crate::Db::close`] or drop.
+    Background,
+    /// Whoever calls [`crate::Db::maintain`]: for simulations, where nothing may happen by itself.
+    Manual,
+}

@@ -1,0 +1,90 @@
+//! Building the head from the log.
+
+use std::sync::Arc;
+
+use wal::Source;
+
+use crate::head::Head;
+use crate::record::{self, Definition, Record, SampleRecord, SeriesRecord};
+use crate::series::{Series, Verdict};
+use crate::xor;
+
+/// No transaction has this number: a replay judges against what is there alone.
+const REPLAY: u64 = u64::MAX;
+
+/// Takes the records of the log one by one.
+pub(crate) struct Replayer<'a> {
+    head: &'a Head,
+    now_ms: i64,
+    /// The series by slot once more: thirty million samples are looked up here without a lock each.
+    by_slot: Vec<Option<Arc<Series>>>,
+    generation: u64,
+    pub(crate) samples: u64,
+    pub(crate) samples_without_series: u64,
+}
+
+impl<'a> Replayer<'a> {
+    pub(crate) fn new(head: &'a Head, now_ms: i64) -> Self {
+        Self { head, now_ms, by_slot: Vec::new(), generation: 0, samples: 0, samples_without_series: 0 }
+    }
+
+    /// Takes one record.
+    pub(crate) fn visit(&mut self, _source: Source, bytes: &[u8]) -> Result<(), String> {
+        match record::read(bytes).ok_or("the record cannot be decoded")? {
+            Record::Commit { definitions, samples } => {
+                for definition in &definitions {
+                    self.define(definition).ok_or("a series id is out of bounds")?;
+                }
+                samples.iter().for_each(|sample| self.sample(sample));
+            }
+            Record::CheckpointSeries(all) => {
+                for series in all {
+                    self.series(series)?;
+                }
+            }
+            Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
+        }
+        Ok(())
+    }
+
+    /// After the last record: which slots are free, and a generation that no id of this log has.
+    pub(crate) fn finish(self) {
+        self.head.settle_slots(self.head.unused_slots(), self.generation + 1);
+    }
+
+    fn define(&mut self, definition: &Definition) -> Option<&Arc<Series>> {
+        let series = self.head.restore(definition.id, &definition.labels, self.now_ms)?;
+        self.generation = self.generation.max(definition.id >> 32);
+        let slot = series.slot() as usize;
+        if self.by_slot.len() <= slot {
+            self.by_slot.resize(slot + 1, None);
+        }
+        Some(self.by_slot[slot].insert(series))
+    }
+
+    fn series(&mut self, record: SeriesRecord) -> Result<(), String> {
+        let samples: u64 = record.chunks.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
+        let series = self.define(&record.definition).ok_or("a series id is out of bounds")?;
+        if !series.state().restore(record.chunks) {
+            return Err("the open chunk of a series cannot be decoded".to_owned());
+        }
+        self.samples += samples;
+        Ok(())
+    }
+
+    fn sample(&mut self, sample: &SampleRecord) {
+        self.generation = self.generation.max(sample.id >> 32);
+        let slot = sample.id as u32 as usize;
+        let series = self.by_slot.get(slot).and_then(Option::as_ref).filter(|series| series.id == sample.id);
+        let Some(series) = series else {
+            self.samples_without_series += 1;
+            return;
+        };
+        let mut state = series.state();
+        // Not newer: the checkpoint has it already.
+        if state.judge(REPLAY, sample.at_ms, sample.bits) == Verdict::Take {
+            state.push(sample.at_ms, sample.bits);
+            self.samples += 1;
+        }
+    }
+}

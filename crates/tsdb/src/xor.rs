@@ -1,0 +1,334 @@
+//! The chunk of the head: times as differences of differences, values by xor (docs/formats/records.md, "Chunk").
+//!
+//! Writing is an [`OpenChunk`], which is sealed into a [`Chunk`]; reading is [`decode`], which takes either's bytes and
+//! never panics on any.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+use std::sync::Arc;
+
+use columns::TimeRange;
+use storage::Samples;
+
+use crate::bits::{BitReader, BitWriter};
+
+/// Samples a chunk holds at most: half an hour at 15 s. More compress hardly better and cost a reader of a few more.
+pub(crate) const CHUNK_SAMPLES_MAX: u16 = 120;
+/// A chunk ends where such a span of time ends, so that a block of this span is made of whole chunks.
+pub(crate) const CHUNK_SPAN_MS: i64 = 2 * 3600 * 1000;
+/// Bytes before the bits: the number of samples.
+const COUNT_BYTES: usize = 2;
+
+/// Time classes: prefix, its length, bits of the value.
+const CLASSES: [(u64, u32, u32); 3] = [(0b10, 2, 7), (0b110, 3, 14), (0b1110, 4, 20)];
+
+/// Bytes that are no chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoChunk;
+
+/// A finished chunk. Clones share the bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunk {
+    pub(crate) first_ms: i64,
+    pub(crate) last_ms: i64,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+impl Chunk {
+    pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
+        self.first_ms <= range.to.0 && range.from.0 <= self.last_ms
+    }
+}
+
+/// Times and values of which a chunk was written last, and the window of value bits in use.
+#[derive(Debug, Clone, Copy, Default)]
+struct Last {
+    at_ms: i64,
+    step_ms: i64,
+    bits: u64,
+    leading: u8,
+    /// Bits in the window; 0 before there is one.
+    len: u8,
+}
+
+/// A chunk that takes samples; never without one.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenChunk {
+    writer: BitWriter,
+    first_ms: i64,
+    last: Last,
+    count: u16,
+}
+
+impl OpenChunk {
+    /// A chunk with its first sample.
+    pub(crate) fn new(at_ms: i64, bits: u64) -> Self {
+        let mut writer = BitWriter::after(1u16.to_le_bytes().to_vec());
+        writer.put(at_ms as u64, 64);
+        writer.put(bits, 64);
+        Self { writer, first_ms: at_ms, last: Last { at_ms, bits, ..Last::default() }, count: 1 }
+    }
+
+    /// The open chunk that has these bytes.
+    pub(crate) fn resume(bytes: &[u8]) -> Result<Self, NoChunk> {
+        let mut samples = Samples::default();
+        decode(bytes, TimeRange::ALL, &mut samples)?;
+        let mut all = samples.times_ms.iter().zip(&samples.values);
+        let (at_ms, value) = all.next().ok_or(NoChunk)?;
+        let mut chunk = Self::new(*at_ms, value.to_bits());
+        for (at_ms, value) in all {
+            if *at_ms <= chunk.last.at_ms {
+                return Err(NoChunk);
+            }
+            chunk.push(*at_ms, value.to_bits());
+        }
+        Ok(chunk)
+    }
+
+    /// Whether a sample at `at_ms` belongs into a new chunk.
+    pub(crate) fn is_over(&self, at_ms: i64) -> bool {
+        self.count >= CHUNK_SAMPLES_MAX
+            || at_ms.div_euclid(CHUNK_SPAN_MS) != self.first_ms.div_euclid(CHUNK_SPAN_MS)
+    }
+
+    /// Adds a sample; `at_ms` is above that of the last one.
+    pub(crate) fn push(&mut self, at_ms: i64, bits: u64) {
+        let step_ms = at_ms.wrapping_sub(self.last.at_ms);
+        put_time(&mut self.writer, step_ms.wrapping_sub(self.last.step_ms));
+        put_value(&mut self.writer, bits ^ self.last.bits, &mut self.last);
+        (self.last.at_ms, self.last.step_ms, self.last.bits) = (at_ms, step_ms, bits);
+        self.count += 1;
+        if let Some(count) = self.writer.bytes_mut().first_chunk_mut::<COUNT_BYTES>() {
+            *count = self.count.to_le_bytes();
+        }
+    }
+
+    /// The chunk as it is now, finished.
+    pub(crate) fn seal(&self) -> Chunk {
+        Chunk { first_ms: self.first_ms, last_ms: self.last.at_ms, bytes: Arc::from(self.bytes()) }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.writer.bytes()
+    }
+
+    pub(crate) fn first_ms(&self) -> i64 {
+        self.first_ms
+    }
+
+    /// Time and value bits of the newest sample.
+    pub(crate) fn newest(&self) -> (i64, u64) {
+        (self.last.at_ms, self.last.bits)
+    }
+}
+
+fn put_time(writer: &mut BitWriter, d: i64) {
+    if d == 0 {
+        return writer.put(0, 1);
+    }
+    for (prefix, prefix_len, len) in CLASSES {
+        let half = 1i64 << (len - 1);
+        if (-half..half).contains(&d) {
+            return writer.put(prefix << len | (d as u64 & ((1 << len) - 1)), prefix_len + len);
+        }
+    }
+    writer.put(0b1111, 4);
+    writer.put(d as u64, 64);
+}
+
+fn put_value(writer: &mut BitWriter, x: u64, last: &mut Last) {
+    if x == 0 {
+        return writer.put(0, 1);
+    }
+    let leading = x.leading_zeros().min(31);
+    let trailing = x.trailing_zeros();
+    let (window_leading, window_len) = (u32::from(last.leading), u32::from(last.len));
+    if window_len > 0 && leading >= window_leading && trailing >= 64 - window_leading - window_len {
+        writer.put(0b10, 2);
+        return writer.put(x >> (64 - window_leading - window_len), window_len);
+    }
+    let len = 64 - leading - trailing;
+    writer.put(0b11 << 11 | u64::from(leading) << 6 | u64::from(len - 1), 13);
+    writer.put(x >> trailing, len);
+    (last.leading, last.len) = (leading as u8, len as u8);
+}
+
+/// How many samples the chunk says it has.
+pub(crate) fn count(bytes: &[u8]) -> u16 {
+    bytes.first_chunk().map_or(0, |count| u16::from_le_bytes(*count))
+}
+
+/// Adds the samples of a chunk that lie in `range` to `out`.
+pub(crate) fn decode(bytes: &[u8], range: TimeRange, out: &mut Samples) -> Result<(), NoChunk> {
+    let (head, bits) = bytes.split_first_chunk::<COUNT_BYTES>().ok_or(NoChunk)?;
+    let count = u16::from_le_bytes(*head);
+    if count == 0 || count > CHUNK_SAMPLES_MAX {
+        return Err(NoChunk);
+    }
+    let mut reader = BitReader::new(bits);
+    let at_ms = reader.take_long(64).ok_or(NoChunk)? as i64;
+    let mut last = Last { at_ms, bits: reader.take_long(64).ok_or(NoChunk)?, ..Last::default() };
+    for left in (0..count).rev() {
+        if last.at_ms > range.to.0 {
+            return Ok(());
+        }
+        if last.at_ms >= range.from.0 {
+            out.push(last.at_ms, f64::from_bits(last.bits));
+        }
+        if left > 0 {
+            take_time(&mut reader, &mut last).ok_or(NoChunk)?;
+            take_value(&mut reader, &mut last).ok_or(NoChunk)?;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn take_time(reader: &mut BitReader<'_>, last: &mut Last) -> Option<()> {
+    let d = if reader.take(1)? == 0 {
+        0
+    } else if reader.take(1)? == 0 {
+        signed(reader.take(7)?, 7)
+    } else if reader.take(1)? == 0 {
+        signed(reader.take(14)?, 14)
+    } else if reader.take(1)? == 0 {
+        signed(reader.take(20)?, 20)
+    } else {
+        reader.take_long(64)? as i64
+    };
+    last.step_ms = last.step_ms.wrapping_add(d);
+    last.at_ms = last.at_ms.wrapping_add(last.step_ms);
+    Some(())
+}
+
+#[inline]
+fn take_value(reader: &mut BitReader<'_>, last: &mut Last) -> Option<()> {
+    if reader.take(1)? == 0 {
+        return Some(());
+    }
+    if reader.take(1)? == 1 {
+        let window = reader.take(11)?;
+        (last.leading, last.len) = ((window >> 6) as u8, (window & 63) as u8 + 1);
+    }
+    // Before the first window, or with one that does not fit a word, these are no bits that we wrote.
+    let trailing = 64u32.checked_sub(u32::from(last.leading) + u32::from(last.len))?;
+    if last.len == 0 {
+        return None;
+    }
+    last.bits ^= reader.take_long(u32::from(last.len))? << trailing;
+    Some(())
+}
+
+fn signed(raw: u64, len: u32) -> i64 {
+    (raw << (64 - len)) as i64 >> (64 - len)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::TimestampMs;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn chunk_of(samples: &[(i64, u64)]) -> OpenChunk {
+        let mut chunk = OpenChunk::new(samples[0].0, samples[0].1);
+        samples[1..].iter().for_each(|&(at, bits)| chunk.push(at, bits));
+        chunk
+    }
+
+    fn read(bytes: &[u8], range: TimeRange) -> Vec<(i64, u64)> {
+        let mut out = Samples::default();
+        decode(bytes, range, &mut out).unwrap();
+        out.times_ms.iter().zip(&out.values).map(|(at, value)| (*at, value.to_bits())).collect()
+    }
+
+    fn check(samples: &[(i64, u64)]) {
+        let chunk = chunk_of(samples);
+        assert_eq!(read(chunk.bytes(), TimeRange::ALL), samples);
+        let resumed = OpenChunk::resume(chunk.bytes()).unwrap();
+        assert_eq!(resumed.bytes(), chunk.bytes());
+        assert_eq!(resumed.newest(), *samples.last().unwrap());
+        let sealed = chunk.seal();
+        assert_eq!((sealed.first_ms, sealed.last_ms), (samples[0].0, samples.last().unwrap().0));
+    }
+
+    #[test]
+    fn all_of_time_and_every_nan() {
+        check(&[
+            (i64::MIN, model::STALE_NAN.to_bits()),
+            (0, f64::NAN.to_bits()),
+            (i64::MAX, 0x7ff8_0000_dead_beef),
+        ]);
+        check(&[(-1, 0), (0, u64::MAX), (1, 1), (2, 1 << 63), (3, 1 << 31)]);
+    }
+
+    /// The format page in bytes: whoever changes this changes what is on people's disks.
+    #[test]
+    fn layout_is_as_the_format_page_says() {
+        let chunk = chunk_of(&[(1000, 0), (1010, 0), (1020, 0b11 << 62), (1029, 0)]);
+        // d = 10: 10 0001010, x = 0: 0; d = 0: 0, x: 11 00000 000001 11; d = -1: 10 1111111, x in the window: 10 11.
+        let bits = [0b1000_0101, 0b0001_1000, 0b0000_0001, 0b1110_1111, 0b1111_0110];
+        let head = [&[4, 0][..], &1000u64.to_be_bytes(), &[0; 8]].concat();
+        assert_eq!(chunk.bytes(), [head, bits.to_vec()].concat());
+    }
+
+    #[test]
+    fn a_range_cuts_both_ends() {
+        let samples: Vec<(i64, u64)> = (0..100).map(|i| (i * 10, i as u64)).collect();
+        let range = TimeRange { from: TimestampMs(95), to: TimestampMs(120) };
+        assert_eq!(read(chunk_of(&samples).bytes(), range), samples[10..=12]);
+    }
+
+    #[test]
+    fn a_steady_counter_is_small() {
+        let samples: Vec<(i64, u64)> = (0..120)
+            .map(|i| (1_700_000_000_000 + i * 15_000 + i % 3, (1000.0 + i as f64 * 7.0).to_bits()))
+            .collect();
+        let bytes = chunk_of(&samples).bytes().len();
+        assert!(bytes < 120 * 3, "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_chunk_ends_when_full_and_at_a_span() {
+        let full: Vec<(i64, u64)> = (0..i64::from(CHUNK_SAMPLES_MAX)).map(|i| (i, 0)).collect();
+        assert!(chunk_of(&full).is_over(1000));
+        assert!(!chunk_of(&full[1..]).is_over(1000));
+        assert!(chunk_of(&[(CHUNK_SPAN_MS - 1, 0)]).is_over(CHUNK_SPAN_MS));
+        assert!(chunk_of(&[(-1, 0)]).is_over(0));
+    }
+
+    fn increasing() -> impl Strategy<Value = Vec<(i64, u64)>> {
+        let step = prop_oneof![Just(15_000i64), 14_990..15_010i64, 1..1_000_000i64, 1..i64::MAX / 200];
+        let bits = prop_oneof![
+            any::<u64>(),
+            (0..1000u32).prop_map(|v| f64::from(v).to_bits()),
+            Just(model::STALE_NAN.to_bits())
+        ];
+        (any::<i32>(), prop::collection::vec((step, bits), 1..=120)).prop_map(|(start, steps)| {
+            let mut at = i64::from(start);
+            steps
+                .into_iter()
+                .map(|(step, bits)| {
+                    at = at.saturating_add(step);
+                    (at, bits)
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_samples_come_back(samples in increasing()) {
+            check(&samples);
+        }
+
+        #[test]
+        fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), fix in any::<bool>()) {
+            if fix && bytes.len() > 1 {
+                (bytes[0], bytes[1]) = (bytes[0] % 120, 0);
+            }
+            decode(&bytes, TimeRange::ALL, &mut Samples::default()).ok();
+            OpenChunk::resume(&bytes).ok();
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The store through its ports, over disks that lose, cut and refuse.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside the test functions that clippy knows")]
+
+mod append;
+mod background;
+mod concurrent;
+mod crash;
+mod damage;
+mod housekeeping;
+mod kill;
+mod restart;
+mod select;
+mod world;

@@ -1,0 +1,128 @@
+//! Which port each role gets: the lab's own, another by choice, or any free one.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::roles::{Role, RolePort};
+
+/// How ports are chosen.
+#[derive(Debug, Clone)]
+pub struct PortPlan {
+    /// The address that all roles listen on.
+    pub ip: IpAddr,
+    /// Any free port for every role, instead of the lab's own.
+    pub auto: bool,
+    /// Ports chosen one by one: `role.url` → port.
+    pub chosen: BTreeMap<String, u16>,
+}
+
+/// A plan that cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PortsError {
+    /// A choice for a port that no role has.
+    #[error("--port {key}: no such port; there are {known}")]
+    Unknown {
+        /// What was given.
+        key: String,
+        /// What there is.
+        known: String,
+    },
+    /// Somebody has the port.
+    #[error(
+        "{role} needs port {port} for {url}: {reason}\n  free it, choose another with --port {role}.{url}=PORT, \
+         or give every role a free one with --ports auto"
+    )]
+    Taken {
+        /// Who wants it.
+        role: &'static str,
+        /// For what.
+        url: &'static str,
+        /// Which.
+        port: u16,
+        /// Who has it.
+        reason: net::BindError,
+    },
+}
+
+impl PortPlan {
+    /// Where `role` listens for `port` at its first start.
+    pub fn address(&self, role: &Role, port: &RolePort) -> SocketAddr {
+        let chosen = self.chosen.get(&key(role, port)).copied();
+        SocketAddr::new(self.ip, chosen.unwrap_or(if self.auto { 0 } else { port.default }))
+    }
+
+    /// Finds out before anything starts whether all ports can be had.
+    ///
+    /// # Errors
+    /// The first port that cannot.
+    pub async fn check(&self, roles: &[Role]) -> Result<(), PortsError> {
+        let known: Vec<String> = roles.iter().flat_map(|r| r.ports.iter().map(|p| key(r, p))).collect();
+        if let Some(key) = self.chosen.keys().find(|k| !known.contains(k)) {
+            return Err(PortsError::Unknown { key: key.clone(), known: known.join(", ") });
+        }
+        for role in roles {
+            for port in role.ports {
+                let address = self.address(role, port);
+                // Port 0 is free by definition; the listener is dropped again at once.
+                net::bind(address).await.map_err(|reason| PortsError::Taken {
+                    role: role.name,
+                    url: port.url,
+                    port: address.port(),
+                    reason,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn key(role: &Role, port: &RolePort) -> String {
+    format!("{}.{}", role.name, port.url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roles;
+
+    fn plan(auto: bool, chosen: &[(&str, u16)]) -> PortPlan {
+        let chosen = chosen.iter().map(|(k, p)| ((*k).to_owned(), *p)).collect();
+        PortPlan { ip: [127, 0, 0, 1].into(), auto, chosen }
+    }
+
+    #[test]
+    fn a_choice_goes_before_auto_and_auto_before_the_default() {
+        let monitor = roles().remove(0);
+        let port = |plan: PortPlan| plan.address(&monitor, &monitor.ports[0]).port();
+        assert_eq!(port(plan(false, &[])), 3000);
+        assert_eq!(port(plan(true, &[])), 0);
+        assert_eq!(port(plan(true, &[("monitor.ui", 3001)])), 3001);
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_names_port_role_and_flag() {
+        let holder = net::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
+        let taken = holder.local_addr().expect("bound").port();
+        let error = plan(true, &[("gateway.http", taken)])
+            .check(&roles())
+            .await
+            .expect_err("it is taken")
+            .to_string();
+        for word in [
+            "gateway",
+            &taken.to_string(),
+            "--port gateway.http=PORT",
+            "--ports auto",
+            &std::process::id().to_string(),
+        ] {
+            assert!(error.contains(word), "{word} is missing in: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_choice_lists_the_known_ones() {
+        let error =
+            plan(true, &[("monitor.web", 1)]).check(&roles()).await.expect_err("no such port").to_string();
+        assert!(error.contains("monitor.web") && error.contains("monitor.ui"), "{error}");
+    }
+}

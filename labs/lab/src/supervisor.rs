@@ -1,0 +1,323 @@
+//! Brings the lab up, keeps it up, takes it down.
+//!
+//! One *keeper* task a role starts its child, waits for its end and starts it again with a growing pause. Keepers share
+//! a table of states: a role whose `after` roles are not ready yet waits for them there. What a child reports as its
+//! ports at its first start is given back to it at every later one, so that its addresses never change.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use disk::Disk;
+use net::{Server, ServerLimits};
+use stdx::Backoff;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::child::{self, Running, SpawnError};
+use crate::endpoints::Endpoint;
+use crate::ports::{PortPlan, PortsError};
+use crate::roles::{Role, roles};
+use crate::state::{Event, RoleState, Table};
+use crate::{control, files, inbox};
+
+/// Pause before the first restart of a child that crashed; doubles up to the longest.
+const RESTART_FIRST: Duration = Duration::from_millis(500);
+const RESTART_LONGEST: Duration = Duration::from_secs(30);
+
+/// A child that ran this long before it crashed starts over with the first pause.
+const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// What the lab is to be.
+#[derive(Debug, Clone)]
+pub struct LabOptions {
+    /// The binary whose subcommands are the roles.
+    pub program: PathBuf,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Who listens where.
+    pub ports: PortPlan,
+    /// Roles that stay down once they end.
+    pub hold: Vec<String>,
+}
+
+/// Why the lab is not up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// A port cannot be had.
+    #[error(transparent)]
+    Ports(#[from] PortsError),
+    /// A hold on a role that does not exist.
+    #[error("--hold {role}: no such role; there are {known}")]
+    UnknownRole {
+        /// What was given.
+        role: String,
+        /// What there is.
+        known: String,
+    },
+    /// The data directory cannot be used; the text names it.
+    #[error("{0}")]
+    DataDir(String),
+    /// A role did not start.
+    #[error("{role} did not start: {reason}")]
+    Role {
+        /// Which.
+        role: String,
+        /// Its own words.
+        reason: String,
+    },
+}
+
+/// A running lab.
+#[derive(Debug)]
+pub struct Lab {
+    shared: Arc<Shared>,
+    keepers: Vec<JoinHandle<()>>,
+    control: Server,
+    _lock: Box<dyn disk::DirLock>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    program: PathBuf,
+    data_dir: PathBuf,
+    ports: PortPlan,
+    roles: Vec<Role>,
+    table: Arc<Table>,
+    supervisor: Endpoint,
+    stop: CancellationToken,
+    events: mpsc::UnboundedSender<Event>,
+    failed: mpsc::Sender<LabError>,
+}
+
+impl Lab {
+    /// Starts every role and returns when all are ready, or with the first that is not. What happens on the way and
+    /// later is said through `events`.
+    ///
+    /// # Errors
+    /// See [`LabError`]; whatever had started is stopped again.
+    pub async fn start(options: LabOptions, events: mpsc::UnboundedSender<Event>) -> Result<Self, LabError> {
+        let roles = roles();
+        let names: Vec<&str> = roles.iter().map(|r| r.name).collect();
+        if let Some(role) = options.hold.iter().find(|h| !names.contains(&h.as_str())) {
+            return Err(LabError::UnknownRole { role: role.clone(), known: names.join(", ") });
+        }
+        let lock = lock(&options.data_dir)?;
+        options.ports.check(&roles).await?;
+
+        let table = Arc::new(Table::new(names.iter().copied()));
+        options.hold.iter().for_each(|role| _ = table.hold(role, None));
+        let (control, supervisor) = start_control(&options.ports, table.clone()).await?;
+        let inbox = supervisor.urls.get("inbox").cloned().unwrap_or_default();
+        files::write_static(&options.data_dir, &roles, &inbox)
+            .map_err(|e| unusable(&options.data_dir, &e))?;
+
+        let (failed, mut failures) = mpsc::channel(roles.len());
+        let shared = Arc::new(Shared {
+            program: options.program,
+            data_dir: options.data_dir,
+            ports: options.ports,
+            roles,
+            table,
+            supervisor,
+            stop: CancellationToken::new(),
+            events,
+            failed,
+        });
+        shared.publish();
+        let keepers = (0..shared.roles.len()).map(|i| tokio::spawn(keep(shared.clone(), i))).collect();
+        let lab = Self { shared: shared.clone(), keepers, control, _lock: lock };
+        let all_ready =
+            shared.table.wait_for(|t| t.all_ready(shared.roles.iter().map(|r| r.name)).then_some(()));
+        let failure = tokio::select! {
+            () = all_ready => return Ok(lab),
+            failure = failures.recv() => failure,
+        };
+        lab.stop().await;
+        Err(failure.unwrap_or_else(|| LabError::DataDir("the lab ended while it started".to_owned())))
+    }
+
+    /// Everything that runs, the supervisor included under `up`.
+    pub fn endpoints(&self) -> crate::Endpoints {
+        self.shared.endpoints()
+    }
+
+    /// The roles of this lab.
+    pub fn roles(&self) -> &[Role] {
+        &self.shared.roles
+    }
+
+    /// Stops every role, last started first, and waits for each.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        for keeper in self.keepers.into_iter().rev() {
+            // A keeper ends within its child's limit; a panic in one has been reported where it happened.
+            let _ = keeper.await;
+        }
+        self.control.stop().await;
+        // Whoever looks for the lab now finds nothing.
+        let _ = std::fs::remove_file(self.shared.data_dir.join(files::ENDPOINTS));
+    }
+}
+
+impl Shared {
+    fn endpoints(&self) -> crate::Endpoints {
+        let mut all = self.table.endpoints();
+        all.0.insert("up".to_owned(), self.supervisor.clone());
+        all
+    }
+
+    /// Writes the files that say who runs where.
+    fn publish(&self) {
+        let known = self.table.endpoints();
+        let written = files::write_targets(&self.data_dir, &self.roles, &known)
+            .and_then(|()| self.endpoints().write(&self.data_dir));
+        if let Err(error) = written {
+            tracing::error!(%error, "endpoints could not be written to {}", self.data_dir.display());
+        }
+    }
+
+    fn say(&self, event: Event) {
+        // Nobody listening is fine: the lab works without a terminal.
+        let _ = self.events.send(event);
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<Box<dyn disk::DirLock>, LabError> {
+    std::fs::create_dir_all(data_dir).map_err(|e| unusable(data_dir, &e))?;
+    disk::RealDisk.lock_dir(data_dir).map_err(|e| LabError::DataDir(e.to_string()))
+}
+
+fn unusable(data_dir: &Path, error: &std::io::Error) -> LabError {
+    LabError::DataDir(format!("cannot use {}: {error}", data_dir.display()))
+}
+
+async fn start_control(ports: &PortPlan, table: Arc<Table>) -> Result<(Server, Endpoint), LabError> {
+    let key = format!("{:032x}", fastrand::u128(..));
+    let router = Router::new()
+        .nest(&format!("/{key}"), control::router(table))
+        .nest_service(&format!("/{key}/inbox"), inbox::router());
+    let listener = net::bind((ports.ip, 0).into()).await.map_err(|e| LabError::DataDir(e.to_string()))?;
+    let server = Server::start(listener, router, ServerLimits::standard());
+    let urls = [("control", ""), ("inbox", "/inbox")]
+        .map(|(n, path)| (n.to_owned(), format!("{}/{key}{path}", server.url())));
+    Ok((server, Endpoint { pid: std::process::id(), urls: urls.into() }))
+}
+
+/// The life of one role, until the lab stops.
+async fn keep(shared: Arc<Shared>, index: usize) {
+    let role = &shared.roles[index];
+    let mut backoff = Backoff::new(RESTART_FIRST, RESTART_LONGEST);
+    let mut addresses: Option<Vec<String>> = None;
+    let needed = shared.table.wait_for(|t| t.all_ready(role.after.iter().copied()).then_some(()));
+    tokio::select! {
+        () = needed => {}
+        () = shared.stop.cancelled() => return,
+    }
+    loop {
+        let started = Instant::now();
+        let how = match start_once(&shared, role, addresses.as_deref()).await {
+            Started::Stopped => break,
+            Started::Failed(error) if addresses.is_none() => {
+                let failure = LabError::Role { role: role.name.to_owned(), reason: error.to_string() };
+                // Room for one failure a role; the first is what counts.
+                let _ = shared.failed.try_send(failure);
+                break;
+            }
+            Started::Failed(error) => error.to_string(),
+            Started::Ready(running) => {
+                addresses.get_or_insert_with(|| listen_flags(role, &running));
+                announce(&shared, role, &running, started.elapsed());
+                match run_until_end(&shared, role, running).await {
+                    Some(how) => how,
+                    None => break,
+                }
+            }
+        };
+        if started.elapsed() > STABLE_AFTER {
+            backoff.reset();
+        }
+        if !pause(&shared, role, &how, backoff.next_wait()).await {
+            break;
+        }
+        shared.table.count_restart(role.name);
+    }
+    shared.table.set_down(role.name, RoleState::Stopped, "stopped");
+}
+
+enum Started {
+    Ready(Running),
+    Failed(SpawnError),
+    Stopped,
+}
+
+async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) -> Started {
+    let mut arguments = role.arguments(&shared.data_dir, &shared.table.endpoints());
+    match addresses {
+        Some(flags) => arguments.extend_from_slice(flags),
+        None => arguments.extend(
+            role.ports.iter().flat_map(|p| [p.flag.to_owned(), shared.ports.address(role, p).to_string()]),
+        ),
+    }
+    let log = files::log_dir(&shared.data_dir).join(format!("{}.log", role.name));
+    tokio::select! {
+        started = child::spawn(&shared.program, &arguments, &log) => started.map_or_else(Started::Failed, Started::Ready),
+        () = shared.stop.cancelled() => Started::Stopped,
+    }
+}
+
+/// The listen flags that make a restarted child take the ports it had.
+fn listen_flags(role: &Role, running: &Running) -> Vec<String> {
+    let bound =
+        |url: &str| running.ready.urls.get(url).and_then(|u| u.strip_prefix("http://")).map(str::to_owned);
+    role.ports.iter().filter_map(|p| Some([p.flag.to_owned(), bound(p.url)?])).flatten().collect()
+}
+
+fn announce(shared: &Shared, role: &Role, running: &Running, took: Duration) {
+    let endpoint = Endpoint { pid: running.ready.pid, urls: running.ready.urls.clone() };
+    shared.table.set_ready(role.name, endpoint);
+    shared.publish();
+    let restarts = shared.table.get(role.name).map_or(0, |s| s.restarts);
+    shared.say(Event::Ready { role: role.name.to_owned(), took, restarts });
+}
+
+/// Waits for the child's end and says how it ended; `None` when the lab stops, after the child has been stopped.
+async fn run_until_end(shared: &Shared, role: &Role, mut running: Running) -> Option<String> {
+    tokio::select! {
+        status = running.wait() => return Some(child::describe(status)),
+        () = shared.stop.cancelled() => {}
+    }
+    // Roles stop in reverse order: whoever is listed later goes first.
+    let later = shared.roles.iter().skip_while(|r| r.name != role.name).skip(1);
+    let later: Vec<&str> = later.map(|r| r.name).collect();
+    let stopped = |t: &Table| later.iter().all(|r| t.get(r).is_none_or(|s| s.state == RoleState::Stopped)).then_some(());
+    shared.table.wait_for(stopped).await;
+    shared.say(Event::Stopping { role: role.name.to_owned() });
+    running.stop().await;
+    None
+}
+
+/// Waits before a restart: as long as the role is held, else for `wait`. False when the lab stops meanwhile.
+async fn pause(shared: &Shared, role: &Role, how: &str, wait: Duration) -> bool {
+    let name = role.name.to_owned();
+    let held = shared.table.is_held(role.name);
+    let state = if held { RoleState::Held } else { RoleState::Restarting };
+    shared.table.set_down(role.name, state, how);
+    shared.say(Event::Exited { role: name.clone(), how: how.to_owned(), again_in: (!held).then_some(wait) });
+    let over = async {
+        if held {
+            shared.table.wait_released(role.name).await;
+            shared.say(Event::Released { role: name });
+        } else {
+            tokio::time::sleep(wait).await;
+        }
+    };
+    tokio::select! {
+        () = over => true,
+        () = shared.stop.cancelled() => false,
+    }
+}

@@ -1,0 +1,8 @@
+//! The services under observation: programs that a customer would run, instrumented as a customer would.
+//!
+//! A folder per service; what they share is in `common`. Nothing here knows the monitor.
+
+pub mod common;
+pub mod orders;
+
+pub use common::running::{Running, StartError};

@@ -1,0 +1,240 @@
+//! The SQLite store against a real file.
+
+use super::*;
+use crate::orders::store::connect;
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("orders.db");
+        Self { _folder: folder, path }
+    }
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path, PoolLimits::standard()).await.expect("opens")
+    }
+
+    /// One number from the file, read past the store.
+    async fn number(&self, sql: &'static str) -> i64 {
+        let mut connection = connect_options(&self.path).connect().await.expect("connects");
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+    }
+
+    async fn run(&self, sql: &'static str) {
+        let mut connection = connect_options(&self.path).connect().await.expect("connects");
+        sqlx::raw_sql(sql).execute(&mut connection).await.expect("runs");
+    }
+}
+
+fn new_order(customer_id: i64, lines: &[(i64, i64, i64)]) -> NewOrder {
+    let items: Vec<NewItem> = lines
+        .iter()
+        .map(|&(product_id, quantity, cents)| NewItem {
+            product_id: ProductId(product_id),
+            quantity,
+            unit_price: Money::from_cents(cents),
+        })
+        .collect();
+    let customer_id = CustomerId(customer_id);
+    let total = Money::from_cents(lines.iter().map(|(_, quantity, cents)| quantity * cents).sum());
+    NewOrder { customer_id, customer: crate::orders::domain::Customer::generated(customer_id), items, total }
+}
+
+#[tokio::test]
+async fn an_order_comes_back_as_it_was_stored() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    let stored =
+        store.create(new_order(7, &[(101, 2, 1999), (5, 1, 10), (101, 3, 20)])).await.expect("stored");
+    assert_eq!(stored.total, Money::from_cents(4068));
+    assert_eq!(store.order(stored.id).await.expect("read"), Some(stored));
+    assert_eq!(store.order(OrderId(999_999)).await.expect("read"), None);
+    store.ping().await.expect("answers");
+}
+
+#[tokio::test]
+async fn seed_data_is_there_consistent_and_the_same_each_time() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    assert_eq!(bench.number("SELECT count(*) FROM customer").await, 50);
+    assert_eq!(bench.number("SELECT count(*) FROM orders").await, 300);
+    assert_eq!(bench.number("SELECT count(*) FROM order_items").await, 750);
+    assert_eq!(bench.number("SELECT count(*) FROM pragma_foreign_key_check").await, 0);
+    let wrong = "SELECT count(*) FROM orders o WHERE total_amount_cents IS NOT \
+        (SELECT sum(quantity * unit_price_cents) FROM order_items i WHERE i.order_id = o.order_id)";
+    assert_eq!(bench.number(wrong).await, 0);
+    let other = Bench::new();
+    let again = other.open().await;
+    for id in [1, 150, 300] {
+        let order = store.order(OrderId(id)).await.expect("read");
+        assert!(order.is_some());
+        assert_eq!(again.order(OrderId(id)).await.expect("read"), order);
+    }
+}
+
+#[tokio::test]
+async fn people_see_decimals_and_dates() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    let id = store.create(new_order(7, &[(101, 1, 5)])).await.expect("stored").id;
+    let mut connection = connect_options(&bench.path).connect().await.expect("connects");
+    let row = sqlx::query(
+        "SELECT total_amount, (SELECT unit_price FROM order_items WHERE order_id = ?1), created_at \
+        FROM orders WHERE order_id = ?1",
+    );
+    let row = row.bind(id.0).fetch_one(&mut connection).await.expect("a row");
+    assert_eq!((row.get::<String, _>(0), row.get::<String, _>(1)), ("0.05".to_owned(), "0.05".to_owned()));
+    assert!(row.get::<String, _>(2).starts_with("20"), "{}", row.get::<String, _>(2));
+}
+
+#[tokio::test]
+async fn opening_again_changes_nothing() {
+    let bench = Bench::new();
+    bench.open().await.close().await;
+    let store = bench.open().await;
+    assert_eq!(bench.number("SELECT count(*) FROM orders").await, 300);
+    assert_eq!(bench.number("PRAGMA user_version").await, migrate::VERSION);
+    store.close().await;
+    let answer = store.create(new_order(1, &[(1, 1, 1)])).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_open_a_new_file_at_once() {
+    let bench = Bench::new();
+    let path = bench.path.clone();
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { SqliteStore::open(&path, PoolLimits::standard()).await.map(drop) })
+        })
+        .collect();
+    for one in opening {
+        one.await.expect("no panic").expect("opens");
+    }
+    assert_eq!(bench.number("SELECT count(*) FROM orders").await, 300);
+}
+
+#[tokio::test]
+async fn who_opens_waits_for_whoever_is_opening() {
+    let bench = Bench::new();
+    let held = migrate::lock(&bench.path).await.expect("locked");
+    let path = bench.path.clone();
+    let mut opening =
+        tokio::spawn(async move { SqliteStore::open(&path, PoolLimits::standard()).await.map(drop) });
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut opening).await.is_err());
+    assert!(!bench.path.exists());
+    drop(held);
+    opening.await.expect("no panic").expect("opens");
+}
+
+#[tokio::test]
+async fn an_unknown_customer_is_created_and_a_known_one_left_alone() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    let mut order = new_order(4711, &[(1, 1, 1)]);
+    order.customer.name = "Jane Doe".to_owned();
+    store.create(order).await.expect("stored");
+    store.create(new_order(4711, &[(1, 1, 1)])).await.expect("stored");
+    let named = "SELECT count(*) FROM customer WHERE customer_id = 4711 AND name = 'Jane Doe'";
+    assert_eq!(bench.number(named).await, 1);
+    assert_eq!(bench.number("SELECT count(*) FROM customer").await, 51);
+}
+
+#[tokio::test]
+async fn the_store_s_connections_watch_the_foreign_keys() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    let orphan =
+        "INSERT INTO order_items (order_id, product_id, quantity, unit_price_cents) VALUES (999999, 1, 1, 1)";
+    let error = sqlx::raw_sql(orphan).execute(&store.pool).await.map(drop).expect_err("refused");
+    assert!(error.to_string().contains("FOREIGN KEY"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failing_item_leaves_neither_order_nor_customer() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    let answer = store.create(new_order(4711, &[(1, 1, 1), (2, 0, 1)])).await;
+    assert!(
+        matches!(&answer, Err(StoreError::Failed(text)) if text.contains("CHECK constraint")),
+        "{answer:?}"
+    );
+    assert_eq!(bench.number("SELECT count(*) FROM orders").await, 300);
+    assert_eq!(bench.number("SELECT count(*) FROM customer WHERE customer_id = 4711").await, 0);
+    store.create(new_order(4711, &[(1, 1, 1)])).await.expect("the connection is still good");
+}
+
+/// A caller may leave at any moment of a write: then all of the order is there or nothing, and nothing is held.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_leaves_half_way_leaves_no_half_order() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    let (mut acknowledged, mut left) = (0, 0);
+    for step in 0..200 {
+        let patience = Duration::from_micros(step * 10);
+        match tokio::time::timeout(patience, store.create(new_order(4711, &[(1, 2, 5), (2, 1, 7)]))).await {
+            Ok(stored) => acknowledged += i64::from(stored.is_ok()),
+            Err(_) => left += 1,
+        }
+    }
+    assert!(left > 0, "nobody left: the test tests nothing");
+    store.create(new_order(4711, &[(1, 1, 1)])).await.expect("the next one is served");
+    let orders = bench.number("SELECT count(*) FROM orders WHERE order_id > 300").await;
+    assert!((acknowledged + 1..=acknowledged + 1 + left).contains(&orders), "{orders} {acknowledged} {left}");
+    let wrong = "SELECT count(*) FROM orders o WHERE total_amount_cents IS NOT \
+        (SELECT sum(quantity * unit_price_cents) FROM order_items i WHERE i.order_id = o.order_id)";
+    assert_eq!(bench.number(wrong).await, 0);
+}
+
+#[tokio::test]
+async fn a_file_that_was_taken_away_is_not_healthy() {
+    let bench = Bench::new();
+    let store = bench.open().await;
+    store.ping().await.expect("answers");
+    let aside = bench.path.with_extension("aside");
+    std::fs::rename(&bench.path, &aside).expect("moved");
+    let answer = store.ping().await;
+    assert!(matches!(&answer, Err(StoreError::Unavailable(text)) if text.contains("removed")), "{answer:?}");
+    std::fs::rename(&aside, &bench.path).expect("moved back");
+    store.ping().await.expect("answers again");
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_the_pool_is_told() {
+    let bench = Bench::new();
+    let limits = PoolLimits { connections_max: 1, acquire_timeout: Duration::from_millis(20) };
+    let store = SqliteStore::open(&bench.path, limits).await.expect("opens");
+    let held = store.pool.acquire().await.expect("the only connection");
+    assert_eq!(store.pool(), PoolStatus { used: 1, idle: 0, connections_max: 1, waiting: 0 });
+    for answer in [store.ping().await, store.order(OrderId(1)).await.map(drop)] {
+        assert!(matches!(&answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    drop(held);
+    store.ping().await.expect("answers again");
+}
+
+#[tokio::test]
+async fn damaged_newer_and_unreachable_databases_are_told_apart() {
+    let check = async |bench: &Bench, may_pass: bool, expect: &str| {
+        let url = format!("sqlite://{}", bench.path.display());
+        let error = connect(&url, PoolLimits::standard()).await.err().expect("refused");
+        assert_eq!((error.may_pass(), error.to_string().contains(expect)), (may_pass, true), "{error}");
+    };
+    let damaged = Bench::new();
+    std::fs::write(&damaged.path, vec![b'x'; 8192]).expect("written");
+    check(&damaged, false, "file is not a database").await;
+    let mut missing = Bench::new();
+    missing.path = missing.path.join("no").join("orders.db");
+    check(&missing, true, "orders.db.lock: No such file or directory").await;
+
+    let newer = Bench::new();
+    newer.run("PRAGMA user_version = 99").await;
+    let error = connect(&format!("sqlite:{}", newer.path.display()), PoolLimits::standard()).await.err();
+    assert_eq!(error, Some(ConnectError::Newer { found: 99, known: migrate::VERSION }));
+}

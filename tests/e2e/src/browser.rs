@@ -1,0 +1,90 @@
+//! A real browser: headless Chromium driven through its own driver, both from Debian's packages.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use thirtyfour::common::capabilities::desiredcapabilities::ChromeCapabilities;
+use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// A browser with one window; ended when dropped.
+pub struct Browser {
+    /// The window.
+    pub page: WebDriver,
+    driver: Child,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts a browser with a window of this size.
+    ///
+    /// # Panics
+    /// When Chromium or its driver is missing or does not start.
+    pub async fn start(width: u32, height: u32) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver starts; it comes with Debian's package chromium-driver");
+        let port = tokio::time::timeout(START_LIMIT, port_of(&mut driver)).await.expect("chromedriver says its port");
+        let profile = tempfile::tempdir().expect("a folder");
+        let capabilities = capabilities(profile.path(), width, height);
+        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("the browser starts");
+        Self { page, driver, _profile: profile }
+    }
+
+    /// Writes a picture of the window to `target/screens/NAME.png` and gives its path.
+    pub async fn picture(&self, name: &str) -> PathBuf {
+        let folder = crate::binary().ancestors().nth(2).expect("target/PROFILE").join("screens");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join(format!("{name}.png"));
+        self.page.screenshot(&path).await.expect("a picture");
+        path
+    }
+
+    /// Closes the window and ends the driver.
+    pub async fn stop(mut self) {
+        self.page.clone().quit().await.expect("the window closes");
+        self.driver.kill().await.expect("the driver ends");
+    }
+}
+
+async fn port_of(driver: &mut Child) -> u16 {
+    let output = driver.stdout.take().expect("piped above");
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.expect("readable") {
+        if let Some(port) = line.strip_prefix("ChromeDriver was started successfully on port ") {
+            return port.trim_end_matches('.').parse().expect("a port");
+        }
+    }
+    panic!("chromedriver ended before it listened");
+}
+
+fn capabilities(profile: &Path, width: u32, height: u32) -> ChromeCapabilities {
+    let mut capabilities = DesiredCapabilities::chrome();
+    capabilities.set_binary("/usr/bin/chromium").expect("a string");
+    for argument in [
+        "--headless=new",
+        // Chromium refuses to sandbox as root, which is what continuous integration runs as.
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        &format!("--window-size={width},{height}"),
+        &format!("--user-data-dir={}", profile.display()),
+    ] {
+        capabilities.add_arg(argument).expect("a string");
+    }
+    capabilities
+}

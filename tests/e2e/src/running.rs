@@ -1,0 +1,166 @@
+//! A lab started from the built binary, in a folder of its own that is kept when a test fails.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use lab::Endpoints;
+use net::{Client, ClientOptions, Fetched};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::until;
+
+/// A debug build on a busy machine needs a few seconds; more means broken.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const ANSWER_MAX_BYTES: usize = 16 << 20;
+
+/// The binary under test: built by the same profile as the test itself.
+///
+/// # Panics
+/// When it has not been built.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+    let binary = folder.join("watchfire");
+    assert!(binary.is_file(), "{} is missing: cargo build -p cli", binary.display());
+    binary
+}
+
+/// `watchfire up` on free ports.
+#[derive(Debug)]
+pub struct RunningLab {
+    child: Child,
+    folder: Option<TempDir>,
+    client: Client,
+}
+
+impl RunningLab {
+    /// Starts a lab and waits until all its roles are ready.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("watchfire-e2e-").tempdir().expect("a folder");
+        Self::start_in(folder, arguments).await
+    }
+
+    /// Starts a lab on a folder that an earlier one may have left.
+    pub async fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
+        let child = Command::new(binary())
+            .args(["up", "--ports", "auto", "--data-dir"])
+            .arg(folder.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts");
+        let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
+        let mut lab = Self { child, folder: Some(folder), client };
+        let all: Vec<&str> = lab::roles().iter().map(|r| r.name).collect();
+        until("the lab is ready", START_LIMIT, async || {
+            if let Ok(Some(status)) = lab.child.try_wait() {
+                panic!("up ended while starting: {status}");
+            }
+            let known = Endpoints::read(lab.data_dir()).map_err(|e| e.to_string())?;
+            let missing: Vec<_> = all.iter().filter(|role| !known.0.contains_key(**role)).collect();
+            if missing.is_empty() { Ok(()) } else { Err(format!("missing: {missing:?}")) }
+        })
+        .await;
+        lab
+    }
+
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> &Path {
+        self.folder.as_ref().expect("the folder is there until the lab ends").path()
+    }
+
+    /// The pid of the supervisor.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// Who runs where, now.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints::read(self.data_dir()).expect("endpoints.json")
+    }
+
+    /// The URL `name` of `role`.
+    pub fn url(&self, role: &str, name: &str) -> String {
+        self.endpoints().url(role, name).unwrap_or_else(|| panic!("{role} has no URL {name}"))
+    }
+
+    /// Asks for any URL.
+    pub async fn get(&self, url: &str) -> Result<Fetched, String> {
+        self.client.get(url, &[], ANSWER_LIMIT, ANSWER_MAX_BYTES).await.map_err(|e| format!("{url}: {e}"))
+    }
+
+    /// Asks for a JSON document that must come with status 200.
+    pub async fn json(&self, url: &str) -> Result<Value, String> {
+        let answer = self.get(url).await?;
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status != 200 {
+            return Err(format!("{url}: {} {text}", answer.status));
+        }
+        serde_json::from_str(&text).map_err(|e| format!("{url}: {e}: {text}"))
+    }
+
+    /// Posts JSON; gives status and answer.
+    pub async fn post(&self, url: &str, body: &Value) -> Result<(u16, Value), String> {
+        let answer = self.client.post_json(url, body, &[], ANSWER_LIMIT).await.map_err(|e| format!("{url}: {e}"))?;
+        Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)))
+    }
+
+    /// The value of an instant query that gives exactly one series (or a scalar).
+    pub async fn query(&self, query: &str) -> Result<f64, String> {
+        self.query_at(query, None).await
+    }
+
+    /// The same at a moment, in seconds since the epoch.
+    pub async fn query_at(&self, query: &str, at_s: Option<f64>) -> Result<f64, String> {
+        let url = format!("{}/api/v1/query", self.url("monitor", "prometheus"));
+        let at = at_s.map(|at| at.to_string());
+        let mut form = vec![("query", query)];
+        form.extend(at.iter().map(|at| ("time", at.as_str())));
+        let answer = self.client.post_form(&url, &form, ANSWER_LIMIT).await.map_err(|e| e.to_string())?;
+        let answer: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
+        let result = &answer["data"]["result"];
+        let point = if answer["data"]["resultType"] == "scalar" { result } else { &result[0]["value"] };
+        let single = answer["data"]["resultType"] == "scalar" || result.as_array().is_some_and(|a| a.len() == 1);
+        let value = point[1].as_str().filter(|_| single).and_then(|v| v.parse().ok());
+        value.ok_or_else(|| format!("{query}: {answer}"))
+    }
+
+    /// Sends a signal to a role.
+    pub fn signal(&self, role: &str, which: Signal) {
+        let pid = self.endpoints().0.get(role).unwrap_or_else(|| panic!("no role {role}")).pid;
+        kill_process(pid_of(pid), which).unwrap_or_else(|e| panic!("{role} ({pid}): {e}"));
+    }
+
+    /// Stops the lab as Ctrl-C does and gives its folder back.
+    pub async fn stop(mut self) -> TempDir {
+        kill_process(pid_of(self.pid()), Signal::INT).expect("it runs");
+        let ended = tokio::time::timeout(STOP_LIMIT, self.child.wait()).await;
+        let status = ended.expect("it stops in time").expect("its end can be awaited");
+        assert!(status.success(), "up ended with {status}");
+        self.folder.take().expect("the folder is there until the lab ends")
+    }
+}
+
+/// A process id as the kernel's calls want it.
+fn pid_of(pid: u32) -> Pid {
+    Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("not zero")
+}
+
+impl Drop for RunningLab {
+    /// A failing test leaves the folder for a look, and no process: children end when their supervisor does.
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            eprintln!("kept for a look: {}", folder.keep().display());
+        }
+    }
+}

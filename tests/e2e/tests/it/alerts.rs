@@ -1,0 +1,72 @@
+//! A real fault, and the way of its alert to the receiver and back.
+
+use std::time::Duration;
+
+use e2e::{RunningLab, until};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Scrape, rule, `for`, group: some seconds each in the lab.
+const ALERT_LIMIT: Duration = Duration::from_secs(90);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_instance_is_told_and_its_return_too() {
+    let lab = RunningLab::start(&["--hold", "orders-2"]).await;
+    let up = r#"up{job="order-service",instance="orders-2"} == 1"#;
+    until("orders-2 is seen", Duration::from_secs(30), async || lab.query(up).await).await;
+    lab.signal("orders-2", Signal::KILL);
+
+    until("InstanceDown fires", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("firing"))).await;
+    until("the receiver has it", ALERT_LIMIT, async || delivered(&lab, "firing").await).await;
+
+    // The other instance serves all along.
+    let order = format!("{}/api/order/1", lab.url("gateway", "http"));
+    for _ in 0..20 {
+        assert_eq!(lab.get(&order).await.expect("an answer").status, 200);
+    }
+
+    let control = lab.url("up", "control");
+    let (status, _) = lab.post(&format!("{control}/roles/orders-2/release"), &Value::Null).await.expect("an answer");
+    assert_eq!(status, 204);
+    until("InstanceDown is gone", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("gone"))).await;
+    until("the receiver knows", ALERT_LIMIT, async || delivered(&lab, "resolved").await).await;
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_monitor_keeps_its_samples() {
+    let lab = RunningLab::start(&[]).await;
+    let seen = r#"sum(count_over_time(up{job="order-service"}[1h]))"#;
+    let at_least_six = async || lab.query(seen).await.and_then(|n| if n >= 6.0 { Ok(n) } else { Err(n.to_string()) });
+    until("some samples", Duration::from_secs(60), at_least_six).await;
+    // A moment that lies behind: no scrape adds to it any more.
+    let at = lab.query("time()").await.expect("the time") - 2.0;
+    let before = lab.query_at(seen, Some(at)).await.expect("samples");
+    let url = lab.url("monitor", "prometheus");
+    lab.signal("monitor", Signal::KILL);
+    let after = until("the monitor is back", Duration::from_secs(30), async || lab.query_at(seen, Some(at)).await).await;
+    assert_eq!(after, before);
+    assert_eq!(lab.url("monitor", "prometheus"), url, "a restarted role keeps its address");
+    lab.stop().await;
+}
+
+/// The state of the alert on orders-2, as the API shows it; "gone" when it is not active.
+async fn alert_state(lab: &RunningLab) -> Result<String, String> {
+    let answer = lab.json(&format!("{}/api/v1/alerts", lab.url("monitor", "prometheus"))).await?;
+    let alerts = answer["data"]["alerts"].as_array().ok_or_else(|| answer.to_string())?;
+    let ours = alerts.iter().find(|a| a["labels"]["alertname"] == "InstanceDown" && a["labels"]["instance"] == "orders-2");
+    Ok(ours.map_or("gone", |a| a["state"].as_str().unwrap_or("?")).to_owned())
+}
+
+fn is(wanted: &'static str) -> impl Fn(String) -> Result<(), String> {
+    move |seen| if seen == wanted { Ok(()) } else { Err(seen) }
+}
+
+/// Whether the lab's inbox holds a message with our alert in this status.
+async fn delivered(lab: &RunningLab, status: &str) -> Result<(), String> {
+    let inbox = lab.json(&lab.url("up", "inbox")).await?;
+    let messages = inbox["messages"].as_array().ok_or_else(|| inbox.to_string())?;
+    let alerts = messages.iter().flat_map(|m| m["body"]["alerts"].as_array().into_iter().flatten());
+    let ours = |a: &&Value| a["labels"]["instance"] == "orders-2" && a["labels"]["alertname"] == "InstanceDown";
+    if alerts.filter(ours).any(|a| a["status"] == status) { Ok(()) } else { Err(inbox.to_string()) }
+}

@@ -1,0 +1,6 @@
+//! The built binary, end to end: real processes, real sockets, a real browser.
+
+mod alerts;
+mod dashboard;
+mod orders;
+mod supervisor;

@@ -1,0 +1,170 @@
+// The only place that fetches. Every call has a time limit, can be aborted, and fails with an ApiError.
+
+/** How long an answer may take before we say so. Queries over long ranges get more. */
+export const TIMEOUT_MS = 10_000;
+export const QUERY_TIMEOUT_MS = 60_000;
+
+/** The API refuses more targets than this in one batch. */
+export const TARGETS_PER_BATCH_MAX = 100;
+
+/** @typedef {'network' | 'timeout' | 'aborted' | 'http' | 'format'} ErrorKind */
+
+export class ApiError extends Error {
+  /**
+   * @param {ErrorKind} kind
+   * @param {string} message a sentence for the reader
+   * @param {number} [status] HTTP status, when there was an answer
+   */
+  constructor(kind, message, status = 0) {
+    super(message);
+    this.kind = kind;
+    this.status = status;
+  }
+}
+
+/** @type {Set<(reachable: boolean) => void>} */
+const watchers = new Set();
+
+/**
+ * Calls `watch` after each answer (true) and after each failure to get one (false).
+ * @param {(reachable: boolean) => void} watch
+ */
+export function onReach(watch) {
+  watchers.add(watch);
+  return () => watchers.delete(watch);
+}
+
+/** @param {boolean} reachable */
+function report(reachable) {
+  for (const watch of watchers) watch(reachable);
+}
+
+/**
+ * @typedef {object} CallOptions
+ * @property {Record<string, string | string[] | undefined>} [params]
+ * @property {AbortSignal} [signal]
+ * @property {number} [timeoutMs]
+ */
+
+/**
+ * @param {string} path
+ * @param {RequestInit} init
+ * @param {CallOptions} options
+ * @returns {Promise<any>}
+ */
+async function call(path, init, { params, signal, timeoutMs = TIMEOUT_MS }) {
+  const limit = AbortSignal.timeout(timeoutMs);
+  const both = signal ? AbortSignal.any([signal, limit]) : limit;
+  try {
+    const answer = await fetch(withParams(path, params), { ...init, signal: both });
+    const text = await answer.text();
+    report(true);
+    return read(answer, text);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    if (signal?.aborted) throw new ApiError('aborted', 'the request was given up');
+    if (limit.aborted) throw new ApiError('timeout', `no answer within ${timeoutMs / 1000} s`);
+    report(false);
+    throw new ApiError('network', 'the monitor cannot be reached');
+  }
+}
+
+/**
+ * @param {Response} answer
+ * @param {string} text
+ */
+function read(answer, text) {
+  let body;
+  try {
+    body = text === '' ? null : JSON.parse(text);
+  } catch {
+    if (answer.ok) throw new ApiError('format', `${answer.url} did not answer with JSON`, answer.status);
+  }
+  if (answer.ok) return body;
+  const said = body?.error?.message ?? body?.error ?? body?.message ?? text.slice(0, 300).trim();
+  throw new ApiError('http', typeof said === 'string' && said !== '' ? said : `HTTP status ${answer.status}`, answer.status);
+}
+
+/**
+ * @param {string} path
+ * @param {CallOptions['params']} params
+ */
+function withParams(path, params) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params ?? {})) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) query.append(name, one);
+  }
+  const text = query.toString();
+  return text === '' ? path : `${path}?${text}`;
+}
+
+/** @param {string} path @param {CallOptions} [options] */
+const get = (path, options = {}) => call(path, { headers: { accept: 'application/json' } }, options);
+
+/**
+ * The `data` of an endpoint that answers as Prometheus does.
+ * @param {string} path
+ * @param {CallOptions} [options]
+ */
+async function prom(path, options) {
+  const body = await get(`/api/v1${path}`, options);
+  if (body?.status !== 'success') throw new ApiError('format', body?.error ?? `/api/v1${path} gave no data`);
+  return body.data;
+}
+
+/** @typedef {import('./types.d.ts').TargetResult} TargetResult */
+
+/** @param {CallOptions} [o] @returns {Promise<import('./types.d.ts').DashboardEntry[]>} */
+export const fetchDashboards = (o) => get('/api/dashboards', o);
+
+/** @param {string} uid @param {CallOptions} [o] @returns {Promise<{dashboard: any, meta: any}>} */
+export const fetchDashboard = (uid, o) => get(`/api/dashboards/uid/${encodeURIComponent(uid)}`, o);
+
+/** @param {CallOptions} [o] @returns {Promise<{activeTargets: import('./types.d.ts').ScrapeTarget[], droppedTargets: any[]}>} */
+export const fetchTargets = (o) => prom('/targets', o);
+
+/** @param {CallOptions} [o] @returns {Promise<{groups: import('./types.d.ts').RuleGroup[]}>} */
+export const fetchRules = (o) => prom('/rules', o);
+
+/** @param {CallOptions} [o] @returns {Promise<{alerts: import('./types.d.ts').ActiveAlert[]}>} */
+export const fetchAlerts = (o) => prom('/alerts', o);
+
+/** @param {CallOptions} [o] @returns {Promise<any>} */
+export const fetchStatus = (o) => get('/api/ui/status', o);
+
+/** @param {CallOptions} [o] @returns {Promise<any>} */
+export const fetchTsdbStatus = (o) => prom('/status/tsdb', o);
+
+/** @param {CallOptions} [o] @returns {Promise<any>} */
+export const fetchBuildInfo = (o) => prom('/status/buildinfo', o);
+
+/** @param {CallOptions} [o] @returns {Promise<any>} */
+export const fetchHealth = (o) => get('/api/health', o);
+
+/**
+ * @param {string} path below `/api/v1`, as `/label/job/values`
+ * @param {CallOptions} [o]
+ * @returns {Promise<any>}
+ */
+export const fetchProm = (path, o) => prom(path, o);
+
+/**
+ * Evaluates targets over one range, in as few requests as the API's limit allows.
+ * @param {import('./types.d.ts').Plan} plan
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<TargetResult[]>} in the order of the targets
+ */
+export async function queryBatch(plan, signal) {
+  const parts = [];
+  for (let at = 0; at < plan.targets.length; at += TARGETS_PER_BATCH_MAX) {
+    parts.push(plan.targets.slice(at, at + TARGETS_PER_BATCH_MAX));
+  }
+  const answers = await Promise.all(parts.map((targets) => post('/api/ui/query', { from: plan.from, to: plan.to, targets }, signal)));
+  return answers.flatMap((answer) => answer?.results ?? []);
+}
+
+/** @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
+function post(path, body, signal) {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  return call(path, init, { signal, timeoutMs: QUERY_TIMEOUT_MS });
+}

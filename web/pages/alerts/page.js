@@ -1,0 +1,76 @@
+// Rule groups and their alerts: what fires, what is about to, and what each rule looks at.
+import { html } from '../../lib/html.js';
+import { fetchRules } from '../../lib/client.js';
+import { formatSeconds, plural } from '../../lib/format.js';
+import { formatAgo, formatDuration, formatTime } from '../../lib/time.js';
+import { withSearch } from '../../lib/route.js';
+import { address, params } from '../../shell/address.js';
+import { clock, utc } from '../../shell/clock.js';
+import { Empty, Failed, Loading, Stale } from '../../shell/notice.js';
+import { usePage } from '../../shell/page.js';
+import { useResource } from '../../shell/resource.js';
+import { SearchField, hasWords } from '../../shell/search.js';
+import { RuleRow } from './rule.js';
+
+/** @typedef {import('../../lib/types.d.ts').Rule} Rule */
+/** @typedef {import('../../lib/types.d.ts').RuleGroup} RuleGroup */
+
+/** Worst first. */
+const STATES = [['firing', 'Firing'], ['pending', 'Pending'], ['inactive', 'Inactive']];
+
+export function AlertsPage() {
+  usePage({ title: 'Alerts', refresh: '5s' });
+  const { data, error } = useResource((signal) => fetchRules({ signal }));
+  const groups = data?.groups ?? [];
+  const rules = groups.flatMap((group) => group.rules.filter((rule) => rule.type === 'alerting'));
+  const state = params.value.get('state') ?? '';
+  const search = params.value.get('q') ?? '';
+  const keep = (/** @type {Rule} */ rule) => rule.type === 'alerting' && (state === '' || rule.state === state) && hasWords(textOf(rule), search);
+  return html`<div class="page">
+    <div class="filters"><${SearchField} name="Search rules and labels" />
+      <div class="segmented" role="group" aria-label="State">
+        <${StateChoice} value="" now=${state} word="All" count=${rules.length} />
+        ${STATES.map(([value, word]) => html`<${StateChoice} key=${value} value=${value} now=${state} word=${word} count=${rules.filter((r) => r.state === value).length} />`)}
+      </div></div>
+    <${Stale} error=${data ? error : null} />
+    <${Groups} loaded=${data !== null} groups=${groups} keep=${keep} state=${state} search=${search} error=${error} />
+  </div>`;
+}
+
+/** @param {{value: string, now: string, word: string, count: number}} props */
+function StateChoice({ value, now, word, count }) {
+  return html`<a href=${`/alerts${withSearch(address.value.search, { state: value || null })}`} aria-current=${value === now ? 'true' : undefined}>${word} <span class="count">${count}</span></a>`;
+}
+
+/** @param {{loaded: boolean, groups: RuleGroup[], keep: (rule: Rule) => boolean, state: string, search: string, error: Error | null}} props */
+function Groups({ loaded, groups, keep, state, search, error }) {
+  if (!loaded) return error ? html`<${Failed} what="Rules" error=${error} />` : html`<${Loading} what="rules" rows=${6} />`;
+  if (groups.length === 0) return html`<${Empty} title="No rules" why="The configuration names no rule files, so nothing can fire. Look at rule_files." />`;
+  const shown = groups.filter((group) => group.rules.some(keep));
+  if (shown.length === 0) {
+    const why = state === 'firing' && search === '' ? 'No alert fires.' : state === 'pending' && search === '' ? 'No alert is pending.' : 'No alerting rule fits the filter.';
+    return html`<${Empty} title=${search === '' && state === 'firing' ? 'All quiet' : 'Nothing to show'} why=${why}><a href="/alerts">Show all rules</a><//>`;
+  }
+  const worst = (/** @type {RuleGroup} */ group) => Math.min(...group.rules.filter(keep).map((rule) => STATES.findIndex(([name]) => name === rule.state)));
+  return [...shown].sort((a, b) => worst(a) - worst(b)).map((group) => html`<${Group} key=${group.file + group.name} group=${group} keep=${keep} />`);
+}
+
+/** @param {{group: RuleGroup, keep: (rule: Rule) => boolean}} props */
+function Group({ group, keep }) {
+  const recording = group.rules.filter((rule) => rule.type === 'recording').length;
+  const evaluated = Date.parse(group.lastEvaluation ?? '');
+  const known = Number.isFinite(evaluated) && evaluated > 0;
+  return html`<section class="card" aria-label=${`Group ${group.name}`}>
+    <header class="card-head"><h2>${group.name}</h2>
+      <span class="muted mono card-file" title=${group.file}>${group.file.split('/').at(-1)}</span>
+      <span class="muted card-facts" title=${known ? formatTime(evaluated, utc.value) : ''}>every ${formatDuration(group.interval * 1000)}${known ? `, evaluated ${formatAgo(evaluated, clock.value)}` : ', not evaluated yet'}${group.evaluationTime ? ` in ${formatSeconds(group.evaluationTime)}` : ''}${recording > 0 ? `, ${plural(recording, 'recording rule')}` : ''}</span>
+    </header>
+    <div class="rules">${group.rules.filter(keep).map((rule, at) => html`<${RuleRow} key=${rule.name + at} rule=${rule} />`)}</div>
+  </section>`;
+}
+
+/** @param {Rule} rule */
+function textOf(rule) {
+  const pairs = Object.entries(rule.labels ?? {}).concat((rule.alerts ?? []).flatMap((alert) => Object.entries(alert.labels)));
+  return `${rule.name} ${rule.query} ${Object.values(rule.annotations ?? {}).join(' ')} ${pairs.map(([name, value]) => `${name}=${value}`).join(' ')}`;
+}

@@ -1,0 +1,77 @@
+// The state of one open dashboard: its variables, which rows are shut, which panels are on the screen, and their data.
+import { computed, signal } from '../../vendor/signals/signals.js';
+import { expandRepeats } from '../../lib/repeat.js';
+import { provisional, valueOf } from '../../lib/variables.js';
+
+/** @typedef {import('../../lib/types.d.ts').DashboardJson} DashboardJson */
+/** @typedef {import('../../lib/types.d.ts').PanelJson} PanelJson */
+/** @typedef {import('../../lib/types.d.ts').TargetResult} TargetResult */
+/** @typedef {import('../../lib/types.d.ts').Target} Target */
+/** @typedef {import('../../lib/types.d.ts').Range} Range */
+/** @typedef {import('../../lib/types.d.ts').Variable} Variable */
+/** @typedef {import('../../lib/types.d.ts').VariableValue} VariableValue */
+
+/**
+ * @typedef {object} PanelData
+ * @property {any} frames what the panel draws; null before the first answer
+ * @property {TargetResult[]} results the answers as they came, for the inspector
+ * @property {Target[]} targets what was asked
+ * @property {Range | null} range that the frames are of
+ * @property {boolean} asking
+ * @property {string | null} error why the newest try failed
+ * @property {string} asked what the newest try was about, to know when to ask again
+ */
+
+/**
+ * @template T
+ * @typedef {import('../../vendor/signals/signals.js').Signal<T>} Signal
+ */
+
+/**
+ * @typedef {object} Model
+ * @property {DashboardJson} dashboard
+ * @property {import('../../vendor/signals/signals.js').ReadonlySignal<PanelJson[]>} panels with the copies that `repeat` makes
+ * @property {Signal<Variable[]>} variables before they are resolved: as the address and the file name them
+ * @property {Signal<Record<string, VariableValue> | null>} values the same as expressions see them; null until resolved
+ * @property {import('../../vendor/signals/signals.js').ReadonlySignal<Record<string, VariableValue>>} texts for titles, which do not wait
+ * @property {Signal<Map<number, boolean>>} closed rows the reader shut or opened
+ * @property {Signal<Map<number, number>>} shown width in px of each panel on the screen
+ * @property {Signal<{t: number | null}>} hover time under the pointer, shared by all panels
+ * @property {Signal<number | null>} focus the panel under the pointer or with the focus
+ * @property {number} scrapeIntervalMs
+ * @property {(id: number) => Signal<PanelData>} data
+ */
+
+/** @type {PanelData} */
+const NOTHING = { frames: null, results: [], targets: [], range: null, asking: false, error: null, asked: '' };
+
+/**
+ * @param {DashboardJson} dashboard
+ * @param {number} scrapeIntervalMs
+ * @param {URLSearchParams} inAddress
+ * @returns {Model}
+ */
+export function createModel(dashboard, scrapeIntervalMs, inAddress) {
+  const first = (dashboard.templating?.list ?? []).map((raw) => provisional(raw, inAddress.getAll(`var-${raw?.name}`)));
+  const variables = signal(first);
+  const values = signal(/** @type {Record<string, VariableValue> | null} */ (null));
+  /** @type {Map<number, Signal<PanelData>>} */
+  const data = new Map();
+  return {
+    dashboard,
+    panels: computed(() => expandRepeats(dashboard.panels, variables.value)),
+    scrapeIntervalMs,
+    variables,
+    values,
+    texts: computed(() => values.value ?? Object.fromEntries(variables.value.map((variable) => [variable.name, valueOf(variable)]))),
+    closed: signal(new Map()),
+    shown: signal(new Map()),
+    hover: signal({ t: /** @type {number | null} */ (null) }),
+    focus: signal(/** @type {number | null} */ (null)),
+    data: (id) => {
+      const found = data.get(id) ?? signal(NOTHING);
+      data.set(id, found);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// The pickers of a dashboard's variables.
+import { html } from '../../lib/html.js';
+import { useState } from '../../vendor/preact/hooks.js';
+import { ALL, HIDDEN, selectionText, toggled } from '../../lib/variables.js';
+import { setParams } from '../../shell/address.js';
+import { Icon } from '../../shell/icons.js';
+import { Popover } from '../../shell/popover.js';
+
+/** @typedef {import('../../lib/types.d.ts').Variable} Variable */
+
+/** Lists longer than this get a field to narrow them. */
+const FILTER_FROM = 8;
+
+/** Rows drawn; the field narrows the rest. */
+const SHOWN_MAX = 200;
+
+/** Whether there is anything to pick. @param {Variable} variable */
+const isShown = (variable) => variable.hide !== HIDDEN && variable.type !== 'constant' && !(variable.type === 'datasource' && variable.options.length < 2);
+
+/** @param {{variables: Variable[]}} props */
+export function VariableBar({ variables }) {
+  const shown = variables.filter(isShown);
+  if (shown.length === 0) return null;
+  return html`<div class="variables" role="group" aria-label="Variables">${shown.map((variable) => html`<${One} key=${variable.name} variable=${variable} />`)}</div>`;
+}
+
+/** @param {{variable: Variable}} props */
+function One({ variable }) {
+  const label = variable.hide === 1 ? null : html`<span class="variable-label">${variable.label}</span>`;
+  return html`<div class="variable">${label}
+    ${variable.type === 'textbox' ? html`<${TextBox} variable=${variable} />` : html`<${Picker} variable=${variable} />`}
+    ${variable.error && html`<span class="variable-error" title=${variable.error}><${Icon} name="warn" /><span class="visually-hidden">${variable.error}</span></span>`}
+  </div>`;
+}
+
+/** @param {Variable} variable @param {string[]} values */
+const select = (variable, values) => setParams({ [`var-${variable.name}`]: values });
+
+/** @param {{variable: Variable}} props */
+function TextBox({ variable }) {
+  const change = (/** @type {any} */ event) => select(variable, [event.target.value]);
+  return html`<input class="field" type="text" aria-label=${variable.label} value=${variable.selected[0] ?? ''} onChange=${change} />`;
+}
+
+/** @param {{variable: Variable}} props */
+function Picker({ variable }) {
+  const [open, setOpen] = useState(false);
+  const [words, setWords] = useState('');
+  const all = variable.includeAll ? [{ text: 'All', value: ALL }, ...variable.options] : variable.options;
+  const found = all.filter((option) => option.text.toLowerCase().includes(words.toLowerCase()));
+  const pick = (/** @type {string} */ value) => {
+    const next = variable.multi ? toggled(variable.selected, value) : [value];
+    select(variable, next);
+    if (!variable.multi) setOpen(false);
+  };
+  const text = selectionText(variable) || 'none';
+  return html`<${Popover} open=${open} onToggle=${setOpen} align="start" role="listbox" label=${`${variable.label}: ${text}`} className="button variable-button"
+    button=${html`<span class="variable-text">${text}</span><${Icon} name="down" />`}>
+    ${all.length > FILTER_FROM && html`<input class="field picker-filter" type="text" placeholder="Narrow the list" aria-label="Narrow the list" value=${words}
+      onInput=${(/** @type {any} */ e) => setWords(e.target.value)} />`}
+    <div class="menu menu-scroll">
+      ${found.slice(0, SHOWN_MAX).map((option) => {
+        const chosen = variable.selected.includes(option.value);
+        return html`<button type="button" key=${option.value} role="option" aria-selected=${chosen} onClick=${() => pick(option.value)}>
+          <span class="menu-text" title=${option.text}>${option.text || 'empty'}</span>${chosen && html`<${Icon} name="check" />`}</button>`;
+      })}
+      ${found.length === 0 && html`<p class="muted menu-none">${all.length === 0 ? 'No values in this time range' : 'Nothing matches'}</p>`}
+      ${found.length > SHOWN_MAX && html`<p class="muted menu-none">${found.length - SHOWN_MAX} more: narrow the list</p>`}
+    </div>
+  <//>`;
+}

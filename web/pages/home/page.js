@@ -1,0 +1,54 @@
+// Home: is everything well? One tile a job, worst first; what fires; where to look further.
+import { html } from '../../lib/html.js';
+import { fetchDashboards, queryBatch } from '../../lib/client.js';
+import { servicePlan, servicesOf } from '../../lib/services.js';
+import { withRange } from '../../lib/route.js';
+import { address } from '../../shell/address.js';
+import { firing } from '../../shell/alerts.js';
+import { Empty, Failed, Loading, Stale } from '../../shell/notice.js';
+import { usePage } from '../../shell/page.js';
+import { useResource } from '../../shell/resource.js';
+import { FiringList } from './firing.js';
+import { Tile } from './tile.js';
+
+export function HomePage() {
+  usePage({ title: 'Home', refresh: '10s' });
+  const answer = useResource((signal) => queryBatch(servicePlan(Date.now()), signal));
+  return html`<div class="page home">
+    <${Stale} error=${answer.data ? answer.error : null} />
+    <section aria-labelledby="home-services">
+      <h2 id="home-services" class="section-title">Services</h2>
+      <${Services} answer=${answer} />
+    </section>
+    <div class="home-lower">
+      <section aria-labelledby="home-firing"><h2 id="home-firing" class="section-title">Firing alerts</h2><${FiringList} /></section>
+      <section aria-labelledby="home-dashboards"><h2 id="home-dashboards" class="section-title">Dashboards</h2><${DashboardLinks} /></section>
+    </div>
+  </div>`;
+}
+
+/** @param {{answer: import('../../shell/resource.js').Resource<import('../../lib/types.d.ts').TargetResult[]>}} props */
+function Services({ answer }) {
+  if (!answer.data) {
+    return answer.error ? html`<${Failed} what="Services" error=${answer.error} />` : html`<div class="tiles"><${TilesLoading} /></div>`;
+  }
+  const broken = answer.data.find((result) => result.id === 'up' && result.error);
+  if (broken?.error) return html`<${Failed} what="Services" error=${new Error(broken.error.message)} />`;
+  const services = servicesOf(answer.data, firing.value);
+  if (services.length === 0) {
+    return html`<${Empty} title="No services yet" why="No target has been scraped. A service appears here after its first scrape."><a href="/targets">See the scrape targets</a><//>`;
+  }
+  return html`<div class="tiles">${services.map((service) => html`<${Tile} key=${service.job} service=${service} />`)}</div>`;
+}
+
+function TilesLoading() {
+  return [0, 1, 2, 3].map((at) => html`<div class="tile tile-loading" key=${at}><${Loading} what="services" rows=${3} /></div>`);
+}
+
+function DashboardLinks() {
+  const { data, error } = useResource((signal) => fetchDashboards({ signal }));
+  if (!data) return error ? html`<${Failed} what="Dashboards" error=${error} />` : html`<${Loading} what="dashboards" rows=${3} />`;
+  if (data.length === 0) return html`<p class="muted">None are provisioned.</p>`;
+  return html`<ul class="link-list">${data.map((entry) => html`<li key=${entry.uid}><a href=${withRange(entry.url, address.value.search)}>
+    <span class="link-name">${entry.title}</span>${entry.description && html`<span class="muted link-says">${entry.description}</span>`}</a></li>`)}</ul>`;
+}

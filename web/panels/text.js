@@ -1,0 +1,23 @@
+// A text panel: Markdown made into elements; nothing of the text is ever read as HTML.
+import { html } from '../lib/html.js';
+import { h } from '../vendor/preact/preact.js';
+import { interpolate } from '../lib/interpolate.js';
+import { parseMarkdown } from '../lib/markdown.js';
+import * as css from './classes.js';
+import { useReport } from './report.js';
+
+/** @param {import('./index.js').KindProps} props */
+export function Text({ panel, variables, report }) {
+  const mode = panel?.options?.mode ?? panel?.mode ?? 'markdown';
+  const content = interpolate(panel?.options?.content ?? panel?.content ?? '', variables ?? {});
+  useReport(report, { series: 0, points: 0 });
+  if (mode === 'code' || mode === 'text') return html`<div class=${css.TEXT}><pre><code>${content}</code></pre></div>`;
+  return html`<div class=${css.TEXT}>${parseMarkdown(content).map(toElement)}</div>`;
+}
+
+/** @param {import('../lib/markdown.js').Node} node @returns {any} */
+function toElement(node) {
+  if (typeof node === 'string') return node;
+  const outside = node.tag === 'a' && /^https?:/i.test(node.props?.href ?? '') ? { target: '_blank' } : {};
+  return h(node.tag, { ...node.props, ...outside }, node.children.map(toElement));
+}

@@ -1,0 +1,145 @@
+// A time series panel: plot, legend, tooltip. What is drawn is also counted on the panel's root, so that a test can see it.
+import { html } from '../lib/html.js';
+import { useCallback, useEffect, useMemo, useRef, useState } from '../vendor/preact/hooks.js';
+import { formatExact } from '../lib/dates.js';
+import { formatValue } from '../lib/units.js';
+import * as css from './classes.js';
+import { Legend, readLegend } from './legend.js';
+import { plotModel } from './model.js';
+import { DIMMED, plotOptions, plotShape } from './plot.js';
+import { hideTip, SeriesTip, showTip } from './tip.js';
+import { usePlot } from './useplot.js';
+
+/** @typedef {import('../lib/frames.js').Frames} Frames */
+/** @typedef {import('./model.js').PlotModel} PlotModel */
+/** @typedef {import('./model.js').PlotSeries} PlotSeries */
+/** @typedef {import('./useplot.js').Pointer} Pointer */
+/** @typedef {import('../vendor/uplot/uplot.js').default} Plot */
+
+/** @param {import('./index.js').KindProps} props */
+export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, report }) {
+  const host = useRef(/** @type {HTMLElement | null} */ (null));
+  const [hidden, setHidden] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
+  const model = useMemo(() => plotModel(frames, hidden, theme), [frames, hidden, theme]);
+  const live = useRef({ from: timeRange.from, to: timeRange.to, utc: timeRange.utc === true, model });
+  live.current = { ...rangeOf(frames, timeRange), utc: timeRange.utc === true, model };
+  const data = useMemo(
+    () => /** @type {any} */ ([model.x, ...model.series.map((series) => series.drawn), ...model.bases.map((base) => base.values)]),
+    [model, timeRange.from, timeRange.to],
+  );
+  const me = useRef({});
+  const options = useMemo(() => readLegend(panel), [panel]);
+  const onPointer = useCallback((/** @type {Pointer | null} */ pointer) => point(me.current, live.current, panel, pointer), [panel]);
+  const onDraw = useCallback((/** @type {Plot} */ u) => report(countDrawn(u, live.current.model.series.length)), [report]);
+  const plot = usePlot({
+    host,
+    shape: plotShape(model, theme),
+    data,
+    hover,
+    onZoom,
+    onPointer,
+    onDraw,
+    options: () => ({ ...plotOptions(live, theme), focus: { alpha: DIMMED } }),
+  });
+  useEffect(() => () => hideTip(me.current), []);
+  const onPoint = useCallback((/** @type {string | null} */ key) => {
+    const at = key === null ? null : live.current.model.series.findIndex((series) => series.key === key) + 1;
+    plot.current?.setSeries(at, { focus: true });
+  }, []);
+  const keys = model.series.map((series) => series.key);
+  const legend =
+    options.shown &&
+    model.series.length > 0 &&
+    html`<div class=${css.LEGEND} style=${options.width ? { '--legend-width': `${options.width}px` } : {}}>
+    <${Legend} series=${model.series} options=${options} onPoint=${onPoint}
+      onIsolate=${(/** @type {string} */ key) => setHidden(isolate(hidden, keys, key))}
+      onToggle=${(/** @type {string} */ key) => setHidden(toggle(hidden, key))} /></div>`;
+  return html`<div class="${css.CHART} ${options.place === 'right' ? css.CHART_RIGHT : ''}">
+    <div class=${css.PLOT} ref=${host} role="img" aria-label=${summary(panel, model)} />${legend}</div>`;
+}
+
+/** @param {Frames} frames @param {{from: number, to: number}} timeRange */
+function rangeOf(frames, timeRange) {
+  return frames.to > frames.from ? { from: frames.from, to: frames.to } : { from: timeRange.from, to: timeRange.to };
+}
+
+/** Only this one; when it already is the only one, all again. @param {ReadonlySet<string>} hidden @param {string[]} keys @param {string} key @returns {ReadonlySet<string>} */
+export function isolate(hidden, keys, key) {
+  const others = keys.filter((other) => other !== key);
+  const isAlone = !hidden.has(key) && others.length > 0 && others.every((other) => hidden.has(other));
+  return new Set(isAlone ? [] : others);
+}
+
+/** @param {ReadonlySet<string>} hidden @param {string} key @returns {ReadonlySet<string>} */
+export function toggle(hidden, key) {
+  const next = new Set(hidden);
+  if (!next.delete(key)) next.add(key);
+  return next;
+}
+
+/** Series and points that reached the canvas. @param {Plot} u @param {number} count series; the rest are grounds of stacks */
+function countDrawn(u, count) {
+  let series = 0;
+  let points = 0;
+  u.series.forEach((one, i) => {
+    const [first, last] = one.idxs ?? [0, -1];
+    if (i === 0 || i > count || !one.show) return;
+    let own = 0;
+    for (let at = first; at <= last; at++) if (typeof u.data[i][at] === 'number') own += 1;
+    series += own > 0 ? 1 : 0;
+    points += own;
+  });
+  return { series, points };
+}
+
+/** @param {any} panel @param {PlotModel} model */
+function summary(panel, model) {
+  const names = model.series
+    .slice(0, 5)
+    .map((series) => series.name)
+    .join(', ');
+  return `${panel.title || 'graph'}: ${model.series.length} series${names ? `, ${names}` : ''}`;
+}
+
+/** @param {object} me @param {import('./plot.js').Live} live @param {any} panel @param {Pointer | null} pointer */
+function point(me, { model, utc }, panel, pointer) {
+  const mode = panel?.options?.tooltip?.mode ?? 'multi';
+  if (!pointer || mode === 'none' || model.x[pointer.idx] === undefined) return hideTip(me);
+  const rows = tipRows(model, pointer);
+  const nearest = nearestOf(rows, pointer);
+  const shown = rows.filter((row) => mode !== 'single' || row === nearest).sort((a, b) => b.value - a.value);
+  if (shown.length === 0) return hideTip(me);
+  return showTip(
+    me,
+    html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${shown.map((row) => ({
+      color: row.series.color,
+      name: row.series.name,
+      near: row === nearest && shown.length > 1,
+      value: formatValue(row.value, row.series.field.config.unit, row.series.field.config.decimals),
+    }))} />`,
+    pointer,
+  );
+}
+
+/** @typedef {{series: PlotSeries, value: number, drawn: number}} ValueAt */
+
+/** Values at the pointer's time; a series with a coarser step answers with its latest point. @param {PlotModel} model @param {Pointer} pointer @returns {ValueAt[]} */
+function tipRows(model, { idx }) {
+  const rows = [];
+  for (const series of model.series) {
+    if (series.hidden || series.hideFrom.tooltip) continue;
+    let at = idx;
+    while (at > 0 && series.field.values[at] === undefined && model.x[idx] - model.x[at - 1] < series.field.stepMs) at -= 1;
+    const value = series.field.values[at];
+    if (typeof value === 'number') rows.push({ series, value, drawn: Number(series.drawn[at] ?? value) });
+  }
+  return rows;
+}
+
+/** @param {ValueAt[]} rows @param {Pointer} pointer */
+function nearestOf(rows, pointer) {
+  /** @type {ValueAt | null} */
+  let best = null;
+  for (const row of rows) if (best === null || Math.abs(row.drawn - pointer.value) < Math.abs(best.drawn - pointer.value)) best = row;
+  return best;
+}

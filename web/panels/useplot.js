@@ -1,0 +1,157 @@
+// The life of a uPlot inside a component: size follows its place, data follow refreshes, the pointer is shared with other panels.
+import uPlot from '../vendor/uplot/uplot.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact/hooks.js';
+
+/** @typedef {{width: number, height: number}} Size */
+/** @typedef {{current: HTMLElement | null}} HostRef */
+
+/**
+ * @typedef {object} Pointer
+ * @property {number} idx     nearest x
+ * @property {number} x       client px
+ * @property {number} y
+ * @property {number} value   of the first y scale at the pointer
+ * @property {number} time    ms, where the pointer is
+ *
+ * @typedef {object} Hover a shared signal
+ * @property {{t: number | null} | null} value
+ * @property {(listener: (value: {t: number | null} | null) => void) => () => void} subscribe
+ *
+ * @typedef {object} PlotInput
+ * @property {HostRef} host
+ * @property {string} shape                a new text builds the plot anew
+ * @property {() => Partial<uPlot.Options>} options
+ * @property {uPlot.AlignedData} data
+ * @property {Hover} [hover]
+ * @property {(from: number, to: number) => void} [onZoom]
+ * @property {(pointer: Pointer | null) => void} [onPointer]
+ * @property {(plot: uPlot) => void} [onDraw]
+ */
+
+/** A drag shorter than this is a click, px. */
+const DRAG_MIN_PX = 5;
+
+/**
+ * The inner size of an element, as it changes.
+ * @param {HostRef} ref
+ * @returns {Size}
+ */
+export function useSize(ref) {
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return undefined;
+    const measure = () => {
+      const width = Math.floor(element.clientWidth);
+      const height = Math.floor(element.clientHeight);
+      setSize((old) => (old.width === width && old.height === height ? old : { width, height }));
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return size;
+}
+
+/**
+ * @param {PlotInput} input
+ * @returns {{current: uPlot | null}}
+ */
+export function usePlot(input) {
+  const plot = useRef(/** @type {uPlot | null} */ (null));
+  const latest = useRef(input);
+  const drawn = useRef(/** @type {uPlot.AlignedData | null} */ (null));
+  latest.current = input;
+  const size = useSize(input.host);
+  const fits = size.width > 30 && size.height > 30;
+  useLayoutEffect(() => {
+    const host = input.host.current;
+    if (!fits || !host) return undefined;
+    drawn.current = latest.current.data;
+    const built = new uPlot(fullOptions(latest, size), latest.current.data, host);
+    plot.current = built;
+    return () => {
+      plot.current = null;
+      built.destroy();
+    };
+  }, [input.shape, fits]);
+  useLayoutEffect(() => {
+    const { current } = plot;
+    if (current && (current.width !== size.width || current.height !== size.height)) current.setSize(size);
+  }, [size]);
+  useLayoutEffect(() => {
+    if (!plot.current || drawn.current === input.data) return;
+    drawn.current = input.data;
+    plot.current.setData(input.data);
+  }, [input.data]);
+  useEffect(() => input.hover?.subscribe((value) => follow(plot.current, value?.t ?? null)), [input.hover]);
+  return plot;
+}
+
+/** @param {{current: PlotInput}} latest @param {Size} size @returns {uPlot.Options} */
+function fullOptions(latest, size) {
+  const own = latest.current.options();
+  const hooks = own.hooks ?? {};
+  return /** @type {uPlot.Options} */ ({
+    ...own,
+    ...size,
+    ms: 1,
+    padding: [8, 8, 0, own.axes && own.axes.length > 1 ? 0 : 8],
+    legend: { show: false },
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, setScale: false, dist: DRAG_MIN_PX },
+      bind: { dblclick: (u) => () => zoomOut(u, latest.current) },
+      ...own.cursor,
+    },
+    hooks: {
+      ...hooks,
+      init: [...(hooks.init ?? []), (u) => u.over.addEventListener('mouseleave', () => leave(latest.current))],
+      setCursor: [(u) => moved(u, latest.current)],
+      setSelect: [(u) => selected(u, latest.current)],
+      draw: [...(hooks.draw ?? []), (u) => latest.current.onDraw?.(u)],
+    },
+  });
+}
+
+/** @param {PlotInput} input */
+function leave({ hover, onPointer }) {
+  if (hover) hover.value = { t: null };
+  onPointer?.(null);
+}
+
+/** @param {uPlot} u @param {PlotInput} input */
+function moved(u, { hover, onPointer }) {
+  const { idx, left = -1, top = -1 } = u.cursor;
+  if (left < 0 || !u.over.matches(':hover')) return;
+  if (hover) hover.value = { t: u.posToVal(left, 'x') };
+  if (idx === null || idx === undefined) return onPointer?.(null);
+  const box = u.over.getBoundingClientRect();
+  const scale = Object.keys(u.scales).find((key) => key !== 'x') ?? 'x';
+  return onPointer?.({ idx, x: box.left + left, y: box.top + top, value: u.posToVal(top, scale), time: u.posToVal(left, 'x') });
+}
+
+/** Moves the crosshair to where the pointer is in another panel. @param {uPlot | null} u @param {number | null} t */
+function follow(u, t) {
+  if (!u || u.over.matches(':hover')) return;
+  const { min, max } = u.scales.x;
+  const isInside = t !== null && min !== undefined && max !== undefined && t >= Number(min) && t <= Number(max);
+  u.setCursor({ left: isInside ? u.valToPos(t, 'x') : -10, top: isInside ? 0 : -10 }, false);
+}
+
+/** @param {uPlot} u @param {PlotInput} input */
+function selected(u, { onZoom }) {
+  const { left, width } = u.select;
+  if (width < DRAG_MIN_PX) return;
+  onZoom?.(Math.round(u.posToVal(left, 'x')), Math.round(u.posToVal(left + width, 'x')));
+  u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+}
+
+/** Twice the range around the same middle. @param {uPlot} u @param {PlotInput} input */
+function zoomOut(u, { onZoom }) {
+  const min = Number(u.scales.x.min);
+  const max = Number(u.scales.x.max);
+  onZoom?.(Math.round(min - (max - min) / 2), Math.round(max + (max - min) / 2));
+  return null;
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask test`: everything that proves the program, in the order in which it fails fastest.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::tools::{command, root, step};
+use crate::{packages, tidy};
+
+/// Runs it all; stops at the first failure.
+pub(crate) fn run() -> Result<()> {
+    let started = Instant::now();
+    packages::ensure()?;
+    tidy::run()?;
+    step("formatting", &mut command("cargo", &["fmt", "--all", "--check"]))?;
+    web()?;
+    step(
+        "lints",
+        &mut command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+    )?;
+    // The end-to-end tests start this binary.
+    step("binary", &mut command("cargo", &["build", "--package", "cli", "--quiet"]))?;
+    step("tests", &mut command("cargo", &["test", "--workspace", "--quiet"]))?;
+    println!("all of it passed in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Types and pure functions of the web modules.
+fn web() -> Result<()> {
+    let web = root().join("web");
+    step(
+        "web: packages",
+        command("npm", &["install", "--no-audit", "--no-fund", "--silent"]).current_dir(&web),
+    )?;
+    step("web: types", command("npm", &["run", "--silent", "check"]).current_dir(&web))?;
+    step("web: tests", command("npm", &["run", "--silent", "test"]).current_dir(&web))
+}
