@@ -25,7 +25,8 @@ export function Gauge({ panel, frames, theme, report }) {
   const named = gauges.length > 1;
   const side = Math.max(48, Math.min(cell.width, (cell.height - (named ? 20 : 0)) / 0.8));
   const markers = panel?.options?.showThresholdMarkers !== false;
-  useReport(report, { series: gauges.length, points: gauges.filter((one) => one.value !== null).length });
+  const drawn = size.width > 0 ? gauges : [];
+  useReport(report, { series: drawn.length, points: drawn.filter((one) => one.value !== null).length });
   return html`<div class=${css.GAUGES} ref=${host} style=${{ gridTemplateColumns: `repeat(${across}, 1fr)` }}>
     ${size.width > 0 && gauges.map((one) => html`<${Dial} key=${one.key} ...${{ one, theme, named, side, markers }} />`)}</div>`;
 }

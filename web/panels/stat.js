@@ -32,7 +32,8 @@ export function Stat({ panel, frames, theme, report }) {
   const across = vertical ? 1 : Math.max(1, Math.min(tiles.length, Math.floor(size.width / 110) || 1));
   const lines = Math.ceil(tiles.length / across);
   const tile = { width: size.width / across, height: Math.max(40, size.height / Math.max(1, lines)) };
-  useReport(report, { series: tiles.length, points: tiles.filter((one) => one.value !== null).length });
+  const drawn = size.width > 0 ? tiles : [];
+  useReport(report, { series: drawn.length, points: drawn.filter((one) => one.value !== null).length });
   return html`<div class=${css.STATS} ref=${host} style=${{ gridTemplateColumns: `repeat(${across}, 1fr)` }}>
     ${tiles.length === 0 && html`<div class=${css.NOTE}>No field of the answer is chosen by this panel</div>`}
     ${size.width > 0 && tiles.map((one) => html`<${Tile} key=${one.key} ...${{ one, options, theme, tile, many: tiles.length > 1, frames }} />`)}</div>`;
@@ -55,15 +56,20 @@ function Tile({ one, options, theme, tile, many, frames }) {
       : options.colorMode === 'none'
         ? 'var(--text)'
         : color;
+  const sparkHeight = Math.round(Math.min(tile.height * SPARK_SHARE, 80));
   // The value keeps clear of the line below it.
-  const clear = hasSpark ? { paddingBottom: `${Math.round(Math.min(tile.height * SPARK_SHARE, 80) * 0.9)}px` } : {};
+  const clear = hasSpark ? { paddingBottom: `${Math.round(sparkHeight * 0.9)}px` } : {};
+  const spark = {
+    values: one.field.values,
+    x: frames.x,
+    color: isFilled ? ink : color,
+    width: tile.width,
+    height: sparkHeight,
+    extent: [one.field.config.min, one.field.config.max],
+  };
   return html`<div class=${css.STAT} style=${{ ...clear, ...(isFilled ? { background: color, color: ink } : {}) }} title=${one.field.name}
       data-value=${one.value === null ? '' : String(one.value)} data-text="${shown.prefix}${shown.text}${shown.suffix}" data-color=${color}>
-    ${
-      hasSpark &&
-      html`<${Sparkline} values=${one.field.values} x=${frames.x} color=${isFilled ? ink : color} width=${tile.width} height=${Math.round(Math.min(tile.height * SPARK_SHARE, 80))}
-      extent=${[one.field.config.min, one.field.config.max]} />`
-    }
+    ${hasSpark && html`<${Sparkline} ...${spark} />`}
     ${hasName && html`<div class=${css.STAT_NAME}>${one.field.name}</div>`}
     ${hasValue && html`<div class=${css.STAT_VALUE} style=${{ fontSize: `${px}px`, color: ink }}>
       ${shown.prefix}${shown.text}<span class=${css.STAT_UNIT}>${shown.suffix}</span></div>`}

@@ -27,15 +27,13 @@ export function Table({ panel, frames, theme, variables, timeRange, report }) {
   const shown = Array.from({ length: Math.min(rows, TABLE_ROWS_MAX) }, (_, i) => i);
   if (sorted.length === 0) return html`<div class=${css.NOTE}>The panel's settings leave no column of the answer</div>`;
   const utc = timeRange.utc === true;
+  const order = (/** @type {ShownColumn} */ one) => (sort.by !== one.shownName ? 'none' : sort.desc ? 'descending' : 'ascending');
+  const arrow = { none: '', descending: ' ↓', ascending: ' ↑' };
+  const header = (/** @type {ShownColumn} */ one) => html`
+    <th class=${isNumber(one) ? css.TABLE_NUMBER : ''} style=${widthOf(one)} aria-sort=${order(one)}>
+      <button type="button" onClick=${() => setSort(next(sort, one.shownName))}>${one.shownName}${arrow[order(one)]}</button></th>`;
   return html`<div class=${css.TABLE}><table>
-    ${
-      panel?.options?.showHeader !== false &&
-      html`<thead><tr>${sorted.map(
-        (one) => html`<th class=${isNumber(one) ? css.TABLE_NUMBER : ''} style=${widthOf(one)}
-      aria-sort=${sort.by === one.shownName ? (sort.desc ? 'descending' : 'ascending') : 'none'}><button type="button" onClick=${() => setSort(next(sort, one.shownName))}>
-      ${one.shownName}${sort.by === one.shownName ? (sort.desc ? ' ↓' : ' ↑') : ''}</button></th>`,
-      )}</tr></thead>`
-    }
+    ${panel?.options?.showHeader !== false && html`<thead><tr>${sorted.map(header)}</tr></thead>`}
     <tbody>${shown.map((i) => html`<tr key=${i}>${sorted.map((one) => html`<${Cell} ...${{ one, value: one.cells[i], theme, frames, utc }} />`)}</tr>`)}</tbody></table>
     ${rows > TABLE_ROWS_MAX && html`<p>${rows - TABLE_ROWS_MAX} more rows</p>`}</div>`;
 }

@@ -42,13 +42,12 @@ fn json(body: Vec<u8>) -> Response {
 }
 
 fn truncate(answer: &mut Answer, limit: usize) {
-    let cut = match &mut answer.value {
+    match &mut answer.value {
         Value::Vector(all) if all.len() > limit => all.truncate(limit),
         Value::Matrix(all) if all.len() > limit => all.truncate(limit),
         _ => return,
-    };
+    }
     answer.warnings.push("results truncated due to limit".to_owned());
-    cut
 }
 
 fn value(out: &mut Vec<u8>, value: &Value, steps: &Steps, range: bool) {
@@ -61,8 +60,12 @@ fn value(out: &mut Vec<u8>, value: &Value, steps: &Steps, range: bool) {
     };
     out.extend_from_slice(format!(r#"{{"resultType":"{kind}","result":"#).as_bytes());
     match value {
-        Value::Vector(all) if range => list(out, all.iter().filter(|s| has_values(s)), |out, s| row_of_steps(out, s, steps)),
-        Value::Vector(all) => list(out, all.iter().filter(|s| has_values(s)), |out, s| one_value(out, s, steps)),
+        Value::Vector(all) if range => {
+            list(out, all.iter().filter(|s| has_values(s)), |out, s| row_of_steps(out, s, steps))
+        }
+        Value::Vector(all) => {
+            list(out, all.iter().filter(|s| has_values(s)), |out, s| one_value(out, s, steps))
+        }
         Value::Scalar(values) if range => {
             let series = Series { labels: Labels::empty(), values: values.clone() };
             list(out, std::iter::once(&series), |out, s| row_of_steps(out, s, steps));
@@ -131,7 +134,11 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Writes `[…]` with commas between what `each` writes.
-pub(crate) fn list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut each: impl FnMut(&mut Vec<u8>, T)) {
+pub(crate) fn list<T>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    mut each: impl FnMut(&mut Vec<u8>, T),
+) {
     out.push(b'[');
     for (i, item) in items.enumerate() {
         if i > 0 {
@@ -204,7 +211,12 @@ mod tests {
             true,
             r#"{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"a\"b"},"values":[[2,"NaN"]]}]}"#,
         );
-        check(Value::Scalar(vec![0.1]), now, false, r#"{"resultType":"scalar","result":[1435781451.781,"0.1"]}"#);
+        check(
+            Value::Scalar(vec![0.1]),
+            now,
+            false,
+            r#"{"resultType":"scalar","result":[1435781451.781,"0.1"]}"#,
+        );
         check(
             Value::Scalar(vec![1.0, 2.0]),
             two,

@@ -51,7 +51,10 @@ impl ApiError {
     /// Something that failed on our side; the cause goes to the log, not to the caller.
     pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "request failed");
-        Self { kind: ErrorKind::Internal, message: "internal error; the monitor's log has the cause".to_owned() }
+        Self {
+            kind: ErrorKind::Internal,
+            message: "internal error; the monitor's log has the cause".to_owned(),
+        }
     }
 }
 

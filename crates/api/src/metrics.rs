@@ -48,14 +48,26 @@ impl ApiMetrics {
         };
         let max: Gauge = Gauge::default();
         max.set(crate::run::QUERIES_MAX as i64);
-        registry.register("prometheus_http_requests", "HTTP requests by route and code", metrics.requests.clone());
+        registry.register(
+            "prometheus_http_requests",
+            "HTTP requests by route and code",
+            metrics.requests.clone(),
+        );
         registry.register(
             "prometheus_http_request_duration_seconds",
             "Time to answer HTTP requests",
             metrics.request_seconds.clone(),
         );
-        registry.register("prometheus_engine_queries", "Queries being evaluated", metrics.queries_now.clone());
-        registry.register("prometheus_engine_queries_concurrent_max", "Queries that may be evaluated at once", max);
+        registry.register(
+            "prometheus_engine_queries",
+            "Queries being evaluated",
+            metrics.queries_now.clone(),
+        );
+        registry.register(
+            "prometheus_engine_queries_concurrent_max",
+            "Queries that may be evaluated at once",
+            max,
+        );
         registry.register(
             "prometheus_engine_query_duration_histogram_seconds",
             "Time to evaluate queries",
@@ -77,7 +89,8 @@ impl ApiMetrics {
 
 /// Middleware: counts a request under its route, never under the path as sent.
 pub(crate) async fn count(State(metrics): State<ApiMetrics>, request: Request, next: Next) -> Response {
-    let handler = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let handler =
+        request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let started = Instant::now();
     let response = next.run(request).await;
     let seconds = started.elapsed().as_secs_f64();

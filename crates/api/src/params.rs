@@ -20,7 +20,8 @@ impl<S: Send + Sync> FromRequest<S> for Params {
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let from_url = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|Query(pairs)| pairs);
         let from_url = from_url.map_err(|e| ApiError::bad_data(e.body_text()).into_response())?;
-        let is_form = request.method() == Method::POST && request.headers().contains_key(header::CONTENT_TYPE);
+        let is_form =
+            request.method() == Method::POST && request.headers().contains_key(header::CONTENT_TYPE);
         let mut all = if is_form {
             let form = request.extract_with_state::<Form<Vec<(String, String)>>, _, _>(state).await;
             form.map_err(IntoResponse::into_response)?.0
@@ -45,7 +46,8 @@ impl Params {
 
     /// A moment that must be there.
     pub(crate) fn time(&self, name: &str) -> Result<TimestampMs, ApiError> {
-        parse_time(self.all(name).next().unwrap_or_default()).map_err(|cause| ApiError::parameter(name, cause))
+        parse_time(self.all(name).next().unwrap_or_default())
+            .map_err(|cause| ApiError::parameter(name, cause))
     }
 
     /// A moment, or `default`.
@@ -57,7 +59,8 @@ impl Params {
 
     /// A length of time that must be there: seconds or `1h30m`.
     pub(crate) fn duration(&self, name: &str) -> Result<DurationMs, ApiError> {
-        parse_duration(self.all(name).next().unwrap_or_default()).map_err(|cause| ApiError::parameter(name, cause))
+        parse_duration(self.all(name).next().unwrap_or_default())
+            .map_err(|cause| ApiError::parameter(name, cause))
     }
 
     /// A length of time, if given.
@@ -134,7 +137,12 @@ mod tests {
 
     #[test]
     fn times_are_seconds_or_rfc_3339() {
-        for (text, ms) in [("1435781451.7814", 1_435_781_451_781), ("0", 0), ("-1.5", -1500), ("2015-07-01T20:10:51.781Z", 1_435_781_451_781)] {
+        for (text, ms) in [
+            ("1435781451.7814", 1_435_781_451_781),
+            ("0", 0),
+            ("-1.5", -1500),
+            ("2015-07-01T20:10:51.781Z", 1_435_781_451_781),
+        ] {
             assert_eq!(parse_time(text), Ok(TimestampMs(ms)), "{text}");
         }
         for text in ["", "x", "inf", "NaN", "1e300"] {
@@ -152,12 +160,16 @@ mod tests {
     #[test]
     fn errors_are_in_prometheus_words() {
         let text = |error: ApiError| error.message;
-        let given = params(&[("time", "x"), ("limit", "-1"), ("start", "5"), ("end", "4"), ("match[]", "{a=\"\"}")]);
+        let given =
+            params(&[("time", "x"), ("limit", "-1"), ("start", "5"), ("end", "4"), ("match[]", "{a=\"\"}")]);
         assert_eq!(
             text(given.time_or("time", TimestampMs(0)).expect_err("no time")),
             r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#
         );
-        assert_eq!(text(given.limit().expect_err("negative")), r#"invalid parameter "limit": limit must be non-negative"#);
+        assert_eq!(
+            text(given.limit().expect_err("negative")),
+            r#"invalid parameter "limit": limit must be non-negative"#
+        );
         assert_eq!(
             text(given.time_range().expect_err("reversed")),
             r#"invalid parameter "end": end timestamp must not be before start time"#

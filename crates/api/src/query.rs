@@ -17,23 +17,26 @@ use crate::state::ApiState;
 /// Points of one series in one answer; Prometheus' own limit.
 pub(crate) const POINTS_MAX: i64 = 11_000;
 
-pub(crate) async fn instant(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn instant(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
     let at = params.time_or("time", TimestampMs(state.clock.now_ms()))?;
     let limit = params.limit()?;
     let lookback = params.duration_if("lookback_delta")?;
     let query = promql::parse(params.get("query").unwrap_or_default())?;
     let steps = Steps::instant(at);
-    let answer = run::eval(&state, query, steps, lookback).await?;
+    let answer = run::eval_at(&state, query, at, lookback).await?;
     Ok(encode::answer(answer, &steps, false, limit))
 }
 
 pub(crate) async fn range(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
-    let steps = range_steps(&params)?;
+    let (steps, end) = range_steps(&params)?;
     let limit = params.limit()?;
     let lookback = params.duration_if("lookback_delta")?;
     let query = promql::parse(params.get("query").unwrap_or_default())?;
     require_range_kind(query.kind())?;
-    let answer = run::eval(&state, query, steps, lookback).await?;
+    let answer = run::eval_until(&state, query, steps, end, lookback).await?;
     Ok(encode::answer(answer, &steps, true, limit))
 }
 
@@ -41,7 +44,8 @@ pub(crate) async fn format(params: Params) -> Result<Response, ApiError> {
     Ok(encode::success(promql::parse(params.get("query").unwrap_or_default())?.to_string()))
 }
 
-fn range_steps(params: &Params) -> Result<Steps, ApiError> {
+/// The steps, and the end as asked for, which may lie after the last of them.
+fn range_steps(params: &Params) -> Result<(Steps, TimestampMs), ApiError> {
     let (start, end) = (params.time("start")?, params.time("end")?);
     if end < start {
         return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
@@ -56,7 +60,7 @@ fn range_steps(params: &Params) -> Result<Steps, ApiError> {
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
         ));
     }
-    Ok(Steps::range(start, end, step.0))
+    Ok((Steps::range(start, end, step.0), end))
 }
 
 /// Only what has one value a step can be asked for over a range.
@@ -66,6 +70,7 @@ pub(crate) fn require_range_kind(kind: ValueKind) -> Result<(), ApiError> {
         ValueKind::Matrix => "range vector",
         ValueKind::String => "string",
     };
-    let cause = format!("invalid expression type \"{name}\" for range query, must be Scalar or instant Vector");
+    let cause =
+        format!("invalid expression type \"{name}\" for range query, must be Scalar or instant Vector");
     Err(ApiError::parameter("query", cause))
 }

@@ -10,7 +10,9 @@ use prometheus_client::registry::Registry;
 use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
-use crate::{alerting, grafana, management, metrics, query, rules, series, status, targets, ui_files, ui_query};
+use crate::{
+    alerting, grafana, management, metrics, query, rules, series, status, targets, ui_files, ui_query,
+};
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
 pub fn prometheus_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: &str) -> Router {
@@ -46,7 +48,8 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
     for path in ["/", "/dashboards", "/d/{uid}", "/d/{uid}/{slug}", "/targets", "/alerts", "/status"] {
         pages = pages.route(path, get(ui_files::index));
     }
-    let all = Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(grafana).merge(own).merge(pages);
+    let all =
+        Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(grafana).merge(own).merge(pages);
     finish(all, state, registry)
 }
 
@@ -66,10 +69,7 @@ fn port_own() -> Router<Arc<ApiState>> {
         .route("/-/healthy", get(management::healthy))
         .route("/-/ready", get(management::ready))
         .route("/health", get(management::healthy))
-        .route(
-            "/-/reload",
-            post(management::reload).put(management::reload).get(management::reload_by_get),
-        )
+        .route("/-/reload", post(management::reload).put(management::reload).get(management::reload_by_get))
 }
 
 fn api_v1() -> Router<Arc<ApiState>> {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use ::rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use axum::extract::State;
 use axum::response::Response;
 use model::Matcher;
 use model::float::exponent_form;
-use ::rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use serde_json::{Value, json};
 
 use crate::encode;
@@ -80,7 +80,9 @@ impl Wanted {
 /// A group with the rules wanted of it; nothing when there are none.
 fn group_json(group: &GroupStatus, wanted: &Wanted) -> Option<Value> {
     let rules: Vec<Value> = match wanted.group(group) {
-        true => group.rules.iter().filter(|r| wanted.rule(r)).map(|r| rule_json(r, wanted.with_alerts)).collect(),
+        true => {
+            group.rules.iter().filter(|r| wanted.rule(r)).map(|r| rule_json(r, wanted.with_alerts)).collect()
+        }
         false => Vec::new(),
     };
     (!rules.is_empty()).then(|| {

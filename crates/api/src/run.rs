@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use columns::Steps;
-use model::DurationMs;
+use model::{DurationMs, TimestampMs};
 use promql::{Answer, Cancel, EvalError, Expr, QueryRequest};
 use tokio::sync::Semaphore;
 
@@ -32,16 +32,27 @@ impl Drop for CancelWhenDropped {
     }
 }
 
-/// Evaluates `query` at `steps` on a blocking thread.
-pub(crate) async fn eval(
+/// Evaluates `query` at one moment.
+pub(crate) async fn eval_at(
+    state: &Arc<ApiState>,
+    query: Expr,
+    at: TimestampMs,
+    lookback: Option<DurationMs>,
+) -> Result<Answer, EvalError> {
+    eval_until(state, query, Steps::instant(at), at, lookback).await
+}
+
+/// Evaluates `query` at `steps` of a range that ends at `end`, on a blocking thread.
+pub(crate) async fn eval_until(
     state: &Arc<ApiState>,
     query: Expr,
     steps: Steps,
+    end: TimestampMs,
     lookback: Option<DurationMs>,
 ) -> Result<Answer, EvalError> {
     let outcome = blocking(state, move |state, cancel| {
         let request = QueryRequest { query: &query, steps, lookback, cancel };
-        state.metrics.query(|| state.engine.eval(state.store.as_ref(), &request))
+        state.metrics.query(|| state.engine.eval_until(state.store.as_ref(), &request, end))
     });
     outcome.await.unwrap_or(Err(EvalError::Canceled))
 }

@@ -33,7 +33,10 @@ pub(crate) async fn series(State(state): State<Arc<ApiState>>, params: Params) -
     Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], out).into_response())
 }
 
-pub(crate) async fn label_names(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn label_names(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
     list_strings(&state, &params, |store, selection| store.label_names(selection)).await
 }
 
@@ -97,9 +100,9 @@ fn unescape(name: &str) -> String {
             rest = tail;
             continue;
         }
-        let code = rest.split_once('_').and_then(|(hex, tail)| {
-            Some((char::from_u32(u32::from_str_radix(hex, 16).ok()?)?, tail))
-        });
+        let code = rest
+            .split_once('_')
+            .and_then(|(hex, tail)| Some((char::from_u32(u32::from_str_radix(hex, 16).ok()?)?, tail)));
         // Not an escape after all: the name is meant as it stands.
         let Some((character, tail)) = code else { return name.to_owned() };
         out.push(character);

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ::alerting::Dispatcher;
+use ::rules::Manager;
 use dashboards::Dashboards;
 use model::TimestampMs;
 use promql::Engine;
-use ::rules::Manager;
 use scrape::ScrapeManager;
 use stdx::Clock;
 use storage::MetricQuery;
@@ -153,8 +153,20 @@ pub struct Services {
 impl ApiState {
     /// State for [`crate::prometheus_router`] and [`crate::ui_router`], shared by both.
     pub fn new(services: Services) -> Arc<Self> {
-        let Services { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics } = services;
+        let Services { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics } =
+            services;
         let turnstile = Turnstile::new();
-        Arc::new(Self { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics, turnstile })
+        Arc::new(Self {
+            engine,
+            store,
+            scrape,
+            rules,
+            alerting,
+            dashboards,
+            runtime,
+            clock,
+            metrics,
+            turnstile,
+        })
     }
 }

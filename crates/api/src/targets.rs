@@ -56,10 +56,15 @@ pub(crate) async fn scrape_pools(State(state): State<Arc<ApiState>>) -> Response
 }
 
 /// What targets say of their metrics, by metric.
-pub(crate) async fn metadata(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn metadata(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
     let limit = params.limit()?.unwrap_or(usize::MAX);
     let per_metric: usize = match params.get("limit_per_metric") {
-        Some(text) => text.parse().map_err(|_| ApiError::parameter("limit_per_metric", "limit must be a number"))?,
+        Some(text) => {
+            text.parse().map_err(|_| ApiError::parameter("limit_per_metric", "limit must be a number"))?
+        }
         None => usize::MAX,
     };
     let wanted = params.get("metric");
@@ -69,18 +74,24 @@ pub(crate) async fn metadata(State(state): State<Arc<ApiState>>, params: Params)
             by_metric.entry(metric).or_default().insert(metadata);
         }
     }
-    let shown = by_metric.into_iter().take(limit).map(|(metric, all)| {
-        (metric, all.iter().take(per_metric).map(shown).collect::<Vec<_>>())
-    });
+    let shown = by_metric
+        .into_iter()
+        .take(limit)
+        .map(|(metric, all)| (metric, all.iter().take(per_metric).map(shown).collect::<Vec<_>>()));
     Ok(encode::success(shown.collect::<BTreeMap<_, _>>()))
 }
 
 /// What targets say of their metrics, by target.
-pub(crate) async fn target_metadata(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+pub(crate) async fn target_metadata(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Response, ApiError> {
     let limit = params.limit()?.unwrap_or(usize::MAX);
     let wanted = params.get("metric");
     let selector = match params.get("match_target") {
-        Some(text) => promql::parse_metric_selector(text).map_err(|e| ApiError::parameter("match_target", e))?,
+        Some(text) => {
+            promql::parse_metric_selector(text).map_err(|e| ApiError::parameter("match_target", e))?
+        }
         None => Vec::new(),
     };
     let all = state.scrape.metadata().into_iter();
@@ -104,5 +115,9 @@ fn shown(metadata: &Metadata) -> Value {
 
 /// A label set as a JSON object.
 pub(crate) fn object(labels: &Labels) -> Value {
-    labels.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into()
+    labels
+        .iter()
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

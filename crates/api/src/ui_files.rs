@@ -27,7 +27,8 @@ pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Respon
 /// The page that every UI path starts from.
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     let page = serve("index.html", &headers);
-    let mut page = page.unwrap_or_else(|| (StatusCode::NOT_FOUND, "the user interface is missing").into_response());
+    let mut page =
+        page.unwrap_or_else(|| (StatusCode::NOT_FOUND, "the user interface is missing").into_response());
     page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(CSP));
     page
 }

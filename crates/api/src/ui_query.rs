@@ -28,9 +28,9 @@ const TARGETS_MAX: usize = 100;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
-    /// First step, milliseconds.
+    /// First step of targets that name none, milliseconds.
     from: i64,
-    /// Not after this, milliseconds.
+    /// Not after this, for targets that name none, milliseconds.
     to: i64,
     targets: Vec<Target>,
 }
@@ -45,24 +45,60 @@ struct Target {
     /// One value at `to` instead of a range.
     #[serde(default)]
     instant: bool,
+    /// Its own first step: panels whose steps differ align differently.
+    from: Option<i64>,
+    /// Its own end.
+    to: Option<i64>,
 }
 
 /// What makes two targets the same work.
-type Key = (String, i64, bool);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    expr: String,
+    from: i64,
+    to: i64,
+    step_ms: i64,
+    instant: bool,
+}
+
+impl Key {
+    fn of(request: &Request, target: &Target) -> Self {
+        Self {
+            expr: target.expr.clone(),
+            from: target.from.unwrap_or(request.from),
+            to: target.to.unwrap_or(request.to),
+            // Where there is but one value the step changes nothing.
+            step_ms: if target.instant { 1 } else { target.step_ms },
+            instant: target.instant,
+        }
+    }
+
+    fn steps(&self) -> Steps {
+        if self.instant {
+            return Steps::instant(TimestampMs(self.to));
+        }
+        Steps::range(TimestampMs(self.from), TimestampMs(self.to), self.step_ms)
+    }
+}
 
 /// A target's answer, ready to be written behind its id.
 type Fragment = Arc<Vec<u8>>;
 
-pub(crate) async fn query(State(state): State<Arc<ApiState>>, Json(request): Json<Request>) -> Result<Response, ApiError> {
+pub(crate) async fn query(
+    State(state): State<Arc<ApiState>>,
+    Json(request): Json<Request>,
+) -> Result<Response, ApiError> {
     check(&request)?;
     let mut work = JoinSet::new();
     let mut keys: HashMap<Key, Option<Fragment>> = HashMap::new();
     for target in &request.targets {
-        let key: Key = (target.expr.clone(), target.step_ms, target.instant);
+        let key = Key::of(&request, target);
         if keys.insert(key.clone(), None).is_none() {
-            let steps = steps(&request, &key);
             let state = state.clone();
-            work.spawn(async move { (key.clone(), Arc::new(answer_one(&state, &key, steps).await)) });
+            work.spawn(async move {
+                let answer = answer_one(&state, &key).await;
+                (key, Arc::new(answer))
+            });
         }
     }
     while let Some(done) = work.join_next().await {
@@ -71,11 +107,11 @@ pub(crate) async fn query(State(state): State<Arc<ApiState>>, Json(request): Jso
     }
     let mut out = Vec::with_capacity(16 << 10);
     out.extend_from_slice(br#"{"results":"#);
-    encode::list(&mut out, request.targets.into_iter(), |out, target| {
+    encode::list(&mut out, request.targets.iter(), |out, target| {
         out.extend_from_slice(br#"{"id":"#);
         encode::string(out, &target.id);
         out.push(b',');
-        if let Some(Some(fragment)) = keys.get(&(target.expr, target.step_ms, target.instant)) {
+        if let Some(Some(fragment)) = keys.get(&Key::of(&request, target)) {
             out.extend_from_slice(fragment);
         }
         out.push(b'}');
@@ -89,41 +125,35 @@ fn check(request: &Request) -> Result<(), ApiError> {
         let count = request.targets.len();
         return Err(ApiError::bad_data(format!("{count} targets are more than the {TARGETS_MAX} allowed")));
     }
-    if request.to < request.from {
-        return Err(ApiError::bad_data("to is before from"));
-    }
-    for target in request.targets.iter().filter(|t| !t.instant) {
-        if target.step_ms <= 0 {
-            return Err(ApiError::bad_data(format!("target {:?}: step_ms must be above zero", target.id)));
-        }
-        if request.to.saturating_sub(request.from) / target.step_ms > POINTS_MAX {
-            let id = &target.id;
-            return Err(ApiError::bad_data(format!("target {id:?}: more than {POINTS_MAX} points; make step_ms larger")));
-        }
-    }
-    Ok(())
-}
-
-fn steps(request: &Request, (_, step_ms, instant): &Key) -> Steps {
-    if *instant {
-        return Steps::instant(TimestampMs(request.to));
-    }
-    Steps::range(TimestampMs(request.from), TimestampMs(request.to), *step_ms)
+    request.targets.iter().filter(|t| !t.instant).try_for_each(|target| {
+        let Key { from, to, step_ms, .. } = Key::of(request, target);
+        let wrong = match (to < from, step_ms <= 0) {
+            (true, _) => "to is before from".to_owned(),
+            (_, true) => "step_ms must be above zero".to_owned(),
+            _ if to.saturating_sub(from) / step_ms > POINTS_MAX => {
+                format!("more than {POINTS_MAX} points; make step_ms larger")
+            }
+            _ => return Ok(()),
+        };
+        Err(ApiError::bad_data(format!("target {:?}: {wrong}", target.id)))
+    })
 }
 
 /// The members of a target's object behind its id: an answer or an error.
-async fn answer_one(state: &Arc<ApiState>, (expr, _, instant): &Key, steps: Steps) -> Vec<u8> {
-    let started = Instant::now();
-    let query = match promql::parse(expr) {
+async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Vec<u8> {
+    let (started, steps) = (Instant::now(), key.steps());
+    let query = match promql::parse(&key.expr) {
         Ok(query) => query,
         Err(error) => return error_fragment(&parse_error(&error)),
     };
-    if !instant && let Err(error) = require_range_kind(query.kind()) {
+    if !key.instant
+        && let Err(error) = require_range_kind(query.kind())
+    {
         return error_fragment(&json!({ "message": error.message }));
     }
-    match run::eval(state, query, steps, None).await {
+    match run::eval_until(state, query, steps, TimestampMs(key.to), None).await {
         Ok(answer) => answer_fragment(answer, &steps, started),
-        Err(error) => error_fragment(&eval_error(&error, expr)),
+        Err(error) => error_fragment(&eval_error(&error, &key.expr)),
     }
 }
 
@@ -154,7 +184,8 @@ fn error_fragment(error: &serde_json::Value) -> Vec<u8> {
 
 fn answer_fragment(answer: Answer, steps: &Steps, started: Instant) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
-    let head = format!(r#""start":{},"step":{},"count":{},"series":"#, steps.start.0, steps.step_ms, steps.count);
+    let head =
+        format!(r#""start":{},"step":{},"count":{},"series":"#, steps.start.0, steps.step_ms, steps.count);
     out.extend_from_slice(head.as_bytes());
     encode::list(&mut out, series_of(answer.value, steps).iter(), |out, series| {
         out.extend_from_slice(br#"{"labels":"#);
@@ -221,11 +252,15 @@ mod tests {
     #[test]
     fn a_request_is_checked_before_work_starts() {
         let request = |text: &str| check(&serde_json::from_str(text).expect("the right shape"));
-        let one = |step: i64| format!(r#"{{"from":0,"to":1000000,"targets":[{{"id":"A","expr":"1","step_ms":{step}}}]}}"#);
+        let one = |step: i64| {
+            format!(r#"{{"from":0,"to":1000000,"targets":[{{"id":"A","expr":"1","step_ms":{step}}}]}}"#)
+        };
         assert!(request(&one(1000)).is_ok());
         assert!(request(&one(0)).is_err());
         assert!(request(&one(10)).is_err());
-        assert!(request(r#"{"from":2,"to":1,"targets":[]}"#).is_err());
+        assert!(request(r#"{"from":2,"to":1,"targets":[{"id":"A","expr":"1","step_ms":1}]}"#).is_err());
+        let own = r#"{"from":2,"to":1,"targets":[{"id":"A","expr":"1","step_ms":1,"from":0,"to":5}]}"#;
+        assert!(request(own).is_ok());
         let targets = vec![r#"{"id":"A","expr":"1","step_ms":1000}"#; 101].join(",");
         assert!(request(&format!(r#"{{"from":0,"to":1,"targets":[{targets}]}}"#)).is_err());
     }

@@ -80,7 +80,8 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     let yml: PrometheusYml = config::from_str(file, &text)?;
     yml.refuse(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
-    let rule_files = yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
+    let rule_files =
+        yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
     let groups = Groups::parse(read_all(rule_files.into_iter().flatten())?)?;
     let alerting = match &paths.alertmanager {
         Some(path) => alerting::Config::parse(path, &read(path)?)?,
@@ -112,7 +113,11 @@ impl PrometheusYml {
             ("tracing", &self.tracing, "not supported yet"),
         ];
         let given = all.into_iter().filter_map(|(name, given, why)| Some((name, given.as_ref()?.at, why)));
-        given.map(|(name, at, why)| ConfigError::at(file, at, format!("{name} is left out: {why}")).to_string()).collect()
+        given
+            .map(|(name, at, why)| {
+                ConfigError::at(file, at, format!("{name} is left out: {why}")).to_string()
+            })
+            .collect()
     }
 }
 
@@ -120,8 +125,9 @@ impl PrometheusYml {
 fn matching(file: &Path, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, ConfigError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let whole = folder.join(&pattern.value);
-    let found = glob::glob(&whole.to_string_lossy())
-        .map_err(|e| ConfigError::at(file, pattern.at, format!("rule_files: {:?} is not a pattern: {e}", pattern.value)))?;
+    let found = glob::glob(&whole.to_string_lossy()).map_err(|e| {
+        ConfigError::at(file, pattern.at, format!("rule_files: {:?} is not a pattern: {e}", pattern.value))
+    })?;
     Ok(found.flatten().filter(|path| path.is_file()).collect())
 }
 
@@ -130,7 +136,8 @@ fn read_all(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<(PathBuf, String
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|e| ConfigError::of_file(path, format!("cannot read the file: {e}")))
+    std::fs::read_to_string(path)
+        .map_err(|e| ConfigError::of_file(path, format!("cannot read the file: {e}")))
 }
 
 #[cfg(test)]
@@ -161,12 +168,18 @@ mod tests {
     #[test]
     fn what_is_wrong_has_its_place() {
         for (yml, expected) in [
-            ("global:\n  scrape_intervall: 5s\n", "DIR/prometheus.yml:2:3: unknown field scrape_intervall (did you mean scrape_interval?)"),
+            (
+                "global:\n  scrape_intervall: 5s\n",
+                "DIR/prometheus.yml:2:3: unknown field scrape_intervall (did you mean scrape_interval?)",
+            ),
             ("remote_write:\n- url: http://x\n", "DIR/prometheus.yml:2:1: remote_write is not supported yet"),
         ] {
             assert_eq!(load_text(yml, RULES).expect_err(yml), expected);
         }
-        let error = load_text("rule_files: [rules.yml]\n", "groups: [{name: a, rules: [{record: x, expr: 'up +'}]}]\n");
+        let error = load_text(
+            "rule_files: [rules.yml]\n",
+            "groups: [{name: a, rules: [{record: x, expr: 'up +'}]}]\n",
+        );
         assert!(error.as_ref().is_err_and(|e| e.starts_with("DIR/rules.yml:1:")), "{error:?}");
     }
 

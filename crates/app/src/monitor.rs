@@ -18,7 +18,7 @@ use scrape::ScrapeManager;
 use stdx::{Clock, SystemClock};
 use storage::{MetricAppend, MetricQuery};
 use tokio::net::TcpListener;
-use tsdb::{Db, DamagePolicy, Limits, Maintenance, RealDisk, RecoveryReport, SyncPolicy, TsdbError};
+use tsdb::{DamagePolicy, Db, Limits, Maintenance, RealDisk, RecoveryReport, SyncPolicy, TsdbError};
 
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};

@@ -15,7 +15,13 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Base URL of the system under load.
-    #[arg(short = 'H', long, env = "WATCHFIRE_HOST", default_value = "http://127.0.0.1:5000", value_name = "URL")]
+    #[arg(
+        short = 'H',
+        long,
+        env = "WATCHFIRE_HOST",
+        default_value = "http://127.0.0.1:5000",
+        value_name = "URL"
+    )]
     host: String,
     /// Which load: normal is 10 users, 2 more a second, 80 % reads, thinking 1 to 3 s.
     #[arg(long, default_value = "normal", value_name = "STAGE")]
@@ -79,7 +85,10 @@ fn options(arguments: Arguments) -> Options {
 
 #[expect(clippy::print_stdout, reason = "the summary that a person at the terminal waits for")]
 fn summary(snapshot: &Snapshot) {
-    println!("{:<8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9}", "request", "total", "failed", "p50 ms", "p90 ms", "p99 ms", "max ms");
+    println!(
+        "{:<8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9}",
+        "request", "total", "failed", "p50 ms", "p90 ms", "p99 ms", "max ms"
+    );
     for (kind, figures) in &snapshot.requests {
         let failed = figures.total - figures.ok;
         match &figures.latency_ms {

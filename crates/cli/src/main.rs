@@ -71,7 +71,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Logs go to standard error; `up` says what matters on standard output and logs only what is wrong.
 fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
-    let level = if matches!(arguments.command, Command::Up(_)) && arguments.log == "info" { "warn" } else { &arguments.log };
+    let level = if matches!(arguments.command, Command::Up(_)) && arguments.log == "info" {
+        "warn"
+    } else {
+        &arguments.log
+    };
     let filter = EnvFilter::try_new(level).map_err(|e| anyhow::anyhow!("--log {level}: {e}"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     Ok(())

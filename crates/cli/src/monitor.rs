@@ -13,7 +13,13 @@ use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A prometheus.yml: what to scrape, which rules to evaluate.
-    #[arg(long, alias = "config.file", env = "WATCHFIRE_CONFIG", default_value = "prometheus.yml", value_name = "FILE")]
+    #[arg(
+        long,
+        alias = "config.file",
+        env = "WATCHFIRE_CONFIG",
+        default_value = "prometheus.yml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
     /// An alertmanager.yml: whom to tell; without it alerts are shown but nobody is told.
     #[arg(long, env = "WATCHFIRE_ALERTMANAGER_CONFIG", value_name = "FILE")]
@@ -28,13 +34,25 @@ pub(crate) struct Arguments {
     #[arg(long, env = "WATCHFIRE_UI_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
     ui_listen: SocketAddr,
     /// Where Prometheus' API answers.
-    #[arg(long, alias = "web.listen-address", env = "WATCHFIRE_PROMETHEUS_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        alias = "web.listen-address",
+        env = "WATCHFIRE_PROMETHEUS_LISTEN",
+        default_value = "127.0.0.1:9090",
+        value_name = "ADDRESS"
+    )]
     prometheus_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts.
     #[arg(long, alias = "web.external-url", env = "WATCHFIRE_EXTERNAL_URL", value_name = "URL")]
     external_url: Option<String>,
     /// How long samples are kept.
-    #[arg(long, alias = "storage.tsdb.retention.time", env = "WATCHFIRE_RETENTION", default_value = "1d", value_name = "DURATION")]
+    #[arg(
+        long,
+        alias = "storage.tsdb.retention.time",
+        env = "WATCHFIRE_RETENTION",
+        default_value = "1d",
+        value_name = "DURATION"
+    )]
     retention: DurationMs,
     /// When commits are made to survive power loss: none, interval(MS), every-commit. `kill -9` never loses any.
     #[arg(long, env = "WATCHFIRE_SYNC", default_value = "interval(1000)", value_name = "POLICY")]

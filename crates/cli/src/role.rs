@@ -18,7 +18,10 @@ pub(crate) struct Mode {
 #[expect(clippy::print_stdout, reason = "the line that a supervisor or a person waits for")]
 pub(crate) fn announce(role: &str, urls: &BTreeMap<String, String>, mode: Mode) {
     if mode.supervised {
-        println!("{}", Ready { role: role.to_owned(), pid: std::process::id(), urls: urls.clone() }.to_line());
+        println!(
+            "{}",
+            Ready { role: role.to_owned(), pid: std::process::id(), urls: urls.clone() }.to_line()
+        );
         return;
     }
     println!("{role} is ready; stop it with Ctrl-C");

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use services::StartError;
 use services::common::access_log::Rotation;
 use services::orders::store::PoolLimits;
 use services::orders::{self, ConnectRetry};
-use services::StartError;
 
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 

@@ -121,7 +121,9 @@ impl Terminal {
     fn event(&mut self, event: &Event) {
         let (ok, bad) = (self.paint("32", "✓"), self.paint("31", "✗"));
         match event {
-            Event::Ready { role, took, restarts: 0 } => self.line(&format!("  {ok} {role:<10} ready in {}", seconds(*took))),
+            Event::Ready { role, took, restarts: 0 } => {
+                self.line(&format!("  {ok} {role:<10} ready in {}", seconds(*took)))
+            }
             Event::Ready { role, took, restarts } => {
                 self.line(&format!("  {ok} {role:<10} back in {} (restart {restarts})", seconds(*took)));
             }
@@ -138,7 +140,9 @@ impl Terminal {
 
     fn page(&self, lab: &Lab, took: Duration, logs: &std::path::Path) {
         let endpoints = lab.endpoints();
-        let url = |role: &str, name: &str, path: &str| format!("{}{path}", endpoints.url(role, name).unwrap_or_default());
+        let url = |role: &str, name: &str, path: &str| {
+            format!("{}{path}", endpoints.url(role, name).unwrap_or_default())
+        };
         self.line(&format!("\n{} after {}\n", self.bold("all of the lab is ready"), seconds(took)));
         let links = [
             ("Dashboard", url("monitor", "ui", "/d/application-performance")),
@@ -157,10 +161,18 @@ impl Terminal {
         for role in lab.roles() {
             let Some(endpoint) = endpoints.0.get(role.name) else { continue };
             let ports: Vec<&str> = endpoint.urls.values().filter_map(|u| u.rsplit(':').next()).collect();
-            self.line(&format!("  {:<10} {:>7}  {}; ports {}", role.name, endpoint.pid, role.about, ports.join(", ")));
+            self.line(&format!(
+                "  {:<10} {:>7}  {}; ports {}",
+                role.name,
+                endpoint.pid,
+                role.about,
+                ports.join(", ")
+            ));
         }
         self.line(&format!("\n  logs in {}/ROLE.log", logs.display()));
-        self.line("  a role that is killed comes back by itself; start with --hold ROLE to see its alert fire");
+        self.line(
+            "  a role that is killed comes back by itself; start with --hold ROLE to see its alert fire",
+        );
         self.line("  stop everything with Ctrl-C\n");
     }
 }

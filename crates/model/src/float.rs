@@ -10,7 +10,11 @@ pub fn format_float(value: f64) -> String {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) { exponent_form(value) } else { value.to_string() }
+    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+        exponent_form(value)
+    } else {
+        value.to_string()
+    }
 }
 
 /// Shortest form with an exponent of at least two digits: `1e+00`, `2.5e-07`.

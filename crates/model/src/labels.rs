@@ -250,7 +250,12 @@ mod tests {
     #[test]
     fn long_and_unicode_parts_survive() {
         let long = "ü".repeat(5000);
-        let labels = Labels::from_pairs([("name", long.as_str()), ("b", "→"), ("c", &"x".repeat(63)), ("d", &"y".repeat(64))]);
+        let labels = Labels::from_pairs([
+            ("name", long.as_str()),
+            ("b", "→"),
+            ("c", &"x".repeat(63)),
+            ("d", &"y".repeat(64)),
+        ]);
         assert_eq!(labels.get("name"), Some(long.as_str()));
         assert_eq!(labels.get("b"), Some("→"));
         assert_eq!(labels.get("c").map(str::len), Some(63));
@@ -268,7 +273,10 @@ mod tests {
     #[test]
     fn shown_as_promql_shows_it() {
         assert_eq!(Labels::from_pairs([("__name__", "up")]).to_string(), "up");
-        assert_eq!(Labels::from_pairs([("__name__", "up"), ("job", "a\"b")]).to_string(), r#"up{job="a\"b"}"#);
+        assert_eq!(
+            Labels::from_pairs([("__name__", "up"), ("job", "a\"b")]).to_string(),
+            r#"up{job="a\"b"}"#
+        );
         assert_eq!(Labels::empty().to_string(), "{}");
     }
 

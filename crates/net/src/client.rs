@@ -168,11 +168,15 @@ fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
 }
 
 /// Sets `headers`, in place of what we would send by ourselves.
-fn with_headers(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Result<reqwest::RequestBuilder, ClientError> {
+fn with_headers(
+    request: reqwest::RequestBuilder,
+    headers: &[(&str, &str)],
+) -> Result<reqwest::RequestBuilder, ClientError> {
     let mut all = HeaderMap::new();
     for (name, value) in headers {
         let invalid = |_| ClientError::Header((*name).to_owned());
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ClientError::Header((*name).to_owned()))?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| ClientError::Header((*name).to_owned()))?;
         all.insert(name, HeaderValue::from_str(value).map_err(invalid)?);
     }
     Ok(request.headers(all))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use columns::Steps;
-use model::{DurationMs, Labels};
+use model::{DurationMs, Labels, TimestampMs};
 use storage::MetricQuery;
 
 use crate::ast::Expr;
@@ -181,6 +181,20 @@ impl Engine {
     /// # Errors
     /// See [`EvalError`].
     pub fn eval(&self, store: &dyn MetricQuery, request: &QueryRequest<'_>) -> Result<Answer, EvalError> {
-        self.pool.install(|| eval::run(&self.options, store, request))
+        self.pool.install(|| eval::run(&self.options, store, request, None))
+    }
+
+    /// Evaluates a range query that ends at `end`, which need not be a step: `@ end()` and `range()` mean it, and a
+    /// range of a single step stays a range.
+    ///
+    /// # Errors
+    /// See [`EvalError`].
+    pub fn eval_until(
+        &self,
+        store: &dyn MetricQuery,
+        request: &QueryRequest<'_>,
+        end: TimestampMs,
+    ) -> Result<Answer, EvalError> {
+        self.pool.install(|| eval::run(&self.options, store, request, Some(end)))
     }
 }

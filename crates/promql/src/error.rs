@@ -37,7 +37,7 @@ pub enum EvalError {
     #[error(transparent)]
     Parse(#[from] ParseError),
     /// The values held at once passed the limit.
-    #[error("query processing would load too many samples into memory in query execution (limit {limit})")]
+    #[error("query processing would load too many samples into memory in query execution")]
     TooManySamples {
         /// Values allowed at once.
         limit: usize,

@@ -5,7 +5,8 @@ use std::fmt;
 use model::{METRIC_NAME, Matcher};
 
 use crate::ast::{
-    At, BinaryOp, Cardinality, DurationExpr, Edge, Expr, ExprKind, Matching, Number, Selector, Text, UnaryOp,
+    Aggregate, At, Binary, BinaryOp, Cardinality, DurationExpr, Edge, Expr, ExprKind, Matching, Number,
+    Selector, Text, UnaryOp,
 };
 use crate::parser::text;
 
@@ -36,40 +37,44 @@ impl fmt::Display for Expr {
             ExprKind::Paren(inner) => write!(f, "({inner})"),
             ExprKind::Unary(UnaryOp::Plus, inner) => write!(f, "+{inner}"),
             ExprKind::Unary(UnaryOp::Minus, inner) => write!(f, "-{inner}"),
-            ExprKind::Binary(binary) => {
-                match &binary.lhs.kind {
-                    // A sign binds looser than "^", and infinity is printed with one.
-                    ExprKind::Number(n) if binary.op == BinaryOp::Pow && n.value == f64::INFINITY => {
-                        f.write_str("Inf")?
-                    }
-                    _ => write!(f, "{}", binary.lhs)?,
-                }
-                write!(f, " {}", binary.op.as_str())?;
-                if binary.bool_modifier {
-                    f.write_str(" bool")?;
-                }
-                if let Some(matching) = &binary.matching {
-                    write_matching(f, matching)?;
-                }
-                write!(f, " {}", binary.rhs)
-            }
-            ExprKind::Aggregate(aggregate) => {
-                f.write_str(aggregate.op.as_str())?;
-                if aggregate.without {
-                    write!(f, " without ({}) ", names(&aggregate.grouping))?;
-                } else if !aggregate.grouping.is_empty() {
-                    write!(f, " by ({}) ", names(&aggregate.grouping))?;
-                }
-                match &aggregate.param {
-                    Some(param) => write!(f, "({param}, {})", aggregate.expr),
-                    None => write!(f, "({})", aggregate.expr),
-                }
-            }
+            ExprKind::Binary(binary) => write_binary(f, binary),
+            ExprKind::Aggregate(aggregate) => write_aggregate(f, aggregate),
             ExprKind::Call(call) => {
                 let args: Vec<String> = call.args.iter().map(Expr::to_string).collect();
                 write!(f, "{}({})", call.function.name, args.join(", "))
             }
         }
+    }
+}
+
+fn write_binary(f: &mut fmt::Formatter<'_>, binary: &Binary) -> fmt::Result {
+    match &binary.lhs.kind {
+        // A sign binds looser than "^", and infinity is printed with one.
+        ExprKind::Number(n) if binary.op == BinaryOp::Pow && n.value == f64::INFINITY => {
+            f.write_str("Inf")?
+        }
+        _ => write!(f, "{}", binary.lhs)?,
+    }
+    write!(f, " {}", binary.op.as_str())?;
+    if binary.bool_modifier {
+        f.write_str(" bool")?;
+    }
+    if let Some(matching) = &binary.matching {
+        write_matching(f, matching)?;
+    }
+    write!(f, " {}", binary.rhs)
+}
+
+fn write_aggregate(f: &mut fmt::Formatter<'_>, aggregate: &Aggregate) -> fmt::Result {
+    f.write_str(aggregate.op.as_str())?;
+    if aggregate.without {
+        write!(f, " without ({}) ", names(&aggregate.grouping))?;
+    } else if !aggregate.grouping.is_empty() {
+        write!(f, " by ({}) ", names(&aggregate.grouping))?;
+    }
+    match &aggregate.param {
+        Some(param) => write!(f, "({param}, {})", aggregate.expr),
+        None => write!(f, "({})", aggregate.expr),
     }
 }
 

@@ -94,7 +94,13 @@ pub trait SeriesSet: Send + Sync {
     ///
     /// # Errors
     /// As [`SeriesSet::samples_with_stale`].
-    fn values_at(&self, i: usize, steps: &Steps, lookback_ms: i64, out: &mut StepValues) -> Result<usize, QueryError> {
+    fn values_at(
+        &self,
+        i: usize,
+        steps: &Steps,
+        lookback_ms: i64,
+        out: &mut StepValues,
+    ) -> Result<usize, QueryError> {
         let mut samples = Samples::default();
         self.samples_with_stale(i, covering(steps, lookback_ms), &mut samples)?;
         out.fill(&samples, steps, lookback_ms);
@@ -105,7 +111,13 @@ pub trait SeriesSet: Send + Sync {
     ///
     /// # Errors
     /// As [`SeriesSet::samples_with_stale`].
-    fn window(&self, i: usize, op: WindowOp, windows: &WindowSteps, out: &mut Vec<f64>) -> Result<usize, QueryError> {
+    fn window(
+        &self,
+        i: usize,
+        op: WindowOp,
+        windows: &WindowSteps,
+        out: &mut Vec<f64>,
+    ) -> Result<usize, QueryError> {
         let mut samples = Samples::default();
         self.samples(i, covering(&windows.steps, windows.range_ms), &mut samples)?;
         window::window(op, &samples.times_ms, &samples.values, windows, out);
@@ -126,7 +138,10 @@ pub trait SeriesSet: Send + Sync {
 
 /// The span that windows of `range_ms` before each step reach over.
 pub fn covering(steps: &Steps, range_ms: i64) -> TimeRange {
-    TimeRange { from: TimestampMs(steps.start.0.saturating_sub(range_ms).saturating_add(1)), to: steps.last() }
+    TimeRange {
+        from: TimestampMs(steps.start.0.saturating_sub(range_ms).saturating_add(1)),
+        to: steps.last(),
+    }
 }
 
 /// Samples of one series as two columns of one length, sorted by time.
@@ -155,8 +170,13 @@ impl Samples {
         if !self.values.iter().any(|v| model::is_stale(*v)) {
             return;
         }
-        let kept: Vec<(i64, f64)> =
-            self.times_ms.iter().copied().zip(self.values.iter().copied()).filter(|(_, v)| !model::is_stale(*v)).collect();
+        let kept: Vec<(i64, f64)> = self
+            .times_ms
+            .iter()
+            .copied()
+            .zip(self.values.iter().copied())
+            .filter(|(_, v)| !model::is_stale(*v))
+            .collect();
         self.clear();
         kept.into_iter().for_each(|(at_ms, value)| self.push(at_ms, value));
     }
@@ -214,7 +234,11 @@ mod tests {
     #[test]
     fn a_stale_marker_ends_a_series_at_once() {
         let mut out = StepValues::default();
-        out.fill(&samples(&[(0, 1.0), (5, model::STALE_NAN), (20, 3.0)]), &Steps::range(TimestampMs(0), TimestampMs(20), 10), 300);
+        out.fill(
+            &samples(&[(0, 1.0), (5, model::STALE_NAN), (20, 3.0)]),
+            &Steps::range(TimestampMs(0), TimestampMs(20), 10),
+            300,
+        );
         assert!(is_absent(out.values[1]));
         assert_eq!((out.values[0], out.values[2]), (1.0, 3.0));
     }

@@ -232,7 +232,7 @@ async fn keep(shared: Arc<Shared>, index: usize) {
             Started::Ready(running) => {
                 addresses.get_or_insert_with(|| listen_flags(role, &running));
                 announce(&shared, role, &running, started.elapsed());
-                match run_until_end(&shared, role, running).await {
+                match run_until_end(&shared, role, *running).await {
                     Some(how) => how,
                     None => break,
                 }
@@ -250,7 +250,7 @@ async fn keep(shared: Arc<Shared>, index: usize) {
 }
 
 enum Started {
-    Ready(Running),
+    Ready(Box<Running>),
     Failed(SpawnError),
     Stopped,
 }
@@ -265,7 +265,9 @@ async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) 
     }
     let log = files::log_dir(&shared.data_dir).join(format!("{}.log", role.name));
     tokio::select! {
-        started = child::spawn(&shared.program, &arguments, &log) => started.map_or_else(Started::Failed, Started::Ready),
+        started = child::spawn(&shared.program, &arguments, &log) => {
+            started.map_or_else(Started::Failed, |running| Started::Ready(Box::new(running)))
+        }
         () = shared.stop.cancelled() => Started::Stopped,
     }
 }
@@ -294,7 +296,9 @@ async fn run_until_end(shared: &Shared, role: &Role, mut running: Running) -> Op
     // Roles stop in reverse order: whoever is listed later goes first.
     let later = shared.roles.iter().skip_while(|r| r.name != role.name).skip(1);
     let later: Vec<&str> = later.map(|r| r.name).collect();
-    let stopped = |t: &Table| later.iter().all(|r| t.get(r).is_none_or(|s| s.state == RoleState::Stopped)).then_some(());
+    let stopped = |t: &Table| {
+        later.iter().all(|r| t.get(r).is_none_or(|s| s.state == RoleState::Stopped)).then_some(())
+    };
     shared.table.wait_for(stopped).await;
     shared.say(Event::Stopping { role: role.name.to_owned() });
     running.stop().await;

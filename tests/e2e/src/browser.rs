@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use thirtyfour::common::capabilities::desiredcapabilities::ChromeCapabilities;
-use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{Capabilities, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -25,6 +24,7 @@ impl Browser {
     /// # Panics
     /// When Chromium or its driver is missing or does not start.
     pub async fn start(width: u32, height: u32) -> Self {
+        net::tls::install();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -33,10 +33,14 @@ impl Browser {
             .kill_on_drop(true)
             .spawn()
             .expect("chromedriver starts; it comes with Debian's package chromium-driver");
-        let port = tokio::time::timeout(START_LIMIT, port_of(&mut driver)).await.expect("chromedriver says its port");
+        let port = tokio::time::timeout(START_LIMIT, port_of(&mut driver))
+            .await
+            .expect("chromedriver says its port");
         let profile = tempfile::tempdir().expect("a folder");
         let capabilities = capabilities(profile.path(), width, height);
-        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.expect("the browser starts");
+        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+            .await
+            .expect("the browser starts");
         Self { page, driver, _profile: profile }
     }
 
@@ -67,7 +71,7 @@ async fn port_of(driver: &mut Child) -> u16 {
     panic!("chromedriver ended before it listened");
 }
 
-fn capabilities(profile: &Path, width: u32, height: u32) -> ChromeCapabilities {
+fn capabilities(profile: &Path, width: u32, height: u32) -> Capabilities {
     let mut capabilities = DesiredCapabilities::chrome();
     capabilities.set_binary("/usr/bin/chromium").expect("a string");
     for argument in [
@@ -86,5 +90,5 @@ fn capabilities(profile: &Path, width: u32, height: u32) -> ChromeCapabilities {
     ] {
         capabilities.add_arg(argument).expect("a string");
     }
-    capabilities
+    capabilities.into()
 }

@@ -109,7 +109,8 @@ impl RunningLab {
 
     /// Posts JSON; gives status and answer.
     pub async fn post(&self, url: &str, body: &Value) -> Result<(u16, Value), String> {
-        let answer = self.client.post_json(url, body, &[], ANSWER_LIMIT).await.map_err(|e| format!("{url}: {e}"))?;
+        let answer =
+            self.client.post_json(url, body, &[], ANSWER_LIMIT).await.map_err(|e| format!("{url}: {e}"))?;
         Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)))
     }
 
@@ -128,7 +129,8 @@ impl RunningLab {
         let answer: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
         let result = &answer["data"]["result"];
         let point = if answer["data"]["resultType"] == "scalar" { result } else { &result[0]["value"] };
-        let single = answer["data"]["resultType"] == "scalar" || result.as_array().is_some_and(|a| a.len() == 1);
+        let single =
+            answer["data"]["resultType"] == "scalar" || result.as_array().is_some_and(|a| a.len() == 1);
         let value = point[1].as_str().filter(|_| single).and_then(|v| v.parse().ok());
         value.ok_or_else(|| format!("{query}: {answer}"))
     }
@@ -156,6 +158,7 @@ fn pid_of(pid: u32) -> Pid {
 
 impl Drop for RunningLab {
     /// A failing test leaves the folder for a look, and no process: children end when their supervisor does.
+    #[expect(clippy::print_stderr, reason = "for whoever looks at the failed test")]
     fn drop(&mut self) {
         if std::thread::panicking()
             && let Some(folder) = self.folder.take()

@@ -48,6 +48,7 @@ pub(crate) fn check(metadata: &Value) -> Result<Vec<String>> {
         .context("docs/adr/dependencies.md")?;
     let mut named: Vec<&str> = members(metadata)
         .into_iter()
+        .filter(|m| m["metadata"]["watchfire"]["layer"] != "test")
         .flat_map(|m| m["dependencies"].as_array().into_iter().flatten())
         .filter(|d| d["path"].is_null() && is_shipped(d))
         .filter_map(|d| d["name"].as_str())

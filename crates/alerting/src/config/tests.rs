@@ -66,6 +66,16 @@ fn alerts_find_their_way() {
     check_route(&nested, &[], &["a"]);
 }
 
+/// What the runbooks say to put into the file for planned work.
+#[test]
+fn an_alert_can_be_sent_to_nobody() {
+    let text = format!(
+        "route:\n  receiver: a\n  routes:\n  - matchers: [alertname=\"InstanceDown\", instance=\"orders-2\"]\n    receiver: b\n{RECEIVERS}"
+    );
+    check_route(&text, &[("alertname", "InstanceDown"), ("instance", "orders-2")], &["b"]);
+    check_route(&text, &[("alertname", "InstanceDown"), ("instance", "orders-1")], &["a"]);
+}
+
 #[test]
 fn groups_are_named_by_their_labels() {
     let config =

@@ -37,15 +37,14 @@ impl Evaluator<'_> {
             return self.date_part(call, span, steps);
         }
         let seconds = |ms: i64| ms as f64 / 1000.0;
-        let query_step = if self.query.count > 1 { self.query.step_ms } else { 0 };
-        let query_range = self.query.last().0.saturating_sub(self.query.start.0);
+        let lengths = self.query_lengths();
         match name {
             "time" => Ok(Evaluated::Scalar(steps.iter().map(seconds).collect())),
             "pi" => Ok(Evaluated::Scalar(vec![std::f64::consts::PI; steps.count])),
             "start" => Ok(Evaluated::Scalar(vec![seconds(self.query.start.0); steps.count])),
-            "end" => Ok(Evaluated::Scalar(vec![seconds(self.query.last().0); steps.count])),
-            "step" => Ok(Evaluated::Scalar(vec![seconds(query_step); steps.count])),
-            "range" => Ok(Evaluated::Scalar(vec![seconds(query_range); steps.count])),
+            "end" => Ok(Evaluated::Scalar(vec![seconds(self.query_end.0); steps.count])),
+            "step" => Ok(Evaluated::Scalar(vec![seconds(lengths.step_ms); steps.count])),
+            "range" => Ok(Evaluated::Scalar(vec![seconds(lengths.range_ms); steps.count])),
             "min_of" | "max_of" => self.of_two(call, steps),
             "scalar" => self.scalar_of_vector(call, steps),
             "vector" => {
@@ -161,7 +160,7 @@ impl Evaluator<'_> {
     }
 
     fn sorted(&mut self, call: &Call, span: Span, steps: &Steps) -> Result<Vec<Column>, EvalError> {
-        if self.query.count > 1 {
+        if self.is_range {
             let text = "sort is ineffective for range queries since results are always ordered by labels";
             self.notes.warn(span, text);
         }

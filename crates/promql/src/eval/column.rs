@@ -69,18 +69,28 @@ impl<'a> Names<'a> {
     }
 }
 
-/// A set without its metric name.
+/// Whether a label says what a metric is (its name, type and unit): operations that make something else of the
+/// values drop all three.
+pub(crate) fn is_metadata(name: &str) -> bool {
+    matches!(name, METRIC_NAME | "__type__" | "__unit__")
+}
+
+/// A set without the labels that say what its metric is.
 pub(crate) fn nameless(labels: &Labels) -> Labels {
-    if labels.get(METRIC_NAME).is_none() {
-        labels.clone()
+    if labels.iter().any(|(name, _)| is_metadata(name)) {
+        labels.without(is_metadata)
     } else {
-        labels.without(|name| name == METRIC_NAME)
+        labels.clone()
     }
 }
 
 /// Joins columns of equal labels that never hold a value at the same step; two that do are an error, since a vector
 /// has each label set once.
 pub(crate) fn merge_equal(columns: Vec<Column>, span: Span) -> Result<Vec<Column>, EvalError> {
+    // The usual case: the store gives series in order, and they stay in it without their common name.
+    if columns.windows(2).all(|pair| pair[0].labels < pair[1].labels) {
+        return Ok(columns);
+    }
     let mut seen: HashMap<Labels, usize> = HashMap::with_capacity(columns.len());
     let mut merged: Vec<Column> = Vec::with_capacity(columns.len());
     for column in columns {

@@ -12,7 +12,7 @@ use model::{Labels, METRIC_NAME};
 use crate::ast::{Binary, Cardinality, Matching, Span};
 use crate::error::EvalError;
 use crate::eval::arith;
-use crate::eval::column::{Column, Names, in_braces};
+use crate::eval::column::{Column, Names, in_braces, is_metadata};
 use crate::eval::guard::{Guard, Tally};
 
 const MANY_TO_ONE: &str =
@@ -250,8 +250,7 @@ impl Join<'_> {
         let rules = self.rules;
         let one_to_one = rules.cardinality == Cardinality::OneToOne;
         let kept = many.without(|name| {
-            (!self.keeps_name && name == METRIC_NAME)
-                || (one_to_one && self.listed.contains(name) != rules.on)
+            (!self.keeps_name && is_metadata(name)) || (one_to_one && self.listed.contains(name) != rules.on)
         });
         if rules.include.is_empty() {
             return kept;

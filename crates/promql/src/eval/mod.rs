@@ -21,6 +21,7 @@ mod sets;
 mod topk;
 
 use columns::Steps;
+use model::TimestampMs;
 use rayon::prelude::*;
 use storage::MetricQuery;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(
     options: &EngineOptions,
     store: &dyn MetricQuery,
     request: &QueryRequest<'_>,
+    range_end: Option<TimestampMs>,
 ) -> Result<Answer, EvalError> {
     if !options.experimental {
         refuse_experimental(request.query)?;
@@ -50,6 +52,8 @@ pub(crate) fn run(
         guard: Guard::new(options, request.cancel),
         lookback_ms: request.lookback.unwrap_or(options.lookback).0,
         query: request.steps,
+        query_end: range_end.unwrap_or(request.steps.last()),
+        is_range: range_end.is_some() || request.steps.count > 1,
         notes: Notes::default(),
         series_read: 0,
         held: 0,
@@ -88,6 +92,9 @@ struct Evaluator<'a> {
     lookback_ms: i64,
     /// The steps of the whole query; a subquery has its own.
     query: Steps,
+    /// The end that was asked for; the last step may lie before it.
+    query_end: TimestampMs,
+    is_range: bool,
     notes: Notes,
     series_read: usize,
     /// Values of results that are still needed.
@@ -109,7 +116,7 @@ impl Evaluator<'_> {
         };
         let mut columns = self.without_dropped_names(columns, expr.span)?;
         drop_empty(&mut columns);
-        if self.query.count > 1 || !is_ordered(expr) {
+        if self.is_range || !is_ordered(expr) {
             columns.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         }
         let series = columns.into_iter().map(|c| Series { labels: c.labels, values: c.values });
@@ -209,12 +216,17 @@ impl Evaluator<'_> {
         }
     }
 
+    /// What `step()` and `range()` mean. An instant query has neither: Prometheus takes both as zero.
+    fn query_lengths(&self) -> QueryLengths {
+        QueryLengths {
+            step_ms: if self.is_range { self.query.step_ms } else { 0 },
+            range_ms: self.query_end.0.saturating_sub(self.query.start.0),
+        }
+    }
+
     /// A computed length in milliseconds.
     fn length_ms(&self, length: &DurationExpr, span: Span) -> Result<i64, EvalError> {
-        let range_ms = self.query.last().0.saturating_sub(self.query.start.0);
-        // An instant query has no step: Prometheus takes it as zero.
-        let step_ms = if self.query.count > 1 { self.query.step_ms } else { 0 };
-        length.ms(QueryLengths { step_ms, range_ms }).map_err(|message| EvalError::at(span, message))
+        length.ms(self.query_lengths()).map_err(|message| EvalError::at(span, message))
     }
 
     /// A computed length that has to be above zero.
@@ -236,9 +248,9 @@ impl Evaluator<'_> {
         let offset_ms = offset.map_or(Ok(0), |offset| self.length_ms(offset, span))?;
         let moments = match at {
             None => *steps,
-            Some(At::Timestamp(ms)) => Steps::instant(model::TimestampMs(ms)),
+            Some(At::Timestamp(ms)) => Steps::instant(TimestampMs(ms)),
             Some(At::Start) => Steps::instant(self.query.start),
-            Some(At::End) => Steps::instant(self.query.last()),
+            Some(At::End) => Steps::instant(self.query_end),
         };
         Ok(moments.earlier(offset_ms))
     }

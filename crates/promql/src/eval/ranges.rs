@@ -217,22 +217,8 @@ impl Run<'_> {
             let values = extended::column(self.name, *edge, samples, windows, self.lookback_ms);
             return Ok((self.spread(values), samples.times_ms.len()));
         }
-        match self.kernel {
-            Kernel::Summary(op, make) => {
-                let mut values = Vec::new();
-                let read = match &self.input.source {
-                    Source::Stored { set, .. } => set.window(i, op, windows, &mut values)?,
-                    Source::Computed(all) => {
-                        window::window(op, &all[i].2.times_ms, &all[i].2.values, windows, &mut values);
-                        0
-                    }
-                };
-                values
-                    .iter_mut()
-                    .filter(|value| !columns::is_absent(**value))
-                    .for_each(|value| *value = make(*value));
-                Ok((self.spread(values), read))
-            }
+        let (values, read) = match self.kernel {
+            Kernel::Summary(op, make) => self.summary_values(i, op, make)?,
             Kernel::Edges(make) => {
                 let edges = &mut scratch.edges;
                 let read = match &self.input.source {
@@ -242,18 +228,41 @@ impl Run<'_> {
                         0
                     }
                 };
-                Ok((self.spread(self.edge_values(edges, make)), read))
+                (self.edge_values(edges, make), read)
             }
             Kernel::Pairs(_) | Kernel::Samples(_) => match &self.input.source {
                 Source::Stored { set, .. } => {
                     let samples = &mut scratch.samples;
                     set.samples(i, storage::query::covering(&windows.steps, windows.range_ms), samples)?;
                     tally.pass(samples.times_ms.len())?;
-                    Ok((self.sample_values(samples)?, samples.times_ms.len()))
+                    (self.sample_values(samples)?, samples.times_ms.len())
                 }
-                Source::Computed(all) => Ok((self.sample_values(&all[i].2)?, 0)),
+                Source::Computed(all) => (self.sample_values(&all[i].2)?, 0),
             },
-        }
+        };
+        Ok((self.spread(values), read))
+    }
+
+    fn summary_values(
+        &self,
+        i: usize,
+        op: WindowOp,
+        make: fn(f64) -> f64,
+    ) -> Result<(Vec<f64>, usize), EvalError> {
+        let mut values = Vec::new();
+        let windows = &self.input.windows;
+        let read = match &self.input.source {
+            Source::Stored { set, .. } => set.window(i, op, windows, &mut values)?,
+            Source::Computed(all) => {
+                window::window(op, &all[i].2.times_ms, &all[i].2.values, windows, &mut values);
+                0
+            }
+        };
+        values
+            .iter_mut()
+            .filter(|value| !columns::is_absent(**value))
+            .for_each(|value| *value = make(*value));
+        Ok((values, read))
     }
 
     /// Under `@` there is one window for all steps.
@@ -281,7 +290,7 @@ impl Run<'_> {
 
     fn sample_values(&self, samples: &Samples) -> Result<Vec<f64>, EvalError> {
         match self.kernel {
-            Kernel::Pairs(counts) => Ok(self.spread(self.pair_values(samples, counts))),
+            Kernel::Pairs(counts) => Ok(self.pair_values(samples, counts)),
             Kernel::Samples(make) => self.window_values(samples, make),
             // These never ask for samples.
             Kernel::Summary(..) | Kernel::Edges(_) => Ok(vec![ABSENT; self.steps.count]),

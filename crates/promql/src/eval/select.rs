@@ -188,7 +188,7 @@ impl Evaluator<'_> {
 
     /// A range at the top of an instant query: its samples as they are.
     pub(super) fn raw_matrix(&mut self, expr: &Expr) -> Result<Value, EvalError> {
-        if self.query.count != 1 {
+        if self.is_range {
             return Err(EvalError::at(expr.span, "a range vector can only be asked for at one instant"));
         }
         let steps = self.query;

@@ -37,12 +37,13 @@ pub fn parse(query: &str) -> Result<Expr, ParseError> {
     Ok(expr)
 }
 
-/// Parses one instant selector without modifiers, as `match[]` takes it.
+/// Parses one instant selector without modifiers, as `match[]` takes it. Matchers that select everything pass here:
+/// what they are good for is the caller's to judge.
 ///
 /// # Errors
 /// As [`parse`].
 pub fn parse_metric_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
-    let expr = parse(text)?;
+    let expr = Parser::new(text)?.whole()?;
     match expr.kind {
         ExprKind::Selector(selector) if selector.offset.is_none() && selector.at.is_none() => {
             Ok(selector.matchers)

@@ -1,3 +1,5 @@
+//! What parses to what, and what is said of what does not.
+
 use super::*;
 
 /// Parses, prints, and compares.
@@ -200,6 +202,7 @@ fn metrics_and_match_selectors() {
     assert_eq!(parse_metric("{}").map(|labels| labels.count()), Ok(0));
     assert!(parse_metric("up{a!=\"b\"}").is_err() && parse_metric("up[5m]").is_err());
     assert_eq!(parse_metric_selector("up{a=~\"b\"}").map(|matchers| matchers.len()), Ok(2));
+    assert_eq!(parse_metric_selector("{a=~\".*\"}").map(|matchers| matchers.len()), Ok(1));
     assert!(parse_metric_selector("rate(up[5m])").is_err() && parse_metric_selector("up offset 5m").is_err());
 }
 

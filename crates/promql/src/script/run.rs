@@ -147,7 +147,11 @@ impl Runner {
             When::Instant(at) => Steps::instant(TimestampMs(at)),
             When::Range { from, to, step } => Steps::range(TimestampMs(from), TimestampMs(to), step),
         };
-        check(&eval.expect, self.eval(&expr, steps), steps, eval.when)?;
+        let result = match eval.when {
+            When::Instant(_) => self.eval(&expr, steps),
+            When::Range { to, .. } => self.eval_until(&expr, steps, to),
+        };
+        check(&eval.expect, result, steps, eval.when)?;
         let When::Instant(at) = eval.when else { return Ok(()) };
         if eval.expect.text.is_some() || eval.expect.range_vector.is_some() {
             return Ok(());
@@ -200,6 +204,12 @@ impl Runner {
     fn eval(&self, expr: &Expr, steps: Steps) -> Result<Answer, EvalError> {
         let cancel = Cancel::new();
         self.engine.eval(&self.store, &QueryRequest { query: expr, steps, lookback: None, cancel: &cancel })
+    }
+
+    fn eval_until(&self, expr: &Expr, steps: Steps, end_ms: i64) -> Result<Answer, EvalError> {
+        let cancel = Cancel::new();
+        let request = QueryRequest { query: expr, steps, lookback: None, cancel: &cancel };
+        self.engine.eval_until(&self.store, &request, TimestampMs(end_ms))
     }
 }
 

@@ -26,7 +26,8 @@ async fn a_killed_instance_is_told_and_its_return_too() {
     }
 
     let control = lab.url("up", "control");
-    let (status, _) = lab.post(&format!("{control}/roles/orders-2/release"), &Value::Null).await.expect("an answer");
+    let (status, _) =
+        lab.post(&format!("{control}/roles/orders-2/release"), &Value::Null).await.expect("an answer");
     assert_eq!(status, 204);
     until("InstanceDown is gone", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("gone"))).await;
     until("the receiver knows", ALERT_LIMIT, async || delivered(&lab, "resolved").await).await;
@@ -37,14 +38,17 @@ async fn a_killed_instance_is_told_and_its_return_too() {
 async fn a_killed_monitor_keeps_its_samples() {
     let lab = RunningLab::start(&[]).await;
     let seen = r#"sum(count_over_time(up{job="order-service"}[1h]))"#;
-    let at_least_six = async || lab.query(seen).await.and_then(|n| if n >= 6.0 { Ok(n) } else { Err(n.to_string()) });
+    let at_least_six =
+        async || lab.query(seen).await.and_then(|n| if n >= 6.0 { Ok(n) } else { Err(n.to_string()) });
     until("some samples", Duration::from_secs(60), at_least_six).await;
     // A moment that lies behind: no scrape adds to it any more.
     let at = lab.query("time()").await.expect("the time") - 2.0;
     let before = lab.query_at(seen, Some(at)).await.expect("samples");
     let url = lab.url("monitor", "prometheus");
     lab.signal("monitor", Signal::KILL);
-    let after = until("the monitor is back", Duration::from_secs(30), async || lab.query_at(seen, Some(at)).await).await;
+    let after =
+        until("the monitor is back", Duration::from_secs(30), async || lab.query_at(seen, Some(at)).await)
+            .await;
     assert_eq!(after, before);
     assert_eq!(lab.url("monitor", "prometheus"), url, "a restarted role keeps its address");
     lab.stop().await;
@@ -54,7 +58,9 @@ async fn a_killed_monitor_keeps_its_samples() {
 async fn alert_state(lab: &RunningLab) -> Result<String, String> {
     let answer = lab.json(&format!("{}/api/v1/alerts", lab.url("monitor", "prometheus"))).await?;
     let alerts = answer["data"]["alerts"].as_array().ok_or_else(|| answer.to_string())?;
-    let ours = alerts.iter().find(|a| a["labels"]["alertname"] == "InstanceDown" && a["labels"]["instance"] == "orders-2");
+    let ours = alerts
+        .iter()
+        .find(|a| a["labels"]["alertname"] == "InstanceDown" && a["labels"]["instance"] == "orders-2");
     Ok(ours.map_or("gone", |a| a["state"].as_str().unwrap_or("?")).to_owned())
 }
 
@@ -67,6 +73,7 @@ async fn delivered(lab: &RunningLab, status: &str) -> Result<(), String> {
     let inbox = lab.json(&lab.url("up", "inbox")).await?;
     let messages = inbox["messages"].as_array().ok_or_else(|| inbox.to_string())?;
     let alerts = messages.iter().flat_map(|m| m["body"]["alerts"].as_array().into_iter().flatten());
-    let ours = |a: &&Value| a["labels"]["instance"] == "orders-2" && a["labels"]["alertname"] == "InstanceDown";
+    let ours =
+        |a: &&Value| a["labels"]["instance"] == "orders-2" && a["labels"]["alertname"] == "InstanceDown";
     if alerts.filter(ours).any(|a| a["status"] == status) { Ok(()) } else { Err(inbox.to_string()) }
 }

@@ -19,20 +19,32 @@ async fn the_application_dashboard_draws_data() {
     }
     until("the p95 panel with data", DRAWN_LIMIT, async || p95_drawn(&browser).await).await;
     let picture = browser.picture("application-performance").await;
-    assert!(std::fs::metadata(&picture).expect("written").len() > 20_000, "{} is nearly empty", picture.display());
+    assert!(
+        std::fs::metadata(&picture).expect("written").len() > 20_000,
+        "{} is nearly empty",
+        picture.display()
+    );
     browser.stop().await;
     lab.stop().await;
 }
 
 /// How much a panel of this kind says that it drew.
 async fn drawn(browser: &Browser, kind: &str, count: &str) -> Result<u64, String> {
-    let panels = browser.page.find_all(By::Css(format!("[data-panel-type='{kind}']"))).await.map_err(|e| e.to_string())?;
+    let panels = browser
+        .page
+        .find_all(By::Css(format!("[data-panel-type='{kind}']")))
+        .await
+        .map_err(|e| e.to_string())?;
     let mut most = 0;
     for panel in &panels {
         let value = panel.attr(count).await.map_err(|e| e.to_string())?;
         most = most.max(value.and_then(|v| v.parse().ok()).unwrap_or(0));
     }
-    if most > 0 { Ok(most) } else { Err(format!("{} panels of kind {kind}, none with {count} above 0", panels.len())) }
+    if most > 0 {
+        Ok(most)
+    } else {
+        Err(format!("{} panels of kind {kind}, none with {count} above 0", panels.len()))
+    }
 }
 
 /// The panel named by p95 holds at least one point of at least one series.
@@ -43,5 +55,9 @@ async fn p95_drawn(browser: &Browser) -> Result<(), String> {
             .map((panel) => Number(panel.dataset.points ?? 0));";
     let answer = browser.page.execute(SCRIPT, vec![]).await.map_err(|e| e.to_string())?;
     let points: Vec<f64> = answer.convert().map_err(|e| e.to_string())?;
-    if points.iter().any(|p| *p > 0.0) { Ok(()) } else { Err(format!("points drawn by p95 panels: {points:?}")) }
+    if points.iter().any(|p| *p > 0.0) {
+        Ok(())
+    } else {
+        Err(format!("points drawn by p95 panels: {points:?}"))
+    }
 }

@@ -27,7 +27,8 @@ async fn a_crashed_role_comes_back_on_its_ports() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_child_outlives_a_killed_supervisor() {
     let lab = RunningLab::start(&[]).await;
-    let children: Vec<u32> = lab.endpoints().0.iter().filter(|(role, _)| *role != "up").map(|(_, e)| e.pid).collect();
+    let children: Vec<u32> =
+        lab.endpoints().0.iter().filter(|(role, _)| *role != "up").map(|(_, e)| e.pid).collect();
     assert_eq!(children.len(), lab::roles().len());
     kill_process(pid(lab.pid()), Signal::KILL).expect("it runs");
     until("all children are gone", LIMIT, async || {
@@ -43,11 +44,19 @@ async fn what_cannot_start_says_why() {
     let taken = holder.local_addr().expect("bound").port().to_string();
     let folder = tempfile::tempdir().expect("a folder");
     let choice = format!("gateway.http={taken}");
-    let said = up_fails(&["--data-dir", &folder.path().display().to_string(), "--ports", "auto", "--port", &choice]);
+    let said =
+        up_fails(&["--data-dir", &folder.path().display().to_string(), "--ports", "auto", "--port", &choice]);
     for word in ["gateway", &taken, "--port gateway.http=PORT"] {
         assert!(said.contains(word), "{word} is missing in: {said}");
     }
-    let said = up_fails(&["--data-dir", &folder.path().display().to_string(), "--ports", "auto", "--hold", "orders-9"]);
+    let said = up_fails(&[
+        "--data-dir",
+        &folder.path().display().to_string(),
+        "--ports",
+        "auto",
+        "--hold",
+        "orders-9",
+    ]);
     assert!(said.contains("orders-9") && said.contains("orders-2"), "{said}");
 
     let lab = RunningLab::start(&[]).await;
