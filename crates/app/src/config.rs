@@ -172,7 +172,7 @@ mod tests {
                 "global:\n  scrape_intervall: 5s\n",
                 "DIR/prometheus.yml:2:3: unknown field scrape_intervall (did you mean scrape_interval?)",
             ),
-            ("remote_write:\n- url: http://x\n", "DIR/prometheus.yml:2:1: remote_write is not supported yet"),
+            ("remote_write:\n- url: http://x\n", "DIR/prometheus.yml:2:3: remote_write is not supported yet"),
         ] {
             assert_eq!(load_text(yml, RULES).expect_err(yml), expected);
         }

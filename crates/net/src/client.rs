@@ -167,7 +167,7 @@ fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
         .pool_max_idle_per_host(options.idle_per_host_max)
 }
 
-/// Sets `headers`, in place of what we would send by ourselves.
+/// Sets `headers`, in place of what we would send by ourselves; a name given twice is sent twice.
 fn with_headers(
     request: reqwest::RequestBuilder,
     headers: &[(&str, &str)],
@@ -177,7 +177,7 @@ fn with_headers(
         let invalid = |_| ClientError::Header((*name).to_owned());
         let name =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| ClientError::Header((*name).to_owned()))?;
-        all.insert(name, HeaderValue::from_str(value).map_err(invalid)?);
+        all.append(name, HeaderValue::from_str(value).map_err(invalid)?);
     }
     Ok(request.headers(all))
 }
