@@ -1,6 +1,7 @@
 //! `watchfire load`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// For how long, like 5m; without it until stopped.
     #[arg(short = 't', long, value_name = "DURATION")]
     run_time: Option<DurationMs>,
+    /// A YAML file with groups of users for other targets, which send beside the stage.
+    #[arg(long, env = "WATCHFIRE_TRAFFIC", value_name = "FILE")]
+    traffic: Option<PathBuf>,
     /// Where metrics and live figures answer.
     #[arg(long, env = "WATCHFIRE_LISTEN", default_value = "127.0.0.1:8089", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -50,7 +54,7 @@ enum StageName {
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     let listen = arguments.listen;
-    let running = load::start(options(arguments)).await.map_err(|error| match error {
+    let running = load::start(options(arguments)?).await.map_err(|error| match error {
         StartError::Bind(error) => name_flag(error, &[("--listen", listen)]),
         other => other.into(),
     })?;
@@ -67,20 +71,21 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-fn options(arguments: Arguments) -> Options {
+fn options(arguments: Arguments) -> Result<Options> {
     let mut stage = match arguments.stage {
         StageName::Normal => Stage::normal(),
     };
     stage.users = arguments.users.unwrap_or(stage.users);
     stage.ramp_per_second = arguments.spawn_rate.unwrap_or(stage.ramp_per_second);
     stage.duration = arguments.run_time.map(DurationMs::to_std).or(stage.duration);
-    Options {
+    Ok(Options {
         target: arguments.host,
         listen: arguments.listen,
         stages: vec![stage],
         seed: arguments.seed,
         request_timeout: REQUEST_TIMEOUT,
-    }
+        traffic: arguments.traffic.map(|file| config::read(&file)).transpose()?,
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "the summary that a person at the terminal waits for")]

@@ -24,7 +24,7 @@ use crate::stage::Stage;
 /// order that nobody counted, so it is the last resort.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(2);
 /// Spreads the users' seeds: neighbouring numbers would give generators that begin alike.
-const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(crate) const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Sends one request for a user and waits for its end.
 pub(crate) trait Caller: Send + 'static {
@@ -81,7 +81,7 @@ async fn wait_until(end: Option<Instant>) {
 }
 
 /// Waits for all users within the grace, then cuts them off.
-async fn drain(mut users: JoinSet<()>) {
+pub(crate) async fn drain(mut users: JoinSet<()>) {
     let all_gone = async {
         while let Some(user) = users.join_next().await {
             if let Err(error) = user {

@@ -24,6 +24,7 @@ use crate::recorder::Recorder;
 use crate::snapshot::Snapshot;
 use crate::stage::{Stage, StageError};
 use crate::target::{Target, TargetError};
+use crate::traffic::{Traffic, TrafficConfig, TrafficError, TrafficMetrics};
 
 /// What a generator needs to know.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct Options {
     pub seed: u64,
     /// Longest that a user waits for an answer, connecting included.
     pub request_timeout: Duration,
+    /// Users of other targets beside the stages, from the start until it is stopped.
+    pub traffic: Option<TrafficConfig>,
 }
 
 /// Why a generator did not start.
@@ -52,6 +55,9 @@ pub enum StartError {
     /// A stage that makes no sense.
     #[error(transparent)]
     Stage(#[from] StageError),
+    /// Traffic that makes no sense.
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
     /// Nothing to do.
     #[error("no stages to run")]
     NoStages,
@@ -71,6 +77,7 @@ pub struct Running {
 #[derive(Debug)]
 struct View {
     recorder: Arc<Recorder>,
+    traffic: TrafficMetrics,
     target: String,
     stage: Mutex<Option<String>>,
 }
@@ -91,12 +98,19 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     ProcessMetrics::register(&mut registry);
     let server_metrics = ServerMetrics::register(&mut registry);
     let metrics = Metrics::new(&mut registry);
+    let traffic_metrics = TrafficMetrics::register(&mut registry);
+    let traffic = options.traffic.map(|traffic| Traffic::new(&traffic, &traffic_metrics)).transpose()?;
     let recorder = Arc::new(Recorder::new(metrics.clone()));
     registry.register_collector(Box::new(RecentLatency(recorder.clone())));
 
     let request_timeout = options.request_timeout;
     let shop = Arc::new(Shop { target, known: KnownOrders::default(), request_timeout, metrics });
-    let view = Arc::new(View { recorder, target: options.target.clone(), stage: Mutex::new(None) });
+    let view = Arc::new(View {
+        recorder,
+        traffic: traffic_metrics,
+        target: options.target.clone(),
+        stage: Mutex::new(None),
+    });
     let server = Server::start_counted(
         listener,
         router(view.clone(), registry),
@@ -109,6 +123,9 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let mut tasks = JoinSet::new();
     let work = StageWork { shop: shop.clone(), view: view.clone(), seed: options.seed, stop: stop.clone() };
     tasks.spawn(run_stages(options.stages, work, over.clone().drop_guard()));
+    if let Some(traffic) = traffic {
+        tasks.spawn(traffic.run(options.seed, request_timeout, stop.clone()));
+    }
     let until_stop = stop.clone();
     tasks.spawn(async move {
         // Whether orders were found or it was told to stop makes no difference here.
@@ -154,7 +171,12 @@ impl Running {
     }
 
     /// Lets requests under way finish (2 s at most), closes all connections, and stops serving.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        let _ = self.snapshot_after_stop().await;
+    }
+
+    /// Stops as [`Running::stop`] does, and gives the figures that then stand still.
+    pub async fn snapshot_after_stop(mut self) -> Snapshot {
         self.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
@@ -162,12 +184,14 @@ impl Running {
             }
         }
         self.server.stop().await;
+        self.view.snapshot()
     }
 }
 
 impl View {
     fn snapshot(&self) -> Snapshot {
-        Snapshot::take(&self.recorder, &self.target, self.stage())
+        let traffic = self.traffic.snapshot();
+        Snapshot { traffic, ..Snapshot::take(&self.recorder, &self.target, self.stage()) }
     }
 
     fn stage(&self) -> Option<String> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::outcome::{Outcome, RequestKind};
 use crate::recorder::{KindView, Recorder};
+use crate::traffic::TrafficSnapshot;
 
 /// All there is to say about a run so far.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub known_orders: i64,
     /// By request kind, `read` and `write`.
     pub requests: BTreeMap<&'static str, KindSnapshot>,
+    /// What runs beside the stage, by target.
+    pub traffic: BTreeMap<String, TrafficSnapshot>,
 }
 
 /// One kind of request.
@@ -94,6 +97,7 @@ impl Snapshot {
             late_starts_total: recorder.metrics.late_starts.get(),
             known_orders: recorder.metrics.known_orders.get(),
             requests,
+            traffic: BTreeMap::new(),
         }
     }
 }

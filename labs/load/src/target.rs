@@ -63,6 +63,20 @@ impl Target {
             .expect(INFALLIBLE);
     }
 
+    /// Puts the text of any request into `out`; a body is JSON.
+    pub(crate) fn write_request(&self, method: &str, path: &str, body: Option<&str>, out: &mut Vec<u8>) {
+        out.clear();
+        let Self { authority, base_path, .. } = self;
+        write!(out, "{method} {base_path}{path} HTTP/1.1\r\nHost: {authority}\r\n{COMMON_HEADERS}")
+            .expect(INFALLIBLE);
+        let text = body.unwrap_or_default();
+        if body.is_some() || matches!(method, "POST" | "PUT") {
+            let length = text.len();
+            write!(out, "Content-Type: application/json\r\nContent-Length: {length}\r\n").expect(INFALLIBLE);
+        }
+        write!(out, "\r\n{text}").expect(INFALLIBLE);
+    }
+
     /// Puts the text of a write of a random order into `out`.
     pub(crate) fn write_order(&self, random: &mut fastrand::Rng, out: &mut Vec<u8>) {
         out.clear();
@@ -141,6 +155,22 @@ mod tests {
             }
             assert!(items.iter().all(|item| item["unit_price"].as_f64() > Some(0.0)), "{body}");
         }
+    }
+
+    #[test]
+    fn other_requests_say_how_long_their_body_is() {
+        let put = |method: &str, body| {
+            text(|target, out| target.write_request(method, "/a", body, out), "http://h:1/v1")
+        };
+        let read = put("GET", None);
+        assert!(
+            read.starts_with("GET /v1/a HTTP/1.1\r\nHost: h:1\r\n") && !read.contains("Length"),
+            "{read}"
+        );
+        let write = put("POST", Some("{}"));
+        assert!(write.ends_with("Content-Length: 2\r\n\r\n{}"), "{write}");
+        let empty = put("POST", None);
+        assert!(empty.ends_with("Content-Length: 0\r\n\r\n"), "{empty}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The generator against a server that counts: what it says it did is what was done.
 
 mod shop;
+mod traffic;
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
@@ -31,6 +32,7 @@ fn options(target: &str, stages: Vec<Stage>) -> Options {
         stages,
         seed: 42,
         request_timeout: Duration::from_secs(10),
+        traffic: None,
     }
 }
 

@@ -5,11 +5,13 @@
 //! and one of a fixed set of methods, so no caller can make new series.
 
 use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
@@ -25,11 +27,16 @@ use prometheus_client::registry::Registry;
 use stdx::Clock;
 
 use super::access_log::{AccessLog, Entry};
+use super::account::{Account, AccountMetrics, charged};
 use super::reply::{Complaint, Refusal};
 
 /// Upper bounds of the duration histogram in seconds.
 const DURATION_BUCKETS_S: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0];
+/// Upper bounds of the size of answers in bytes.
+const SIZE_BUCKETS: [f64; 6] = [100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 10_000_000.0];
+/// Upper bounds of the number of queries for one request; more than ten is a loop that should be a join.
+const QUERIES_BUCKETS: [f64; 7] = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0];
 /// The endpoint label of requests that no route takes.
 const UNMATCHED: &str = "unmatched";
 /// The status label when the client left before there was an answer; nginx' number for it.
@@ -54,19 +61,32 @@ pub struct HttpMetrics {
     requests: Family<AnswerLabels, Counter>,
     durations: Family<AnswerLabels, Histogram, fn() -> Histogram>,
     in_progress: Family<RouteLabels, Gauge>,
+    sizes: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    queries: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    all: Counter,
     panics: Counter,
+    account: AccountMetrics,
 }
 
 impl HttpMetrics {
-    /// Adds `http_requests_total`, `http_request_duration_seconds`, `http_requests_in_progress` and
-    /// `http_handler_panics_total`.
+    /// Adds what `docs/metrics.md` lists for every service under *requests* and *their cost*.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS_S)),
             in_progress: Family::default(),
+            sizes: Family::new_with_constructor(|| Histogram::new(SIZE_BUCKETS)),
+            queries: Family::new_with_constructor(|| Histogram::new(QUERIES_BUCKETS)),
+            all: Counter::default(),
             panics: Counter::default(),
+            account: AccountMetrics::register(registry),
         };
+        metrics.add_to(registry);
+        metrics
+    }
+
+    fn add_to(&self, registry: &mut Registry) {
+        let metrics = self;
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
         let help = "From the request's head until the answer was ready";
         registry.register("http_request_duration_seconds", help, metrics.durations.clone());
@@ -80,15 +100,46 @@ impl HttpMetrics {
             "Requests answered 500 after a panic",
             metrics.panics.clone(),
         );
-        metrics
+        registry.register(
+            "http_response_size_bytes",
+            "Size of the bodies of answers, where it is known",
+            metrics.sizes.clone(),
+        );
+        registry.register(
+            "http_request_db_queries",
+            "Database queries for one request, of those that made any",
+            metrics.queries.clone(),
+        );
+        registry.register("request_count", "Requests answered, of every kind", metrics.all.clone());
     }
 }
 
 /// Names the handler of a method and route template, as one word.
-pub type ViewOf = fn(&Method, &str) -> &'static str;
+pub type ViewOf = Arc<dyn Fn(&Method, &str) -> Cow<'static, str> + Send + Sync>;
+
+/// A request that has been answered, as a [`Watcher`] sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// One of a fixed set of methods.
+    pub method: &'static str,
+    /// The route's template.
+    pub endpoint: &'a str,
+    /// Status of the answer.
+    pub status: u16,
+    /// From the request's head until the answer was ready.
+    pub duration: Duration,
+}
+
+/// Counts requests under other names than ours, for a service that replaces another.
+pub trait Watcher: fmt::Debug + Send + Sync {
+    /// A request has come.
+    fn began(&self);
+
+    /// It has been answered, or the client has left.
+    fn ended(&self, answered: Answered<'_>);
+}
 
 /// What the layer needs.
-#[derive(Debug)]
 pub struct Observer {
     /// Where it counts.
     pub metrics: HttpMetrics,
@@ -96,12 +147,14 @@ pub struct Observer {
     pub log: AccessLog,
     /// How the service calls its handlers.
     pub view_of: ViewOf,
+    /// Told of each request.
+    pub watchers: Vec<Arc<dyn Watcher>>,
 }
 
 /// The layer, for `axum::middleware::from_fn_with_state`.
 pub async fn observe(State(observer): State<Arc<Observer>>, request: Request, next: Next) -> Response {
     let mut seen = Seen::begin(observer, &request);
-    let response = match fenced(next.run(request)).await {
+    let response = match fenced(charged(seen.account.clone(), next.run(request))).await {
         Ok(response) => response,
         Err(panic) => seen.observer.panicked(&seen, panic.as_ref()),
     };
@@ -129,13 +182,16 @@ struct Seen {
     started: Instant,
     status: u16,
     response_bytes: Option<u64>,
+    account: Arc<Account>,
 }
 
 impl Seen {
     fn begin(observer: Arc<Observer>, request: &Request) -> Self {
         let endpoint = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str);
+        let account = Account::open(observer.metrics.account.clone());
         let seen = Self {
             observer,
+            account,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             endpoint: endpoint.into(),
@@ -144,23 +200,40 @@ impl Seen {
             response_bytes: None,
         };
         seen.observer.metrics.in_progress.get_or_create(&seen.route()).inc();
+        seen.observer.watchers.iter().for_each(|watcher| watcher.began());
         seen
     }
 
     fn route(&self) -> RouteLabels {
         RouteLabels { method: method_label(&self.method), endpoint: self.endpoint.clone() }
     }
+
+    fn count(&self, duration: Duration, db_queries: u64) {
+        let metrics = &self.observer.metrics;
+        let route = self.route();
+        metrics.in_progress.get_or_create(&route).dec();
+        metrics.all.inc();
+        if let Some(bytes) = self.response_bytes {
+            metrics.sizes.get_or_create(&route).observe(bytes as f64);
+        }
+        if db_queries > 0 {
+            metrics.queries.get_or_create(&route).observe(db_queries as f64);
+        }
+        for watcher in &self.observer.watchers {
+            let endpoint = self.endpoint.as_ref();
+            watcher.ended(Answered { method: route.method, endpoint, status: self.status, duration });
+        }
+        let answer = AnswerLabels { method: route.method, endpoint: route.endpoint, status: self.status };
+        metrics.requests.get_or_create(&answer).inc();
+        metrics.durations.get_or_create(&answer).observe(duration.as_secs_f64());
+    }
 }
 
 impl Drop for Seen {
     fn drop(&mut self) {
         let duration = self.started.elapsed();
-        let metrics = &self.observer.metrics;
-        let route = self.route();
-        metrics.in_progress.get_or_create(&route).dec();
-        let answer = AnswerLabels { method: route.method, endpoint: route.endpoint, status: self.status };
-        metrics.requests.get_or_create(&answer).inc();
-        metrics.durations.get_or_create(&answer).observe(duration.as_secs_f64());
+        let spent = self.account.spent();
+        self.count(duration, spent.db_queries);
         self.observer.log.log(Entry {
             time_ms: stdx::SystemClock.now_ms(),
             method: self.method.clone(),
@@ -170,6 +243,7 @@ impl Drop for Seen {
             status: self.status,
             duration,
             response_bytes: self.response_bytes,
+            spent,
         });
     }
 }

@@ -11,14 +11,20 @@ pub(crate) type Cleanup = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A started service. Dropping it without [`Running::stop`] cuts its requests off.
 pub struct Running {
     pub(crate) servers: BTreeMap<&'static str, net::Server>,
+    /// Further URLs: name, server and path.
+    pub(crate) paths: BTreeMap<&'static str, (&'static str, String)>,
     /// In the order in which they are to run.
     pub(crate) cleanups: Vec<Cleanup>,
 }
 
 impl Running {
-    /// `service` and `metrics` with the URLs they really have.
+    /// `http` and `metrics` with the URLs they really have, and `faults` where those can be switched.
     pub fn urls(&self) -> BTreeMap<String, String> {
-        self.servers.iter().map(|(name, server)| ((*name).to_owned(), server.url())).collect()
+        let servers = self.servers.iter().map(|(name, server)| ((*name).to_owned(), server.url()));
+        let beside = self.paths.iter().filter_map(|(name, (server, path))| {
+            Some(((*name).to_owned(), format!("{}{path}", self.servers.get(server)?.url())))
+        });
+        servers.chain(beside).collect()
     }
 
     /// Lets requests under way finish within the servers' limit, closes the database, writes the last log lines.
@@ -51,6 +57,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A setting that makes no sense; the text says which.
+    #[error("{0}")]
+    Setting(String),
     /// The database cannot be opened, or did not answer in all tries.
     #[error("database could not be opened (tries: {tries}): {source}")]
     Database {

@@ -71,6 +71,28 @@ pub struct NewItem {
     pub unit_price: Money,
 }
 
+/// What this service makes of an order; others set the rest of the words that the column knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderStatus {
+    /// Placed; nobody knows yet whether it is paid.
+    Pending,
+    /// The money is there.
+    Paid,
+    /// The money was refused.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// The word in the column and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Paid => "paid",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A stored order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {

@@ -12,17 +12,17 @@ use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::database::Database;
-use super::domain::{BODY_MAX_BYTES, OrderId};
-use super::store::StoreError;
+use super::domain::{BODY_MAX_BYTES, Order, OrderId, OrderStatus};
+use super::payments::Payments;
+use super::store::{OrderStore, StoreError};
 use super::validate;
 use super::wire::OrderBody;
 use crate::common::body::json_bytes;
-use crate::common::observe::{Observer, observe};
-use crate::common::reply::{Complaint, Refusal, json, unknown_method, unknown_path};
+use crate::common::frame::HEALTH;
+use crate::common::reply::{Complaint, Refusal, json};
 
 const ORDER: &str = "/api/order/{id}";
 const ORDERS: &str = "/api/order";
-const HEALTH: &str = "/health";
 
 /// How long `/health` waits for the database. A balancer that asks every second wants to know within it.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,18 +34,17 @@ pub(crate) struct Shared {
     pub(crate) database: Arc<Database>,
     /// This instance's name.
     pub(crate) instance: String,
+    /// Who takes the money, if anybody.
+    pub(crate) payments: Option<Payments>,
 }
 
-/// All routes, observed.
-pub(crate) fn router(shared: Arc<Shared>, observer: Arc<Observer>) -> Router {
+/// All routes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(ORDER, get(get_order))
         .route(ORDERS, post(create_order))
         .route(HEALTH, get(health))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
         .with_state(shared)
-        .layer(axum::middleware::from_fn_with_state(observer, observe))
 }
 
 /// The handlers' names, for the logs.
@@ -73,12 +72,31 @@ async fn get_order(
 async fn create_order(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Refusal> {
     let body = json_bytes(request, BODY_MAX_BYTES).await?;
     let new = validate::new_order(&body)?;
-    let order = shared.database.store().map_err(refusal)?.create(new).await.map_err(refusal)?;
+    let store = shared.database.store().map_err(refusal)?;
+    let mut order = store.create(new).await.map_err(refusal)?;
+    if let Some(payments) = &shared.payments {
+        pay(payments, store, &mut order).await;
+    }
     let mut response = json(StatusCode::CREATED, &OrderBody::from(&order));
     if let Ok(location) = HeaderValue::try_from(format!("{ORDERS}/{}", order.id.0)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// Asks for the money and writes down what came of it. The order is placed whatever happens here: without an answer it
+/// stays pending, for somebody to settle later.
+async fn pay(payments: &Payments, store: &dyn OrderStore, order: &mut Order) {
+    let status = payments.pay(order.id, order.total).await;
+    if status == OrderStatus::Pending {
+        return;
+    }
+    match store.set_status(order.id, status).await {
+        Ok(()) => order.status = status.name().to_owned(),
+        Err(error) => {
+            tracing::error!(%error, order = order.id.0, status = status.name(), "payment not noted")
+        }
+    }
 }
 
 /// 200 while the database answers, else 503 with the reason.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
-use services::Running;
 use services::common::access_log::Rotation;
 use services::orders::store::PoolLimits;
 use services::orders::{ConnectRetry, Options};
+use services::{Basics, Running};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,16 +18,26 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Options of an instance that keeps everything in `folder`.
 pub(crate) fn options(folder: &Path, instance: &str) -> Options {
-    let any_port = "127.0.0.1:0".parse().expect("an address");
     Options {
-        instance: instance.to_owned(),
-        listen: any_port,
-        metrics_listen: any_port,
+        basics: basics(folder, instance),
         database_url: format!("sqlite://{}", folder.join("orders.db").display()),
         pool: PoolLimits::standard(),
         connect_retry: ConnectRetry { tries: 2, wait: Duration::from_millis(10) },
+        payments: None,
+    }
+}
+
+/// What every instance is told that keeps its logs in `folder`.
+pub(crate) fn basics(folder: &Path, instance: &str) -> Basics {
+    let any_port = "127.0.0.1:0".parse().expect("an address");
+    Basics {
+        instance: instance.to_owned(),
+        listen: any_port,
+        metrics_listen: any_port,
         log_dir: folder.join("log"),
         log_rotation: Rotation::standard(),
+        faults: false,
+        memory_limit_bytes: 256 << 20,
     }
 }
 
@@ -122,6 +132,14 @@ impl Client {
         let text = self.metrics().await;
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0, |value| value.parse().expect("a count"))
+    }
+
+    /// Puts JSON text below the service's URL, path and all; the answer's status.
+    pub(crate) async fn put_json(&self, path: &str, body: &[u8]) -> u16 {
+        let rest = self.service.strip_prefix("http://").expect("a plain URL");
+        let (host, base) = rest.split_once('/').map_or((rest, String::new()), |(h, p)| (h, format!("/{p}")));
+        let client = Self::at(&format!("http://{host}"), "");
+        client.send("PUT", &format!("{base}{path}"), "application/json", body).await.0
     }
 
     /// Sends bytes as they are on a connection of their own; the answer's status, head and body.

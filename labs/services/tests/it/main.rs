@@ -1,6 +1,8 @@
 //! The services as their clients see them: started on free ports, spoken to over HTTP.
 
+mod accounting;
 mod bench;
+mod fleet;
 mod requests;
 mod running;
 mod sharing;

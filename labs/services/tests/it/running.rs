@@ -13,7 +13,7 @@ async fn a_taken_port_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address");
     let mut options = options(folder.path(), "orders-1");
-    options.metrics_listen = address;
+    options.basics.metrics_listen = address;
     match services::orders::start(options).await.err() {
         Some(StartError::Bind(error)) => assert_eq!(error.addr, address),
         other => panic!("{other:?}"),
@@ -49,7 +49,7 @@ async fn while_the_database_is_missing_health_says_so() {
     let inner = folder.path().join("inner");
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let mut options = options(folder.path(), "orders-1");
-    options.listen = port;
+    options.basics.listen = port;
     options.database_url = format!("sqlite://{}/orders.db", inner.display());
     options.connect_retry = ConnectRetry { tries: 1000, wait: Duration::from_millis(20) };
     let client = Client::at(&format!("http://{port}"), "");

@@ -1,10 +1,12 @@
-//! Two logs with a line per request: a structured one, and the profiler's with exactly five fields.
+//! Logs with a line per request: a structured one, the profiler's with exactly five fields, and where a service has it
+//! one for people, whose failures hold the word ERROR and the path.
 //!
 //! A request only puts an entry into a bounded queue. One thread formats and writes, many entries with one write. When
 //! the queue is full, because the disk is slow or gone, the entry is dropped and counted: a log never holds up a request.
 
 mod rotate;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -17,6 +19,7 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+pub use super::account::Spent;
 pub use rotate::{RotatingFile, Rotation};
 
 /// Entries that wait for the writer: some seconds of a very busy service, in about 2 MB. A full queue drops the newest.
@@ -42,13 +45,15 @@ pub struct Entry {
     /// The route's template.
     pub endpoint: std::sync::Arc<str>,
     /// The handler's name; one word.
-    pub view: &'static str,
+    pub view: Cow<'static, str>,
     /// Status of the answer.
     pub status: u16,
     /// From the request's head until the answer was ready.
     pub duration: Duration,
     /// Size of the answer's body, if it is known.
     pub response_bytes: Option<u64>,
+    /// What it cost in queries and calls.
+    pub spent: Spent,
 }
 
 impl Entry {
@@ -66,6 +71,10 @@ impl Entry {
             status: u16,
             duration_ms: f64,
             response_bytes: Option<u64>,
+            db_queries: u64,
+            db_ms: f64,
+            external_calls: u64,
+            external_ms: f64,
         }
         let time = jiff::Timestamp::from_millisecond(self.time_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let line = Line {
@@ -75,10 +84,14 @@ impl Entry {
             method: self.method.as_str(),
             path: start_of(&self.path, PATH_MAX_BYTES),
             endpoint: &self.endpoint,
-            view: self.view,
+            view: &self.view,
             status: self.status,
-            duration_ms: self.duration.as_micros() as f64 / 1000.0,
+            duration_ms: ms(self.duration),
             response_bytes: self.response_bytes,
+            db_queries: self.spent.db_queries,
+            db_ms: ms(self.spent.db),
+            external_calls: self.spent.external_calls,
+            external_ms: ms(self.spent.external),
         };
         let mut text = serde_json::to_vec(&line).expect("strings and numbers can be written");
         text.push(b'\n');
@@ -87,9 +100,21 @@ impl Entry {
 
     /// `[profiler] METHOD view duration_ms status`: queries split it at spaces and count on five fields.
     fn profiler_line(&self) -> Vec<u8> {
-        let duration_ms = self.duration.as_micros() as f64 / 1000.0;
+        let duration_ms = ms(self.duration);
         format!("[profiler] {} {} {duration_ms:.3} {}\n", self.method, self.view, self.status).into_bytes()
     }
+
+    /// `TIME LEVEL METHOD path status duration`, for people and for queries that look for words.
+    fn application_line(&self) -> Vec<u8> {
+        let time = jiff::Timestamp::from_millisecond(self.time_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let (level, path) = (level(self.status), start_of(&self.path, PATH_MAX_BYTES));
+        let duration_ms = ms(self.duration);
+        format!("{time:.3} {level} {} {path} {} {duration_ms:.3} ms\n", self.method, self.status).into_bytes()
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }
 
 fn level(status: u16) -> &'static str {
@@ -138,6 +163,8 @@ pub struct LogOptions {
     pub instance: String,
     /// When files rotate.
     pub rotation: Rotation,
+    /// A third log for people; a path is taken from the folder.
+    pub application: Option<PathBuf>,
 }
 
 /// The queue's entrance; cheap to clone.
@@ -168,12 +195,14 @@ enum Message {
 pub fn start(options: &LogOptions, metrics: LogMetrics) -> io::Result<(AccessLog, LogWriter)> {
     std::fs::create_dir_all(&options.folder)?;
     let open = |kind: &str| {
-        open_named(&options.folder, &format!("{}.{kind}.log", options.instance), options.rotation)
+        open_file(&options.folder.join(format!("{}.{kind}.log", options.instance)), options.rotation)
     };
+    let application = options.application.as_ref().map(|path| options.folder.join(path));
     let files = Files {
         instance: options.instance.clone(),
         access: open("access")?,
         profiler: open("profiler")?,
+        application: application.map(|path| open_file(&path, options.rotation)).transpose()?,
         metrics: metrics.clone(),
         failing: false,
     };
@@ -188,9 +217,8 @@ pub fn start(options: &LogOptions, metrics: LogMetrics) -> io::Result<(AccessLog
     Ok((AccessLog { queue: queue.clone(), metrics }, LogWriter { queue, ended, thread }))
 }
 
-fn open_named(folder: &Path, name: &str, rotation: Rotation) -> io::Result<RotatingFile> {
-    let path = folder.join(name);
-    RotatingFile::open(&path, rotation)
+fn open_file(path: &Path, rotation: Rotation) -> io::Result<RotatingFile> {
+    RotatingFile::open(path, rotation)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
@@ -226,6 +254,7 @@ struct Files {
     instance: String,
     access: RotatingFile,
     profiler: RotatingFile,
+    application: Option<RotatingFile>,
     metrics: LogMetrics,
     /// Whether the last write failed: said once, not for each batch.
     failing: bool,
@@ -254,13 +283,15 @@ impl Files {
     fn push(&mut self, entry: &Entry) -> bool {
         let access = self.access.push(&entry.access_line(&self.instance));
         let profiler = self.profiler.push(&entry.profiler_line());
-        self.noted(access.and(profiler))
+        let application = self.application.as_mut().map(|file| file.push(&entry.application_line()));
+        self.noted(access.and(profiler).and(application.unwrap_or(Ok(()))))
     }
 
     fn flush(&mut self) -> bool {
         let access = self.access.flush();
         let profiler = self.profiler.flush();
-        self.noted(access.and(profiler))
+        let application = self.application.as_mut().map(RotatingFile::flush);
+        self.noted(access.and(profiler).and(application.unwrap_or(Ok(()))))
     }
 
     fn noted(&mut self, done: io::Result<()>) -> bool {
@@ -277,72 +308,4 @@ impl Files {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(status: u16) -> Entry {
-        Entry {
-            time_ms: 1_767_225_600_120,
-            method: Method::GET,
-            path: "/api/order/\"5\"".to_owned(),
-            endpoint: "/api/order/{id}".into(),
-            view: "get_order",
-            status,
-            duration: Duration::from_micros(1234),
-            response_bytes: Some(17),
-        }
-    }
-
-    #[test]
-    fn lines_look_as_promised() {
-        let access = "{\"time\":\"2026-01-01T00:00:00.120Z\",\"level\":\"INFO\",\"instance\":\"orders-1\",\
-            \"method\":\"GET\",\"path\":\"/api/order/\\\"5\\\"\",\"endpoint\":\"/api/order/{id}\",\
-            \"view\":\"get_order\",\"status\":200,\"duration_ms\":1.234,\"response_bytes\":17}\n";
-        assert_eq!(String::from_utf8(entry(200).access_line("orders-1")).expect("text"), access);
-        assert_eq!(entry(200).profiler_line(), b"[profiler] GET get_order 1.234 200\n");
-    }
-
-    #[test]
-    fn levels_follow_the_status() {
-        assert_eq!([200, 404, 499, 500, 503].map(level), ["INFO", "WARN", "WARN", "ERROR", "ERROR"]);
-    }
-
-    #[test]
-    fn long_paths_are_cut_between_characters() {
-        assert_eq!(start_of("abc", 5), "abc");
-        assert_eq!(start_of("aüb", 2), "a");
-    }
-
-    #[tokio::test]
-    async fn what_was_queued_is_written_before_stop_returns() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let options = LogOptions {
-            folder: folder.path().join("log"),
-            instance: "orders-1".to_owned(),
-            rotation: Rotation::standard(),
-        };
-        let metrics = LogMetrics::default();
-        let (log, writer) = start(&options, metrics.clone()).expect("starts");
-        for _ in 0..2000 {
-            log.log(entry(200));
-        }
-        writer.stop().await;
-        log.log(entry(200));
-        let lines = |kind: &str| {
-            let path = options.folder.join(format!("orders-1.{kind}.log"));
-            std::fs::read_to_string(path).expect("text").lines().count()
-        };
-        assert_eq!([lines("access"), lines("profiler")], [2000, 2000]);
-        assert_eq!([metrics.written.get(), metrics.dropped.get(), metrics.errors.get()], [2000, 1, 0]);
-    }
-
-    #[test]
-    fn a_full_queue_drops_and_counts() {
-        let (queue, _kept_but_never_read) = sync_channel(3);
-        let log = AccessLog { queue, metrics: LogMetrics::default() };
-        for _ in 0..5 {
-            log.log(entry(200));
-        }
-        assert_eq!(log.metrics.dropped.get(), 2);
-    }
-}
+mod tests;

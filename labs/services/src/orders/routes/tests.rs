@@ -8,7 +8,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::common::access_log::{self, LogMetrics, LogOptions, Rotation};
-use crate::common::observe::HttpMetrics;
+use crate::common::frame::observed;
+use crate::common::observe::{HttpMetrics, Observer};
 use crate::orders::domain::{NewOrder, Order};
 use crate::orders::store::{Answer, OrderStore, PoolStatus};
 
@@ -55,6 +56,10 @@ impl OrderStore for MoodyStore {
         })
     }
 
+    fn set_status(&self, _id: OrderId, _status: OrderStatus) -> Answer<'_, ()> {
+        self.answer(())
+    }
+
     fn ping(&self) -> Answer<'_, ()> {
         self.answer(())
     }
@@ -85,6 +90,7 @@ impl Bench {
             folder: folder.path().to_owned(),
             instance: "orders-1".to_owned(),
             rotation: Rotation::standard(),
+            application: None,
         };
         let mut registry = Registry::default();
         let (log, _writer) = access_log::start(&log, LogMetrics::default()).expect("starts");
@@ -93,9 +99,14 @@ impl Bench {
         if let Some(mood) = mood {
             database.connected(Arc::new(MoodyStore(mood)));
         }
-        let observer = Arc::new(Observer { metrics: HttpMetrics::register(&mut registry), log, view_of });
-        let shared = Arc::new(Shared { database, instance: "orders-1".to_owned() });
-        Self { _folder: folder, registry, router: router(shared, observer) }
+        let observer = Arc::new(Observer {
+            metrics: HttpMetrics::register(&mut registry),
+            log,
+            view_of: Arc::new(|method, endpoint| view_of(method, endpoint).into()),
+            watchers: vec![],
+        });
+        let shared = Arc::new(Shared { database, instance: "orders-1".to_owned(), payments: None });
+        Self { _folder: folder, registry, router: observed(router(shared), None, observer) }
     }
 
     async fn ask(&self, method: &str, path: &str, body: &str) -> Response {

@@ -10,12 +10,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::domain::{NewOrder, Order, OrderId};
+use super::domain::{NewOrder, Order, OrderId, OrderStatus};
 
 /// What a store's methods return: boxed, so that a store can be chosen by URL at run time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// A database of orders. Every method may be called at once from many tasks, and dropped half-way: a dropped `create`
+/// A database of orders. Each statement runs in `common::account::query`, which times it for the request that asks. Every method may be called at once from many tasks, and dropped half-way: a dropped `create`
 /// either happened whole or not at all.
 pub trait OrderStore: Send + Sync {
     /// The order with its items, or none if there is no such order. At most two round trips.
@@ -23,6 +23,9 @@ pub trait OrderStore: Send + Sync {
 
     /// Stores customer (if unknown), order and items in one transaction. When it returns the order is durable.
     fn create(&self, new: NewOrder) -> Answer<'_, Order>;
+
+    /// Changes the status of an order that is there. When it returns the change is durable.
+    fn set_status(&self, id: OrderId, status: OrderStatus) -> Answer<'_, ()>;
 
     /// Whether the database answers; a cheap read of a real table.
     fn ping(&self) -> Answer<'_, ()>;

@@ -23,8 +23,9 @@ use stdx::Clock;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Answer, ConnectError, OrderStore, PoolLimits, PoolStatus, StoreError};
+use crate::common::account::query;
 use crate::common::money::Money;
-use crate::orders::domain::{CustomerId, Item, NewItem, NewOrder, Order, OrderId, ProductId};
+use crate::orders::domain::{CustomerId, Item, NewItem, NewOrder, Order, OrderId, OrderStatus, ProductId};
 
 /// How long a statement waits for another process' write. A write takes well under a millisecond of lock, so this is
 /// only reached when a process is stopped in the middle of one.
@@ -44,8 +45,7 @@ const INSERT_ITEMS: &str = "INSERT INTO order_items (order_id, product_id, quant
 /// Reads a page of the real table, which `SELECT 1` would not.
 const PING: &str = "SELECT order_id FROM orders LIMIT 1";
 
-/// The status of an order that was just placed.
-const STATUS_NEW: &str = "pending";
+const UPDATE_STATUS: &str = "UPDATE orders SET status = ?2 WHERE order_id = ?1";
 
 /// The path in `url`, if it is a SQLite URL at all.
 pub(super) fn path_of(url: &str) -> Option<Result<&Path, ConnectError>> {
@@ -95,8 +95,8 @@ impl SqliteStore {
 
     async fn read(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
         let mut connection = self.waiting(self.pool.acquire()).await.map_err(store_error)?;
-        let rows =
-            sqlx::query(SELECT_ORDER).bind(id.0).fetch_all(&mut *connection).await.map_err(store_error)?;
+        let select = sqlx::query(SELECT_ORDER).bind(id.0).fetch_all(&mut *connection);
+        let rows = query("select_order", select).await.map_err(store_error)?;
         order_of(id, &rows).map_err(store_error)
     }
 
@@ -104,15 +104,15 @@ impl SqliteStore {
         let _turn = self.turn_to_write().await?;
         let created_at_ms = stdx::SystemClock.now_ms();
         let begin = self.pool.begin_with("BEGIN IMMEDIATE");
-        let mut transaction = self.waiting(begin).await.map_err(store_error)?;
+        let mut transaction = self.waiting(query("begin", begin)).await.map_err(store_error)?;
         // Dropped before the commit, by an error or because the caller left, the transaction rolls back.
         let (id, items) = insert(&mut transaction, &new, created_at_ms).await.map_err(store_error)?;
         if items.len() != new.items.len() {
             let counts = format!("{} of {} items stored", items.len(), new.items.len());
             return Err(StoreError::Failed(counts));
         }
-        transaction.commit().await.map_err(store_error)?;
-        let (customer_id, status) = (new.customer_id, STATUS_NEW.to_owned());
+        query("commit", transaction.commit()).await.map_err(store_error)?;
+        let (customer_id, status) = (new.customer_id, OrderStatus::Pending.name().to_owned());
         Ok(Order { id, customer_id, status, total: new.total, created_at_ms, items })
     }
 
@@ -122,7 +122,19 @@ impl SqliteStore {
             return Err(StoreError::Unavailable(format!("{} was removed or replaced", self.path.display())));
         }
         let mut connection = self.waiting(self.pool.acquire()).await.map_err(store_error)?;
-        sqlx::query(PING).fetch_optional(&mut *connection).await.map(drop).map_err(store_error)
+        let ping = sqlx::query(PING).fetch_optional(&mut *connection);
+        query("ping", ping).await.map(drop).map_err(store_error)
+    }
+
+    /// One statement is a transaction of its own.
+    async fn update_status(&self, id: OrderId, status: OrderStatus) -> Result<(), StoreError> {
+        let _turn = self.turn_to_write().await?;
+        let mut connection = self.waiting(self.pool.acquire()).await.map_err(store_error)?;
+        let update = sqlx::query(UPDATE_STATUS).bind(id.0).bind(status.name()).execute(&mut *connection);
+        match query("update_status", update).await.map_err(store_error)?.rows_affected() {
+            1 => Ok(()),
+            rows => Err(StoreError::Failed(format!("status of order {} set in {rows} rows", id.0))),
+        }
     }
 
     async fn turn_to_write(&self) -> Result<SemaphorePermit<'_>, StoreError> {
@@ -156,6 +168,10 @@ impl OrderStore for SqliteStore {
         Box::pin(self.write(new))
     }
 
+    fn set_status(&self, id: OrderId, status: OrderStatus) -> Answer<'_, ()> {
+        Box::pin(self.update_status(id, status))
+    }
+
     fn ping(&self) -> Answer<'_, ()> {
         Box::pin(self.answers())
     }
@@ -187,22 +203,22 @@ async fn insert(
     new: &NewOrder,
     created_at_ms: i64,
 ) -> Result<(OrderId, Vec<Item>), sqlx::Error> {
-    sqlx::query(INSERT_CUSTOMER)
+    let customer = sqlx::query(INSERT_CUSTOMER)
         .bind(new.customer_id.0)
         .bind(&new.customer.name)
         .bind(&new.customer.email)
         .bind(created_at_ms)
-        .execute(&mut *connection)
-        .await?;
-    let id: i64 = sqlx::query_scalar(INSERT_ORDER)
+        .execute(&mut *connection);
+    query("insert_customer", customer).await?;
+    let order = sqlx::query_scalar(INSERT_ORDER)
         .bind(new.customer_id.0)
         .bind(new.total.cents())
-        .bind(STATUS_NEW)
+        .bind(OrderStatus::Pending.name())
         .bind(created_at_ms)
-        .fetch_one(&mut *connection)
-        .await?;
+        .fetch_one(&mut *connection);
+    let id: i64 = query("insert_order", order).await?;
     let items = sqlx::query_scalar(INSERT_ITEMS).bind(id).bind(items_json(&new.items));
-    let mut item_ids: Vec<i64> = items.fetch_all(&mut *connection).await?;
+    let mut item_ids: Vec<i64> = query("insert_items", items.fetch_all(&mut *connection)).await?;
     // Ids rise in the order of insertion, but RETURNING does not promise to list them so.
     item_ids.sort_unstable();
     let items = item_ids.into_iter().zip(&new.items).map(|(item_id, line)| Item { item_id, line: *line });
