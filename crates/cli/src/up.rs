@@ -1,17 +1,21 @@
 //! `watchfire up`: the lab with its progress, one page of links, and a clean end.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab::{Event, Lab, LabOptions, PortPlan};
+use lab::{Event, Group, Lab, LabConfig, LabOptions, PortPlan, Role};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
+    /// A lab.yml: services, gateway routes, load; the built-in lab without it.
+    #[arg(long, env = "WATCHFIRE_LAB", value_name = "FILE")]
+    lab: Option<PathBuf>,
     /// Where everything is kept; a second start on the same directory continues.
     #[arg(long, env = "WATCHFIRE_DATA_DIR", default_value = "watchfire-data", value_name = "DIR")]
     data_dir: PathBuf,
@@ -29,6 +33,13 @@ pub(crate) struct Arguments {
     hold: Vec<String>,
 }
 
+/// Characters in a line of roles that are ready.
+const WIDTH: usize = 100;
+
+/// The groups of roles in the order in which they are shown.
+const GROUPS: [(Group, &str); 3] =
+    [(Group::Services, "services"), (Group::Traffic, "traffic"), (Group::Monitoring, "monitoring")];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Ports {
     Fixed,
@@ -42,6 +53,10 @@ fn chosen_port(text: &str) -> Result<(String, u16), String> {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let started = Instant::now();
+    let lab = match &arguments.lab {
+        Some(file) => LabConfig::read(file)?,
+        None => LabConfig::builtin(),
+    };
     let mut terminal = Terminal::new();
     // The children run in other working directories' place only by accident: give them the whole path.
     let data_dir = std::path::absolute(&arguments.data_dir).context("--data-dir")?;
@@ -55,6 +70,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             chosen: arguments.chosen.into_iter().collect(),
         },
         hold: arguments.hold,
+        lab,
     };
     let logs = options.data_dir.join("log");
     let (events, mut happened) = mpsc::unbounded_channel();
@@ -65,13 +81,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let lab = loop {
         tokio::select! {
             lab = &mut starting => break lab?,
-            Some(event) = happened.recv() => terminal.event(&event),
+            Some(event) = happened.recv() => terminal.started(&event),
             _ = interrupt.recv() => bail!("stopped while starting"),
             _ = terminate.recv() => bail!("stopped while starting"),
         }
     };
     while let Ok(event) = happened.try_recv() {
-        terminal.event(&event);
+        terminal.started(&event);
     }
     terminal.page(&lab, started.elapsed(), &logs);
 
@@ -98,11 +114,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 /// Standard output, with colours where a person looks at it.
 struct Terminal {
     colours: bool,
+    /// Characters in the present line of ready roles.
+    column: usize,
 }
 
 impl Terminal {
     fn new() -> Self {
-        Self { colours: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+        let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { colours, column: 0 }
+    }
+
+    /// While a lab of many roles starts, those that are ready share lines; anything else has one of its own.
+    fn started(&mut self, event: &Event) {
+        let Event::Ready { role, took, restarts: 0 } = event else {
+            if std::mem::take(&mut self.column) > 0 {
+                self.line("");
+            }
+            return self.event(event);
+        };
+        let text = format!("{role} {}", seconds(*took));
+        let before = if self.column == 0 || self.column + text.len() > WIDTH { "\n " } else { "" };
+        self.column = if before.is_empty() { self.column } else { 1 } + text.len() + 4;
+        // A reader that went away must not end the lab.
+        let _ = write!(std::io::stdout(), "{before} {} {text}", self.paint("32", "✓"));
+        let _ = std::io::stdout().flush();
     }
 
     /// A reader that went away (`up | head`) must not end the lab.
@@ -122,19 +157,19 @@ impl Terminal {
         let (ok, bad) = (self.paint("32", "✓"), self.paint("31", "✗"));
         match event {
             Event::Ready { role, took, restarts: 0 } => {
-                self.line(&format!("  {ok} {role:<10} ready in {}", seconds(*took)))
+                self.line(&format!("  {ok} {role:<14} ready in {}", seconds(*took)))
             }
             Event::Ready { role, took, restarts } => {
-                self.line(&format!("  {ok} {role:<10} back in {} (restart {restarts})", seconds(*took)));
+                self.line(&format!("  {ok} {role:<14} back in {} (restart {restarts})", seconds(*took)));
             }
             Event::Exited { role, how, again_in: Some(wait) } => {
-                self.line(&format!("  {bad} {role:<10} ended ({how}); starts again in {}", seconds(*wait)));
+                self.line(&format!("  {bad} {role:<14} ended ({how}); starts again in {}", seconds(*wait)));
             }
             Event::Exited { role, how, again_in: None } => {
-                self.line(&format!("  {bad} {role:<10} ended ({how}); held down until released"));
+                self.line(&format!("  {bad} {role:<14} ended ({how}); held down until released"));
             }
-            Event::Released { role } => self.line(&format!("    {role:<10} released, starting")),
-            Event::Stopping { role } => self.line(&format!("    {role:<10} stopping")),
+            Event::Released { role } => self.line(&format!("    {role:<14} released, starting")),
+            Event::Stopping { role } => self.line(&format!("    {role:<14} stopping")),
         }
     }
 
@@ -143,7 +178,7 @@ impl Terminal {
         let url = |role: &str, name: &str, path: &str| {
             format!("{}{path}", endpoints.url(role, name).unwrap_or_default())
         };
-        self.line(&format!("\n{} after {}\n", self.bold("all of the lab is ready"), seconds(took)));
+        self.line(&format!("\n\n{} after {}\n", self.bold("all of the lab is ready"), seconds(took)));
         let links = [
             ("Dashboard", url("monitor", "ui", "/d/application-performance")),
             ("Home", url("monitor", "ui", "/")),
@@ -151,23 +186,29 @@ impl Terminal {
             ("Targets", url("monitor", "ui", "/targets")),
             ("Prometheus API", url("monitor", "prometheus", "/api/v1/query?query=up")),
             ("An order", url("gateway", "http", "/api/order/1")),
+            ("Sample pages", url("gateway", "http", "/")),
             ("Load", url("load", "http", "/api/stats")),
             ("Alert inbox", url("up", "inbox", "")),
         ];
-        for (name, url) in links {
-            self.line(&format!("  {name:<15} {}", self.paint("36", &url)));
+        for (name, url) in links.iter().filter(|(_, url)| url.starts_with("http")) {
+            self.line(&format!("  {name:<15} {}", self.paint("36", url)));
         }
-        self.line(&format!("\n  {:<10} {:>7}  {}", "role", "pid", "what and where"));
-        for role in lab.roles() {
-            let Some(endpoint) = endpoints.0.get(role.name) else { continue };
-            let ports: Vec<&str> = endpoint.urls.values().filter_map(|u| u.rsplit(':').next()).collect();
+        for (group, title) in GROUPS {
+            let roles: Vec<&Role> = lab.roles().iter().filter(|role| role.group == group).collect();
+            if roles.is_empty() {
+                continue;
+            }
             self.line(&format!(
-                "  {:<10} {:>7}  {}; ports {}",
-                role.name,
-                endpoint.pid,
-                role.about,
-                ports.join(", ")
+                "\n  {:<14} {:>7}  {:<12}  what",
+                self.bold(&format!("{title:<14}")),
+                "pid",
+                "ports"
             ));
+            for role in roles {
+                let Some(endpoint) = endpoints.0.get(&role.name) else { continue };
+                let (name, pid, about) = (&role.name, endpoint.pid, &role.about);
+                self.line(&format!("  {name:<14} {pid:>7}  {:<12}  {about}", ports(endpoint)));
+            }
         }
         self.line(&format!("\n  logs in {}/ROLE.log", logs.display()));
         self.line(
@@ -175,6 +216,14 @@ impl Terminal {
         );
         self.line("  stop everything with Ctrl-C\n");
     }
+}
+
+/// Ports of an endpoint, without the keys that some URLs hold.
+fn ports(endpoint: &lab::Endpoint) -> String {
+    let port =
+        |url: &String| url.strip_prefix("http://")?.split('/').next()?.rsplit(':').next()?.parse().ok();
+    let ports: BTreeSet<u16> = endpoint.urls.values().filter_map(port).collect();
+    ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn seconds(duration: Duration) -> String {

@@ -142,7 +142,14 @@ mod tests {
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
         std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .expect("executable");
-        spawn(&program, &[], &folder.path().join("child.log")).await
+        loop {
+            match spawn(&program, &[], &folder.path().join("child.log")).await {
+                // Another test's child was forked while the script was open for writing, and holds it for a moment.
+                Err(SpawnError::Start { source, .. })
+                    if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
+                ended => return ended,
+            }
+        }
     }
 
     const READY: &str = r#"echo '{"role":"a","pid":'$$',"urls":{}}'"#;

@@ -1,13 +1,15 @@
 //! The files by which the lab's roles find each other: plain `prometheus.yml`, `alertmanager.yml`, `file_sd` targets,
-//! `gateway.yml`. They work in the real programs too, as far as those run there.
+//! `gateway.yml`, `traffic.yml`. They work in the real programs too, as far as those run there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use ::config::Spanned;
 use serde_json::{Value, json};
 
+use crate::config::{GatewayConfig, LabConfig, LoadConfig, TrafficConfig};
 use crate::endpoints::Endpoints;
 use crate::roles::Role;
 
@@ -19,6 +21,8 @@ pub(crate) const PROMETHEUS: &str = "prometheus.yml";
 pub(crate) const ALERTMANAGER: &str = "alertmanager.yml";
 /// In `run/`: the gateway's routes.
 pub(crate) const GATEWAY: &str = "gateway.yml";
+/// In `run/`: what the load generator sends beside its stage.
+pub(crate) const TRAFFIC: &str = "traffic.yml";
 
 const ALERT_RULES: &str = include_str!("../../../deploy/provision/rules/alerts.yml");
 
@@ -36,49 +40,77 @@ fn targets_dir(data_dir: &Path) -> PathBuf {
     run_dir(data_dir).join("targets")
 }
 
+/// The endpoints of the generic service `name`.
+pub(crate) fn service_config(data_dir: &Path, name: &str) -> PathBuf {
+    run_dir(data_dir).join("services").join(format!("{name}.yml"))
+}
+
 /// Writes what does not depend on where roles run. `inbox_url` receives the alerts.
-pub(crate) fn write_static(data_dir: &Path, roles: &[Role], inbox_url: &str) -> io::Result<()> {
+pub(crate) fn write_static(
+    data_dir: &Path,
+    lab: &LabConfig,
+    roles: &[Role],
+    inbox_url: &str,
+) -> io::Result<()> {
     let run = run_dir(data_dir);
-    for folder in [&run, &log_dir(data_dir), &targets_dir(data_dir), &run.join("rules")] {
-        std::fs::create_dir_all(folder)?;
+    let folders = [log_dir(data_dir), targets_dir(data_dir), run.join("rules"), run.join("services")];
+    folders.iter().try_for_each(std::fs::create_dir_all)?;
+    for (role, file) in roles.iter().filter_map(|role| Some((role, role.service_file()?))) {
+        replace(&service_config(data_dir, &role.name), &yaml(&file)?)?;
     }
     replace(&run.join("rules/alerts.yml"), ALERT_RULES)?;
-    replace(&run.join(PROMETHEUS), &prometheus_yml(roles))?;
+    replace(&run.join(PROMETHEUS), &prometheus_yml(lab, roles))?;
     replace(&run.join(ALERTMANAGER), &alertmanager_yml(inbox_url))
 }
 
-/// Writes what changes as roles become ready: scrape targets and the gateway's backends.
-pub(crate) fn write_targets(data_dir: &Path, roles: &[Role], known: &Endpoints) -> io::Result<()> {
+/// Writes what changes as roles become ready: scrape targets, the gateway's backends, the targets of traffic.
+pub(crate) fn write_targets(
+    data_dir: &Path,
+    lab: &LabConfig,
+    roles: &[Role],
+    known: &Endpoints,
+) -> io::Result<()> {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for role in roles {
-        let (job, url) = role.scrape;
-        let groups = jobs.entry(job).or_default();
-        if let Some(address) = known.url(role.name, url).as_deref().and_then(|u| u.strip_prefix("http://")) {
-            groups.push(json!({ "targets": [address], "labels": { "instance": role.name } }));
+    for Role { name, scrape, .. } in roles {
+        let groups = jobs.entry(&scrape.job).or_default();
+        if let Some(address) = known.url(name, scrape.url).as_deref().and_then(|u| u.strip_prefix("http://"))
+        {
+            let mut labels = scrape.labels.clone();
+            labels.insert("instance".to_owned(), name.clone());
+            groups.push(json!({ "targets": [address], "labels": labels }));
         }
     }
     for (job, groups) in jobs {
         let text = serde_json::to_string_pretty(&groups).map_err(io::Error::other)?;
         replace(&targets_dir(data_dir).join(format!("{job}.json")), &text)?;
     }
-    match gateway_yml(roles, known) {
-        Some(text) => replace(&run_dir(data_dir).join(GATEWAY), &text),
+    if let Some(file) = lab.gateway.as_ref().and_then(|gateway| gateway_yml(gateway, known)) {
+        replace(&run_dir(data_dir).join(GATEWAY), &yaml(&file)?)?;
+    }
+    match lab.load.as_ref().and_then(|load| traffic_yml(load, known)) {
+        Some(file) => replace(&run_dir(data_dir).join(TRAFFIC), &yaml(&file)?),
         None => Ok(()),
     }
 }
 
-fn prometheus_yml(roles: &[Role]) -> String {
-    let mut jobs: Vec<&str> = roles.iter().map(|r| r.scrape.0).collect();
-    jobs.dedup();
+/// JSON is YAML; what a program writes for another needs no more.
+fn yaml(file: &Value) -> io::Result<String> {
+    let text = serde_json::to_string_pretty(file).map_err(io::Error::other)?;
+    Ok(format!("# Written by `watchfire up` at each start.\n{text}\n"))
+}
+
+fn prometheus_yml(lab: &LabConfig, roles: &[Role]) -> String {
+    let mut seen = BTreeSet::new();
+    let jobs = roles.iter().map(|role| role.scrape.job.as_str()).filter(|job| seen.insert(*job));
     let scrapes: String = jobs
-        .iter()
         .map(|job| {
             format!("  - job_name: {job}\n    file_sd_configs:\n      - files: [targets/{job}.json]\n")
         })
         .collect();
+    let interval = lab.scrape.interval;
     format!(
         "# Written by `watchfire up` at each start.\n\
-         global:\n  scrape_interval: 2s\n  scrape_timeout: 2s\n  evaluation_interval: 2s\n\n\
+         global:\n  scrape_interval: {interval}\n  scrape_timeout: {interval}\n  evaluation_interval: {interval}\n\n\
          rule_files: [rules/*.yml]\n\n\
          scrape_configs:\n{scrapes}"
     )
@@ -93,20 +125,47 @@ fn alertmanager_yml(inbox_url: &str) -> String {
 }
 
 /// Nothing before the first instance is known: an upstream without backends is refused, rightly.
-fn gateway_yml(roles: &[Role], known: &Endpoints) -> Option<String> {
-    let backends: String = roles
+fn gateway_yml(gateway: &GatewayConfig, known: &Endpoints) -> Option<Value> {
+    let backends = |members: &[Spanned<String>]| -> Vec<Value> {
+        let named = members.iter().map(|member| (&member.value, known.url(&member.value, "http")));
+        named.filter_map(|(name, url)| Some(json!({ "name": name, "url": url? }))).collect()
+    };
+    let upstreams: BTreeMap<&str, Value> = gateway
+        .upstreams
         .iter()
-        .filter(|role| role.scrape.0 == "order-service")
-        .filter_map(|role| {
-            Some(format!("      - {{name: {}, url: {}}}\n", role.name, known.url(role.name, "http")?))
-        })
+        .map(|(name, members)| (name.as_str(), backends(members)))
+        .filter(|(_, backends)| !backends.is_empty())
+        .map(|(name, backends)| (name, json!({ "backends": backends })))
         .collect();
-    let text = format!(
-        "# Written by `watchfire up` as instances become ready.\n\
-         routes:\n  - {{prefix: /api/order, upstream: orders}}\n\n\
-         upstreams:\n  orders:\n    backends:\n{backends}"
-    );
-    (!backends.is_empty()).then_some(text)
+    let routes: Vec<Value> = gateway
+        .routes
+        .iter()
+        .filter(|route| upstreams.contains_key(route.upstream.value.as_str()))
+        .map(|route| json!({ "prefix": route.prefix, "upstream": route.upstream.value }))
+        .collect();
+    (!routes.is_empty()).then(|| json!({ "routes": routes, "upstreams": upstreams }))
+}
+
+/// Nothing before all targets are known: the generator starts after them.
+fn traffic_yml(load: &LoadConfig, known: &Endpoints) -> Option<Value> {
+    let group = |traffic: &TrafficConfig| {
+        let target = &traffic.target.value;
+        let mut group = json!({
+            "target": target,
+            "url": known.url(target, "http")?,
+            "users": traffic.users,
+            "requests": traffic.requests,
+        });
+        let optional = [
+            ("ramp_per_second", traffic.ramp_per_second.map(Value::from)),
+            ("think_min", traffic.think_min.map(|it| it.to_string().into())),
+            ("think_max", traffic.think_max.map(|it| it.to_string().into())),
+        ];
+        optional.into_iter().for_each(|(key, value)| _ = value.map(|value| group[key] = value));
+        Some(group)
+    };
+    let groups: Vec<Value> = load.traffic.iter().map(group).collect::<Option<_>>()?;
+    (!groups.is_empty()).then(|| json!({ "groups": groups }))
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
@@ -135,20 +194,35 @@ mod tests {
     use crate::endpoints::Endpoint;
     use crate::roles;
 
+    fn endpoint(port: u16) -> Endpoint {
+        let urls = [("http", port), ("metrics", port + 3000)];
+        let urls = urls.map(|(name, port)| (name.to_owned(), format!("http://127.0.0.1:{port}")));
+        Endpoint { pid: 1, urls: urls.into() }
+    }
+
     #[test]
     fn targets_carry_readable_instance_names() {
         let folder = tempfile::tempdir().expect("a folder");
-        write_static(folder.path(), &roles(), "http://127.0.0.1:9/inbox").expect("written");
+        let (lab, all) = (LabConfig::builtin(), roles());
+        write_static(folder.path(), &lab, &all, "http://127.0.0.1:9/inbox").expect("written");
         let mut known = Endpoints::default();
-        let urls = [("http", "http://127.0.0.1:5001"), ("metrics", "http://127.0.0.1:8001")];
-        let urls = urls.map(|(name, url)| (name.to_owned(), url.to_owned())).into();
-        known.0.insert("orders-1".into(), Endpoint { pid: 1, urls });
-        write_targets(folder.path(), &roles(), &known).expect("written");
+        known.0.insert("orders-1".into(), endpoint(5001));
+        write_targets(folder.path(), &lab, &all, &known).expect("written");
         let read = |name: &str| std::fs::read_to_string(run_dir(folder.path()).join(name)).expect("there");
         let orders: Value = serde_json::from_str(&read("targets/order-service.json")).expect("JSON");
-        assert_eq!(orders, json!([{ "targets": ["127.0.0.1:8001"], "labels": { "instance": "orders-1" } }]));
+        let labels = json!({ "instance": "orders-1", "tier": "service" });
+        assert_eq!(orders, json!([{ "targets": ["127.0.0.1:8001"], "labels": labels }]));
         assert_eq!(read("targets/load.json").trim(), "[]");
-        assert!(read(GATEWAY).contains("{name: orders-1, url: http://127.0.0.1:5001}"));
-        assert!(read(PROMETHEUS).matches("job_name").count() == 4, "{}", read(PROMETHEUS));
+        // Twelve services, the gateway, the generator and the monitor itself.
+        assert_eq!(read(PROMETHEUS).matches("job_name").count(), 15, "{}", read(PROMETHEUS));
+        assert!(read("services/catalog.yml").contains("/api/products/{id}"));
+        assert!(!run_dir(folder.path()).join(TRAFFIC).exists(), "its targets are not known yet");
+
+        all.iter()
+            .enumerate()
+            .for_each(|(n, role)| _ = known.0.insert(role.name.clone(), endpoint(n as u16)));
+        write_targets(folder.path(), &lab, &all, &known).expect("written");
+        assert!(read(TRAFFIC).contains("\"think_max\": \"300ms\""), "{}", read(TRAFFIC));
+        assert!(read(GATEWAY).contains("\"prefix\": \"/api/order\""), "{}", read(GATEWAY));
     }
 }

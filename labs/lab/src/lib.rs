@@ -1,9 +1,10 @@
 //! The lab behind `watchfire up`: real child processes of this binary under one supervisor.
 //!
-//! [`Lab::start`] brings the roles of [`roles`] up in order, writes the files that let them find each other, restarts
+//! A `lab.yml` says what runs ([`LabConfig`]). [`Lab::start`] brings its roles up in order, writes the files that let them find each other, restarts
 //! what crashes (unless it is held) and stops everything in reverse order.
 
 mod child;
+mod config;
 mod control;
 mod endpoints;
 mod files;
@@ -13,8 +14,9 @@ mod roles;
 mod state;
 mod supervisor;
 
+pub use config::LabConfig;
 pub use endpoints::{Endpoint, Endpoints};
 pub use ports::{PortPlan, PortsError};
-pub use roles::{Role, roles};
+pub use roles::{Group, Role, RolePort, ScrapeTarget, roles, roles_of};
 pub use state::{Event, RoleState};
 pub use supervisor::{Lab, LabError, LabOptions};

@@ -34,7 +34,7 @@ pub enum PortsError {
     )]
     Taken {
         /// Who wants it.
-        role: &'static str,
+        role: String,
         /// For what.
         url: &'static str,
         /// Which.
@@ -61,11 +61,11 @@ impl PortPlan {
             return Err(PortsError::Unknown { key: key.clone(), known: known.join(", ") });
         }
         for role in roles {
-            for port in role.ports {
+            for port in &role.ports {
                 let address = self.address(role, port);
                 // Port 0 is free by definition; the listener is dropped again at once.
                 net::bind(address).await.map_err(|reason| PortsError::Taken {
-                    role: role.name,
+                    role: role.name.clone(),
                     url: port.url,
                     port: address.port(),
                     reason,

@@ -5,7 +5,7 @@
 //! ports at its first start is given back to it at every later one, so that its addresses never change.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,9 +18,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{self, Running, SpawnError};
+use crate::config::LabConfig;
 use crate::endpoints::Endpoint;
 use crate::ports::{PortPlan, PortsError};
-use crate::roles::{Role, roles};
+use crate::roles::{Role, SUPERVISOR, roles_of};
 use crate::state::{Event, RoleState, Table};
 use crate::{control, files, inbox};
 
@@ -42,6 +43,8 @@ pub struct LabOptions {
     pub ports: PortPlan,
     /// Roles that stay down once they end.
     pub hold: Vec<String>,
+    /// What runs.
+    pub lab: LabConfig,
 }
 
 /// Why the lab is not up.
@@ -86,9 +89,13 @@ struct Shared {
     program: PathBuf,
     data_dir: PathBuf,
     ports: PortPlan,
+    lab: LabConfig,
     roles: Vec<Role>,
     table: Arc<Table>,
     supervisor: Endpoint,
+    /// Held while files are written: roles become ready at the same moment, and would take each other's half-written
+    /// files for their own.
+    publishing: Mutex<()>,
     stop: CancellationToken,
     events: mpsc::UnboundedSender<Event>,
     failed: mpsc::Sender<LabError>,
@@ -101,8 +108,8 @@ impl Lab {
     /// # Errors
     /// See [`LabError`]; whatever had started is stopped again.
     pub async fn start(options: LabOptions, events: mpsc::UnboundedSender<Event>) -> Result<Self, LabError> {
-        let roles = roles();
-        let names: Vec<&str> = roles.iter().map(|r| r.name).collect();
+        let roles = roles_of(&options.lab);
+        let names: Vec<&str> = roles.iter().map(|r| r.name.as_str()).collect();
         if let Some(role) = options.hold.iter().find(|h| !names.contains(&h.as_str())) {
             return Err(LabError::UnknownRole { role: role.clone(), known: names.join(", ") });
         }
@@ -113,7 +120,7 @@ impl Lab {
         options.hold.iter().for_each(|role| _ = table.hold(role, None));
         let (control, supervisor) = start_control(&options.ports, table.clone()).await?;
         let inbox = supervisor.urls.get("inbox").cloned().unwrap_or_default();
-        files::write_static(&options.data_dir, &roles, &inbox)
+        files::write_static(&options.data_dir, &options.lab, &roles, &inbox)
             .map_err(|e| unusable(&options.data_dir, &e))?;
 
         let (failed, mut failures) = mpsc::channel(roles.len());
@@ -121,9 +128,11 @@ impl Lab {
             program: options.program,
             data_dir: options.data_dir,
             ports: options.ports,
+            lab: options.lab,
             roles,
             table,
             supervisor,
+            publishing: Mutex::new(()),
             stop: CancellationToken::new(),
             events,
             failed,
@@ -131,8 +140,9 @@ impl Lab {
         shared.publish();
         let keepers = (0..shared.roles.len()).map(|i| tokio::spawn(keep(shared.clone(), i))).collect();
         let lab = Self { shared: shared.clone(), keepers, control, _lock: lock };
-        let all_ready =
-            shared.table.wait_for(|t| t.all_ready(shared.roles.iter().map(|r| r.name)).then_some(()));
+        let all_ready = shared
+            .table
+            .wait_for(|t| t.all_ready(shared.roles.iter().map(|r| r.name.as_str())).then_some(()));
         let failure = tokio::select! {
             () = all_ready => return Ok(lab),
             failure = failures.recv() => failure,
@@ -167,14 +177,15 @@ impl Lab {
 impl Shared {
     fn endpoints(&self) -> crate::Endpoints {
         let mut all = self.table.endpoints();
-        all.0.insert("up".to_owned(), self.supervisor.clone());
+        all.0.insert(SUPERVISOR.to_owned(), self.supervisor.clone());
         all
     }
 
     /// Writes the files that say who runs where.
     fn publish(&self) {
+        let _turn = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.table.endpoints();
-        let written = files::write_targets(&self.data_dir, &self.roles, &known)
+        let written = files::write_targets(&self.data_dir, &self.lab, &self.roles, &known)
             .and_then(|()| self.endpoints().write(&self.data_dir));
         if let Err(error) = written {
             tracing::error!(%error, "endpoints could not be written to {}", self.data_dir.display());
@@ -213,7 +224,7 @@ async fn keep(shared: Arc<Shared>, index: usize) {
     let role = &shared.roles[index];
     let mut backoff = Backoff::new(RESTART_FIRST, RESTART_LONGEST);
     let mut addresses: Option<Vec<String>> = None;
-    let needed = shared.table.wait_for(|t| t.all_ready(role.after.iter().copied()).then_some(()));
+    let needed = shared.table.wait_for(|t| t.all_ready(role.after.iter().map(String::as_str)).then_some(()));
     tokio::select! {
         () = needed => {}
         () = shared.stop.cancelled() => return,
@@ -223,7 +234,7 @@ async fn keep(shared: Arc<Shared>, index: usize) {
         let how = match start_once(&shared, role, addresses.as_deref()).await {
             Started::Stopped => break,
             Started::Failed(error) if addresses.is_none() => {
-                let failure = LabError::Role { role: role.name.to_owned(), reason: error.to_string() };
+                let failure = LabError::Role { role: role.name.clone(), reason: error.to_string() };
                 // Room for one failure a role; the first is what counts.
                 let _ = shared.failed.try_send(failure);
                 break;
@@ -244,9 +255,9 @@ async fn keep(shared: Arc<Shared>, index: usize) {
         if !pause(&shared, role, &how, backoff.next_wait()).await {
             break;
         }
-        shared.table.count_restart(role.name);
+        shared.table.count_restart(&role.name);
     }
-    shared.table.set_down(role.name, RoleState::Stopped, "stopped");
+    shared.table.set_down(&role.name, RoleState::Stopped, "stopped");
 }
 
 enum Started {
@@ -281,10 +292,11 @@ fn listen_flags(role: &Role, running: &Running) -> Vec<String> {
 
 fn announce(shared: &Shared, role: &Role, running: &Running, took: Duration) {
     let endpoint = Endpoint { pid: running.ready.pid, urls: running.ready.urls.clone() };
-    shared.table.set_ready(role.name, endpoint);
+    let restarts = shared.table.get(&role.name).map_or(0, |s| s.restarts);
+    // Said first: the last role to be ready ends the start, and whoever shows it wants to have heard of all.
+    shared.say(Event::Ready { role: role.name.clone(), took, restarts });
+    shared.table.set_ready(&role.name, endpoint);
     shared.publish();
-    let restarts = shared.table.get(role.name).map_or(0, |s| s.restarts);
-    shared.say(Event::Ready { role: role.name.to_owned(), took, restarts });
 }
 
 /// Waits for the child's end and says how it ended; `None` when the lab stops, after the child has been stopped.
@@ -295,26 +307,26 @@ async fn run_until_end(shared: &Shared, role: &Role, mut running: Running) -> Op
     }
     // Roles stop in reverse order: whoever is listed later goes first.
     let later = shared.roles.iter().skip_while(|r| r.name != role.name).skip(1);
-    let later: Vec<&str> = later.map(|r| r.name).collect();
+    let later: Vec<&str> = later.map(|r| r.name.as_str()).collect();
     let stopped = |t: &Table| {
         later.iter().all(|r| t.get(r).is_none_or(|s| s.state == RoleState::Stopped)).then_some(())
     };
     shared.table.wait_for(stopped).await;
-    shared.say(Event::Stopping { role: role.name.to_owned() });
+    shared.say(Event::Stopping { role: role.name.clone() });
     running.stop().await;
     None
 }
 
 /// Waits before a restart: as long as the role is held, else for `wait`. False when the lab stops meanwhile.
 async fn pause(shared: &Shared, role: &Role, how: &str, wait: Duration) -> bool {
-    let name = role.name.to_owned();
-    let held = shared.table.is_held(role.name);
+    let name = role.name.clone();
+    let held = shared.table.is_held(&name);
     let state = if held { RoleState::Held } else { RoleState::Restarting };
-    shared.table.set_down(role.name, state, how);
+    shared.table.set_down(&name, state, how);
     shared.say(Event::Exited { role: name.clone(), how: how.to_owned(), again_in: (!held).then_some(wait) });
     let over = async {
         if held {
-            shared.table.wait_released(role.name).await;
+            shared.table.wait_released(&role.name).await;
             shared.say(Event::Released { role: name });
         } else {
             tokio::time::sleep(wait).await;

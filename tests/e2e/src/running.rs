@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use lab::Endpoints;
+use lab::{Endpoints, LabConfig};
 use net::{Client, ClientOptions, Fetched};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -37,20 +37,36 @@ pub struct RunningLab {
     child: Child,
     folder: Option<TempDir>,
     client: Client,
+    roles: Vec<String>,
+}
+
+/// The small lab that most tests use.
+fn small_lab() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("lab.yml")
 }
 
 impl RunningLab {
-    /// Starts a lab and waits until all its roles are ready.
+    /// Starts the small lab and waits until all its roles are ready.
     pub async fn start(arguments: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("watchfire-e2e-").tempdir().expect("a folder");
-        Self::start_in(folder, arguments).await
+        Self::start_in(new_folder(), arguments).await
     }
 
-    /// Starts a lab on a folder that an earlier one may have left.
+    /// Starts the small lab on a folder that an earlier one may have left.
     pub async fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
+        Self::start_lab(Some(&small_lab()), folder, arguments).await
+    }
+
+    /// Starts the lab that people start, with its whole fleet.
+    pub async fn start_whole(arguments: &[&str]) -> Self {
+        Self::start_lab(None, new_folder(), arguments).await
+    }
+
+    async fn start_lab(file: Option<&Path>, folder: TempDir, arguments: &[&str]) -> Self {
+        let lab = file.map_or_else(LabConfig::builtin, |file| LabConfig::read(file).expect("a good lab.yml"));
         let child = Command::new(binary())
             .args(["up", "--ports", "auto", "--data-dir"])
             .arg(folder.path())
+            .args(file.iter().flat_map(|file| [Path::new("--lab"), file]))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -58,18 +74,23 @@ impl RunningLab {
             .spawn()
             .expect("the binary starts");
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        let mut lab = Self { child, folder: Some(folder), client };
-        let all: Vec<&str> = lab::roles().iter().map(|r| r.name).collect();
+        let roles = lab::roles_of(&lab).into_iter().map(|role| role.name).collect();
+        let mut lab = Self { child, folder: Some(folder), client, roles };
         until("the lab is ready", START_LIMIT, async || {
             if let Ok(Some(status)) = lab.child.try_wait() {
                 panic!("up ended while starting: {status}");
             }
             let known = Endpoints::read(lab.data_dir()).map_err(|e| e.to_string())?;
-            let missing: Vec<_> = all.iter().filter(|role| !known.0.contains_key(**role)).collect();
+            let missing: Vec<_> = lab.roles.iter().filter(|role| !known.0.contains_key(*role)).collect();
             if missing.is_empty() { Ok(()) } else { Err(format!("missing: {missing:?}")) }
         })
         .await;
         lab
+    }
+
+    /// The names of its roles.
+    pub fn roles(&self) -> &[String] {
+        &self.roles
     }
 
     /// Where it keeps everything.
@@ -149,6 +170,10 @@ impl RunningLab {
         assert!(status.success(), "up ended with {status}");
         self.folder.take().expect("the folder is there until the lab ends")
     }
+}
+
+fn new_folder() -> TempDir {
+    tempfile::Builder::new().prefix("watchfire-e2e-").tempdir().expect("a folder")
 }
 
 /// A process id as the kernel's calls want it.

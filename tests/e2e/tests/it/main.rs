@@ -2,5 +2,6 @@
 
 mod alerts;
 mod dashboard;
+mod fleet;
 mod orders;
 mod supervisor;

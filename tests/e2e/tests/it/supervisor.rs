@@ -29,7 +29,7 @@ async fn no_child_outlives_a_killed_supervisor() {
     let lab = RunningLab::start(&[]).await;
     let children: Vec<u32> =
         lab.endpoints().0.iter().filter(|(role, _)| *role != "up").map(|(_, e)| e.pid).collect();
-    assert_eq!(children.len(), lab::roles().len());
+    assert_eq!(children.len(), lab.roles().len());
     kill_process(pid(lab.pid()), Signal::KILL).expect("it runs");
     until("all children are gone", LIMIT, async || {
         let left: Vec<_> = children.iter().filter(|c| test_kill_process(pid(**c)).is_ok()).collect();
@@ -58,6 +58,10 @@ async fn what_cannot_start_says_why() {
         "orders-9",
     ]);
     assert!(said.contains("orders-9") && said.contains("orders-2"), "{said}");
+    let wrong = folder.path().join("lab.yml");
+    std::fs::write(&wrong, "services:\n  - {name: a, kind: web, memory: 1MB}\n").expect("written");
+    let said = up_fails(&["--lab", &wrong.display().to_string()]);
+    assert!(said.contains("lab.yml:2:27: unknown field memory"), "{said}");
 
     let lab = RunningLab::start(&[]).await;
     let said = up_fails(&["--data-dir", &lab.data_dir().display().to_string(), "--ports", "auto"]);
