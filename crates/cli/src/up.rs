@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// A lab.yml: services, gateway routes, load; the built-in lab without it.
     #[arg(long, env = "WATCHFIRE_LAB", value_name = "FILE")]
     lab: Option<PathBuf>,
+    /// Only say whether the lab's file is good; nothing is started or written.
+    #[arg(long)]
+    check: bool,
     /// Where everything is kept; a second start on the same directory continues.
     #[arg(long, env = "WATCHFIRE_DATA_DIR", default_value = "watchfire-data", value_name = "DIR")]
     data_dir: PathBuf,
@@ -58,6 +61,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         None => LabConfig::builtin(),
     };
     let mut terminal = Terminal::new();
+    if arguments.check {
+        terminal.line(&format!("the lab is good: {} roles", lab::roles_of(&lab).len()));
+        return Ok(());
+    }
     // The children run in other working directories' place only by accident: give them the whole path.
     let data_dir = std::path::absolute(&arguments.data_dir).context("--data-dir")?;
     terminal.line(&format!("{} data in {}", terminal.bold("watchfire up"), data_dir.display()));

@@ -151,7 +151,7 @@ fn traffic_yml(load: &LoadConfig, known: &Endpoints) -> Option<Value> {
     let group = |traffic: &TrafficConfig| {
         let target = &traffic.target.value;
         let mut group = json!({
-            "target": target,
+            "target": traffic.name.as_ref().unwrap_or(target),
             "url": known.url(target, "http")?,
             "users": traffic.users,
             "requests": traffic.requests,

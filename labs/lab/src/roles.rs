@@ -83,7 +83,12 @@ pub fn roles() -> Vec<Role> {
 /// The roles of `lab`, whoever is needed before whoever needs it; they stop in reverse.
 pub fn roles_of(lab: &LabConfig) -> Vec<Role> {
     let (first, later): (Vec<_>, Vec<_>) = lab.services.iter().partition(|it| it.payments.is_none());
-    let services = first.into_iter().chain(later).map(service_role);
+    let needed: Vec<&str> =
+        later.iter().filter_map(|it| Some(it.payments.as_ref()?.value.as_str())).collect();
+    // Whoever others wait for is started first of all.
+    let (waited_for, others): (Vec<_>, Vec<_>) =
+        first.into_iter().partition(|it| needed.contains(&it.name.value.as_str()));
+    let services = waited_for.into_iter().chain(others).chain(later).map(service_role);
     let mut roles: Vec<Role> = std::iter::once(monitor_role(lab.monitor)).chain(services).collect();
     roles.extend(lab.gateway.as_ref().map(gateway_role));
     roles.extend(lab.load.as_ref().map(load_role));

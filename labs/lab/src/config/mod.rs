@@ -180,6 +180,9 @@ pub struct LoadConfig {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrafficConfig {
+    /// The label `target` of the figures; the target's name without it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The gateway or a service.
     pub target: Spanned<String>,
     /// How many.

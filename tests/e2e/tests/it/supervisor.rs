@@ -61,7 +61,11 @@ async fn what_cannot_start_says_why() {
     let wrong = folder.path().join("lab.yml");
     std::fs::write(&wrong, "services:\n  - {name: a, kind: web, memory: 1MB}\n").expect("written");
     let said = up_fails(&["--lab", &wrong.display().to_string()]);
-    assert!(said.contains("lab.yml:2:27: unknown field memory"), "{said}");
+    assert!(said.contains("lab.yml:2:26: unknown field memory"), "{said}");
+    assert!(up_fails(&["--check", "--lab", &wrong.display().to_string()]).contains("lab.yml:2:26"));
+    let checked = Command::new(binary()).args(["up", "--check"]).output().expect("the binary starts");
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && said.contains("16 roles"), "{said}");
 
     let lab = RunningLab::start(&[]).await;
     let said = up_fails(&["--data-dir", &lab.data_dir().display().to_string(), "--ports", "auto"]);

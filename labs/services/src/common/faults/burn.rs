@@ -9,6 +9,8 @@ use tokio::time::Instant;
 const PIECE_BYTES: u64 = 1 << 20;
 /// Pause between two looks at how much memory there should be.
 const MEMORY_STEP: Duration = Duration::from_millis(100);
+/// Most pieces taken between two looks: 640 MB a second, so that a sudden fault does not hold up requests.
+const PIECES_MAX: u64 = 64;
 /// A core is kept busy for a part of each such window, then rests for the remainder.
 const CPU_WINDOW: Duration = Duration::from_millis(50);
 
@@ -23,7 +25,7 @@ pub(super) async fn memory(target_bytes: u64, over: Duration, until: Instant) {
         let wanted = first_bytes + (target_bytes.saturating_sub(first_bytes) as f64 * share) as u64;
         // What the service itself needs goes up and down: the resident size is what counts, so follow that.
         let missing = wanted.saturating_sub(resident_bytes().unwrap_or(u64::MAX));
-        for _ in 0..missing / PIECE_BYTES {
+        for _ in 0..(missing / PIECE_BYTES).min(PIECES_MAX) {
             match MmapMut::map_anon(PIECE_BYTES as usize) {
                 Ok(mut piece) => {
                     // Written to, as untouched memory is not resident.
