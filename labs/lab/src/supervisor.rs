@@ -295,8 +295,10 @@ fn announce(shared: &Shared, role: &Role, running: &Running, took: Duration) {
     let restarts = shared.table.get(&role.name).map_or(0, |s| s.restarts);
     // Said first: the last role to be ready ends the start, and whoever shows it wants to have heard of all.
     shared.say(Event::Ready { role: role.name.clone(), took, restarts });
-    shared.table.set_ready(&role.name, endpoint);
+    // Written before anybody is told: who waits for this role reads the files as soon as it is ready.
+    shared.table.locate(&role.name, endpoint);
     shared.publish();
+    shared.table.set_ready(&role.name);
 }
 
 /// Waits for the child's end and says how it ended; `None` when the lab stops, after the child has been stopped.

@@ -26,6 +26,7 @@ async fn the_whole_fleet_is_scraped_and_counts_real_traffic() {
         "sum(rate(db_query_duration_seconds_count[10s])) > 0",
         "count(cpu_usage_percent) == 13",
         "count(request_count_total) == 13",
+        r#"count(sum by (instance) (rate(http_requests_total{job="order-service"}[10s])) > 0) == 2"#,
         "sum(load_traffic_users) > 100",
     ] {
         until(query, LIMIT, async || lab.query(query).await).await;

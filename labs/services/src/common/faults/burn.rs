@@ -25,7 +25,7 @@ pub(super) async fn memory(target_bytes: u64, over: Duration, until: Instant) {
         let wanted = first_bytes + (target_bytes.saturating_sub(first_bytes) as f64 * share) as u64;
         // What the service itself needs goes up and down: the resident size is what counts, so follow that.
         let missing = wanted.saturating_sub(resident_bytes().unwrap_or(u64::MAX));
-        for _ in 0..(missing / PIECE_BYTES).min(PIECES_MAX) {
+        for _ in 0..missing.div_ceil(PIECE_BYTES).min(PIECES_MAX) {
             match MmapMut::map_anon(PIECE_BYTES as usize) {
                 Ok(mut piece) => {
                     // Written to, as untouched memory is not resident.
