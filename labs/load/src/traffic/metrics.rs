@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 
-use crate::metrics::LATENCY_BUCKETS_S;
+use crate::metrics::{LATE_AFTER, LATENCY_BUCKETS_S};
 use crate::outcome::Outcome;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -32,6 +32,7 @@ struct RequestLabels {
 pub(crate) struct TrafficMetrics {
     users: Family<TargetLabels, Gauge>,
     connections: Family<TargetLabels, Counter>,
+    late_starts: Family<TargetLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     durations: Durations,
     groups: Mutex<Vec<(String, GroupMetrics)>>,
@@ -51,6 +52,7 @@ impl Default for Durations {
 pub(super) struct GroupMetrics {
     users: Gauge,
     pub(super) connections: Counter,
+    late_starts: Counter,
     outcomes: Vec<[Counter; Outcome::ALL.len()]>,
     duration: Histogram,
 }
@@ -73,6 +75,8 @@ impl TrafficMetrics {
         let all = registry.sub_registry_with_prefix("load_traffic");
         all.register("users", "Users that send to the target now", metrics.users.clone());
         all.register("connections", "Connections made to the target", metrics.connections.clone());
+        let help = "Requests sent more than 10 ms after their time";
+        all.register("late_starts", help, metrics.late_starts.clone());
         all.register("requests", "Finished requests by how they ended", metrics.requests.clone());
         all.register(
             "request_duration_seconds",
@@ -94,6 +98,7 @@ impl TrafficMetrics {
         let group = GroupMetrics {
             users: self.users.get_or_create_owned(&labels),
             connections: self.connections.get_or_create_owned(&labels),
+            late_starts: self.late_starts.get_or_create_owned(&labels),
             outcomes: requests.iter().map(outcomes).collect(),
             duration: self.durations.0.get_or_create_owned(&labels),
         };
@@ -119,6 +124,13 @@ impl TrafficMetrics {
 }
 
 impl GroupMetrics {
+    /// Counts a request that was sent `lag` after its time, if that is late.
+    pub(super) fn started(&self, lag: Duration) {
+        if lag > LATE_AFTER {
+            self.late_starts.inc();
+        }
+    }
+
     /// Counts a request of the kind at `place` by its end.
     pub(super) fn finished(&self, place: usize, outcome: Outcome, latency: Duration) {
         let index = Outcome::ALL.iter().position(|each| *each == outcome);

@@ -143,6 +143,7 @@ impl User {
         }
         let _counted = group.metrics.user();
         loop {
+            group.metrics.started(due.elapsed());
             let (place, request) = group.draw(&mut self.random);
             let path = request.path.draw(&mut self.random);
             let body = request.body.as_ref().map(|body| body.draw(&mut self.random));
