@@ -200,6 +200,15 @@ impl Terminal {
         for (name, url) in links.iter().filter(|(_, url)| url.starts_with("http")) {
             self.line(&format!("  {name:<15} {}", self.paint("36", url)));
         }
+        self.roles(lab, &endpoints);
+        self.line(&format!("\n  logs in {}/ROLE.log", logs.display()));
+        self.line(
+            "  a role that is killed comes back by itself; start with --hold ROLE to see its alert fire",
+        );
+        self.line("  stop everything with Ctrl-C\n");
+    }
+
+    fn roles(&self, lab: &Lab, endpoints: &lab::Endpoints) {
         for (group, title) in GROUPS {
             let roles: Vec<&Role> = lab.roles().iter().filter(|role| role.group == group).collect();
             if roles.is_empty() {
@@ -217,11 +226,6 @@ impl Terminal {
                 self.line(&format!("  {name:<14} {pid:>7}  {:<12}  {about}", ports(endpoint)));
             }
         }
-        self.line(&format!("\n  logs in {}/ROLE.log", logs.display()));
-        self.line(
-            "  a role that is killed comes back by itself; start with --hold ROLE to see its alert fire",
-        );
-        self.line("  stop everything with Ctrl-C\n");
     }
 }
 
