@@ -132,12 +132,12 @@ impl Table {
         names.all(|name| roles.get(name).is_some_and(|s| s.state == RoleState::Ready))
     }
 
-    /// Notes where `role` answers, before it counts as ready.
-    pub(crate) fn locate(&self, role: &str, endpoint: Endpoint) {
+    /// Notes where `role` runs, before anybody is told that it does.
+    pub(crate) fn set_endpoint(&self, role: &str, endpoint: Endpoint) {
         self.change(role, |status| status.endpoint = Some(endpoint));
     }
 
-    /// From now on those who wait for `role` start.
+    /// Lets those go on who wait for `role`.
     pub(crate) fn set_ready(&self, role: &str) {
         self.change(role, |status| status.state = RoleState::Ready);
     }
@@ -229,11 +229,11 @@ mod tests {
     async fn a_role_that_is_down_keeps_its_address_and_is_not_ready() {
         let table = Table::new(["a"].into_iter());
         assert_eq!(table.endpoints(), Endpoints::default());
-        table.locate("a", Endpoint { pid: 1, urls: [("http".to_owned(), "http://x".to_owned())].into() });
-        assert!(
-            !table.all_ready(["a"].into_iter()),
-            "who waits for it may not start before it is written down"
+        table.set_endpoint(
+            "a",
+            Endpoint { pid: 1, urls: [("http".to_owned(), "http://x".to_owned())].into() },
         );
+        assert!(!table.all_ready(["a"].into_iter()));
         table.set_ready("a");
         assert_eq!(table.endpoints().url("a", "http").as_deref(), Some("http://x"));
         assert!(table.all_ready(["a"].into_iter()));
