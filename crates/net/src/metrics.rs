@@ -20,6 +20,11 @@ pub fn response(headers: &HeaderMap, registry: &Registry) -> Response {
     if encode(&mut text, registry).is_err() {
         return (StatusCode::INTERNAL_SERVER_ERROR, "metrics could not be written").into_response();
     }
+    respond(headers, text)
+}
+
+/// OpenMetrics text that is complete, in the format that the request's `headers` ask for.
+pub fn respond(headers: &HeaderMap, text: String) -> Response {
     let (kind, text) =
         if wants_openmetrics(headers) { (OPENMETRICS, text) } else { (PLAIN_TEXT, plain_text(&text)) };
     // A cache in between must not give one reader the other's format.

@@ -78,7 +78,7 @@ async fn clients_and_services_count_the_same() {
     let exported = String::from_utf8(fetch(&load, "/metrics").await.body.to_vec()).expect("text");
     for series in [
         "load_traffic_users{target=\"web\"} 6",
-        "# TYPE load_traffic_late_starts counter",
+        "# TYPE load_traffic_late_starts_total counter",
         "load_traffic_requests_total{target=\"web\",request=\"error\",outcome=\"ok\"} 0",
     ] {
         assert!(exported.lines().any(|line| line == series), "{series} is not in\n{exported}");

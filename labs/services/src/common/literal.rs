@@ -1,14 +1,14 @@
 //! Counters under names that a library would change: `prometheus-client` ends each counter in `_total`, but a service
 //! that replaces another must keep the names that queries already use.
 //!
-//! [`route`] serves the registry's text with the literal counters behind it, as one OpenMetrics body. There a counter
-//! without `_total` is of type `unknown`, which keeps its name.
+//! [`route`] serves the registry's text with the literal counters behind it, as one body. In OpenMetrics a counter without
+//! `_total` is of type `unknown`, which keeps its name.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use exposition::{Format, Writer};
@@ -63,12 +63,13 @@ impl LiteralCounter {
 /// `GET /metrics` over a registry that is complete, and the counters that it cannot hold.
 pub(crate) fn route(registry: Arc<Registry>, literals: Vec<Arc<LiteralCounter>>) -> Router {
     let literals = Arc::new(literals);
-    Router::new().route("/metrics", get(move || std::future::ready(response(&registry, &literals))))
+    let answer = move |headers: HeaderMap| std::future::ready(response(&headers, &registry, &literals));
+    Router::new().route("/metrics", get(answer))
 }
 
-fn response(registry: &Registry, literals: &[Arc<LiteralCounter>]) -> Response {
+fn response(headers: &HeaderMap, registry: &Registry, literals: &[Arc<LiteralCounter>]) -> Response {
     match body(registry, literals) {
-        Ok(text) => ([(header::CONTENT_TYPE, net::metrics::OPENMETRICS)], text).into_response(),
+        Ok(text) => net::metrics::respond(headers, text),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "metrics could not be written").into_response(),
     }
 }

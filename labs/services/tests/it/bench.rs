@@ -127,6 +127,14 @@ impl Client {
         self.fetch(&format!("{}/metrics", self.metrics)).await.1
     }
 
+    /// The same for who asks for OpenMetrics.
+    pub(crate) async fn openmetrics(&self) -> String {
+        let (url, accept) =
+            (format!("{}/metrics", self.metrics), [("accept", "application/openmetrics-text")]);
+        let answer = self.client.get(&url, &accept, PATIENCE, 10 << 20).await.expect("an answer");
+        String::from_utf8(answer.body.to_vec()).expect("text")
+    }
+
     /// The value of the sample whose line begins with `series`; 0 if there is none.
     pub(crate) async fn sample(&self, series: &str) -> u64 {
         let text = self.metrics().await;

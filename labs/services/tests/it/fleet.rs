@@ -66,7 +66,8 @@ async fn the_sample_web_service_has_flasks_metrics_and_log() {
     ] {
         assert!(text.lines().any(|line| line.starts_with(start)), "{start} is not in\n{text}");
     }
-    exposition::strict::check(text.as_bytes()).expect("strict OpenMetrics");
+    let strict = client.openmetrics().await;
+    exposition::strict::check(strict.as_bytes()).expect("strict OpenMetrics");
     running.stop().await;
     let log = std::fs::read_to_string(folder.path().join("log/app.log")).expect("the log");
     let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
