@@ -10,6 +10,7 @@
 mod appender;
 mod background;
 mod bits;
+mod block;
 mod cardinality;
 mod checkpoint;
 mod db;
