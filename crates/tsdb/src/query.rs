@@ -8,6 +8,10 @@ use roaring::RoaringBitmap;
 use storage::{MetricQuery, QueryError, Samples, Selection, SeriesSet, StepValues};
 
 use crate::Db;
+use crate::block::IndexView;
+use crate::blocks::View;
+use crate::index::Index;
+use crate::merged::{self, Merged};
 use crate::series::Series;
 use crate::xor;
 
@@ -16,28 +20,65 @@ const ORDER_SERIES_MIN: usize = 1000;
 
 impl MetricQuery for Db {
     fn select(&self, selection: &Selection<'_>) -> Result<Box<dyn SeriesSet>, QueryError> {
+        // Before the head is asked: what leaves the head from now on waits until this view is let go.
+        let view = self.blocks.view();
         let version = self.head.version();
         let mut series = self.find(selection)?;
         self.sort(version, &mut series);
-        Ok(Box::new(Selected { series }))
+        let head = Box::new(Selected { series, _view: Arc::clone(&view) });
+        if view.overlapping(selection.range).next().is_none() {
+            return Ok(head);
+        }
+        Ok(Box::new(Merged::new(view, head, selection)?))
     }
 
     fn label_names(&self, selection: &Selection<'_>) -> Result<Vec<String>, QueryError> {
-        let slots = self.slots(selection)?;
-        Ok(self.head.index().names_of(&slots))
+        self.with_blocks(
+            selection,
+            |head, slots| head.names_of(slots),
+            |block, places| block.names_of(places),
+        )
     }
 
     fn label_values(&self, name: &str, selection: &Selection<'_>) -> Result<Vec<String>, QueryError> {
-        let slots = self.slots(selection)?;
-        Ok(self.head.index().values_of(name, &slots))
+        self.with_blocks(
+            selection,
+            |head, slots| head.values_of(name, slots),
+            |block, places| block.values_of(name, places),
+        )
     }
 
     fn time_span(&self) -> Option<(TimestampMs, TimestampMs)> {
-        self.head.totals().span_ms.map(|(min_ms, max_ms)| (TimestampMs(min_ms), TimestampMs(max_ms)))
+        let head = self.head.totals().span_ms;
+        let view = self.blocks.view();
+        let blocks = view.blocks.iter().map(|block| (block.meta.from_ms, block.meta.end_ms - 1));
+        let span = blocks.chain(head).reduce(|(a, b), (from_ms, to_ms)| (a.min(from_ms), b.max(to_ms)));
+        span.map(|(from_ms, to_ms)| (TimestampMs(from_ms), TimestampMs(to_ms)))
     }
 }
 
 impl Db {
+    /// What head and blocks say of the series selected, together, sorted.
+    fn with_blocks(
+        &self,
+        selection: &Selection<'_>,
+        of_head: impl Fn(&Index, &RoaringBitmap) -> Vec<String>,
+        of_block: impl Fn(&IndexView<'_>, &RoaringBitmap) -> Vec<String>,
+    ) -> Result<Vec<String>, QueryError> {
+        let view = self.blocks.view();
+        let slots = self.slots(selection)?;
+        let mut all = of_head(&self.head.index(), &slots);
+        let of_head = all.len();
+        for block in view.overlapping(selection.range) {
+            all.extend(of_block(&block.index(), &merged::find(block, selection)?));
+        }
+        if all.len() > of_head {
+            all.sort_unstable();
+            all.dedup();
+        }
+        Ok(all)
+    }
+
     /// Series that the matchers find and that have samples in the range; those without any, which no commit has made
     /// visible yet, are not among them.
     fn find(&self, selection: &Selection<'_>) -> Result<Vec<Found>, QueryError> {
@@ -86,6 +127,8 @@ struct Found {
 /// not seen, but samples that leave by retention meanwhile are gone here too.
 struct Selected {
     series: Vec<Found>,
+    /// Held so that the head keeps what this needs.
+    _view: Arc<View>,
 }
 
 impl Selected {

@@ -60,7 +60,7 @@ fn flags_of(values: &[f64]) -> u8 {
     let rises =
         values.iter().all(|v| !v.is_nan()) && values.iter().zip(values.iter().skip(1)).all(|(a, b)| a <= b);
     let stale = values.iter().any(|value| model::is_stale(*value));
-    u8::from(rises) * RISES | u8::from(stale) * STALE
+    (if rises { RISES } else { 0 }) | (if stale { STALE } else { 0 })
 }
 
 fn is_exact(scale: u8, magnitude: u32, exceptions: usize) -> bool {

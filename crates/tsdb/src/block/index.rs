@@ -79,9 +79,7 @@ pub(crate) struct IndexView<'a> {
 
 /// What an index says of a series.
 #[derive(Debug, Clone)]
-pub(crate) struct SeriesEntry<'a> {
-    labels: &'a [u8],
-    label_count: u64,
+pub(crate) struct SeriesEntry {
     /// Number of its first chunk among all of the block.
     pub(crate) first_chunk: u64,
     pub(crate) chunks: Vec<ChunkEntry>,
@@ -102,12 +100,11 @@ impl<'a> IndexView<'a> {
         (at(place) == text.as_bytes() && place < self.layout.symbols.count).then_some(place)
     }
 
-    /// The series at a place; the chunks that may have samples from `from_ms` to `to_ms`.
-    pub(crate) fn series(&self, place: u32, block_from_ms: i64) -> Option<SeriesEntry<'a>> {
+    /// The chunks of the series at a place.
+    pub(crate) fn series(&self, place: u32, block_from_ms: i64) -> Option<SeriesEntry> {
         let mut entry = self.layout.series.get(self.bytes, place as usize)?;
         let input = &mut entry;
         let label_count = take_u64(input).filter(|count| *count <= LABELS_MAX)?;
-        let labels = *input;
         for _ in 0..2 * label_count {
             take_u64(input)?;
         }
@@ -120,17 +117,14 @@ impl<'a> IndexView<'a> {
             offset_bytes = offset_bytes.checked_add(take_u64(input)?)?;
             chunks.push(ChunkEntry { first_ms, last_ms, offset_bytes });
         }
-        Some(SeriesEntry { labels, label_count, first_chunk, chunks })
+        Some(SeriesEntry { first_chunk, chunks })
     }
 
     /// The labels of a series.
     pub(crate) fn labels(&self, place: u32) -> Option<Labels> {
         let mut entry = self.layout.series.get(self.bytes, place as usize)?;
         let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
-        self.labels_in(entry, label_count)
-    }
-
-    fn labels_in(&self, mut input: &[u8], label_count: u64) -> Option<Labels> {
+        let mut input = entry;
         let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(label_count as usize);
         for _ in 0..label_count {
             let name = self.symbol(usize::try_from(take_u64(&mut input)?).ok()?)?;
@@ -141,11 +135,6 @@ impl<'a> IndexView<'a> {
             pairs.push((name, value));
         }
         Some(Labels::from_sorted(pairs))
-    }
-
-    /// The labels of an entry.
-    pub(crate) fn labels_of(&self, entry: &SeriesEntry<'_>) -> Option<Labels> {
-        self.labels_in(entry.labels, entry.label_count)
     }
 
     /// Number and pairs of each name.
@@ -162,7 +151,9 @@ impl<'a> IndexView<'a> {
         let Some(symbol) = self.symbol_of(name) else { return 0..0 };
         let number = |n| self.name(n).map_or(usize::MAX, |(number, _)| number);
         let n = partition(0..self.layout.name_count, |n| number(n) < symbol);
-        self.name(n).filter(|(number, _)| *number == symbol && n < self.layout.name_count).map_or(0..0, |(_, pairs)| pairs)
+        self.name(n)
+            .filter(|(number, _)| *number == symbol && n < self.layout.name_count)
+            .map_or(0..0, |(_, pairs)| pairs)
     }
 
     fn value(&self, pair: usize) -> Option<&'a str> {
@@ -177,7 +168,8 @@ impl<'a> IndexView<'a> {
     }
 
     fn postings(&self, pair: usize) -> RoaringBitmap {
-        let Some((kind, mut list)) = self.layout.postings.get(self.bytes, pair).and_then(<[u8]>::split_first) else {
+        let Some((kind, mut list)) = self.layout.postings.get(self.bytes, pair).and_then(<[u8]>::split_first)
+        else {
             return RoaringBitmap::new();
         };
         if *kind == 1 {
@@ -206,7 +198,8 @@ impl<'a> IndexView<'a> {
 
     /// Places of the series that satisfy all matchers; the way of the head's index.
     pub(crate) fn matching(&self, matchers: &[Matcher]) -> RoaringBitmap {
-        let (takes_away, mut looks): (Vec<&Matcher>, Vec<&Matcher>) = matchers.iter().partition(|m| m.matches_empty());
+        let (takes_away, mut looks): (Vec<&Matcher>, Vec<&Matcher>) =
+            matchers.iter().partition(|m| m.matches_empty());
         looks.sort_by_key(|m| m.only_values().map_or(usize::MAX, <[String]>::len));
         let mut found: Option<RoaringBitmap> = None;
         for matcher in looks {
@@ -239,7 +232,8 @@ impl<'a> IndexView<'a> {
     /// Names of labels that these series have.
     pub(crate) fn names_of(&self, places: &RoaringBitmap) -> Vec<String> {
         let names = (0..self.layout.name_count).filter_map(|n| self.name(n));
-        let has = names.filter(|(_, pairs)| pairs.clone().any(|pair| !self.postings(pair).is_disjoint(places)));
+        let has =
+            names.filter(|(_, pairs)| pairs.clone().any(|pair| !self.postings(pair).is_disjoint(places)));
         has.filter_map(|(name, _)| self.symbol(name).map(str::to_owned)).collect()
     }
 

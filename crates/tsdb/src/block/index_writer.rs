@@ -140,7 +140,8 @@ impl IndexWriter {
 }
 
 fn put_u32(out: &mut Vec<u8>, value: usize) {
-    let value = u32::try_from(value).expect("an index has less than four gibibytes: a million series of four kilobytes");
+    let value = u32::try_from(value)
+        .expect("an index has less than four gibibytes: a million series of four kilobytes");
     out.extend_from_slice(&value.to_le_bytes());
 }
 

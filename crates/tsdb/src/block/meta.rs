@@ -59,7 +59,9 @@ pub(crate) fn put_meta(meta: &Meta, out: &mut Vec<u8>) {
     put_u64(out, meta.level);
     put_i64(out, meta.from_ms);
     put_i64(out, meta.end_ms);
-    [meta.series, meta.chunks, meta.samples, meta.sources.len() as u64].into_iter().for_each(|n| put_u64(out, n));
+    [meta.series, meta.chunks, meta.samples, meta.sources.len() as u64]
+        .into_iter()
+        .for_each(|n| put_u64(out, n));
     meta.sources.iter().for_each(|source| put_u64(out, *source));
 }
 
@@ -122,7 +124,8 @@ fn take_footer(bytes: &[u8]) -> Option<Footer> {
     }
     let long = |at: usize| fields.get(at..)?.first_chunk().map(|b| u64::from_le_bytes(*b));
     let short = |at: usize| fields.get(at..)?.first_chunk().map(|b| u32::from_le_bytes(*b));
-    let range = |at: u64, len: u64| Some(usize::try_from(at).ok()?..usize::try_from(at.checked_add(len)?).ok()?);
+    let range =
+        |at: u64, len: u64| Some(usize::try_from(at).ok()?..usize::try_from(at.checked_add(len)?).ok()?);
     Some(Footer {
         index: range(long(0)?, long(8)?)?,
         index_sum: short(16)?,

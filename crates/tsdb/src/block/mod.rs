@@ -12,5 +12,6 @@ pub(crate) mod tombstones;
 mod values;
 mod writer;
 
-pub(crate) use reader::{Block, ChunkRef, OpenError, Part};
+pub(crate) use index::IndexView;
+pub(crate) use reader::{Block, OpenError, Part};
 pub(crate) use writer::BlockWriter;

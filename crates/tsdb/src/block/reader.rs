@@ -58,7 +58,12 @@ pub(crate) struct Part {
 
 impl Block {
     /// Opens block `number` in `dir`, without its tombstones.
-    pub(crate) fn open(disk: &dyn Disk, dir: &Path, number: u64, damaged_chunks: &Counter) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        dir: &Path,
+        number: u64,
+        damaged_chunks: &Counter,
+    ) -> Result<Self, OpenError> {
         let path = dir.join(block_file(number));
         let bytes = disk.map(&path).map_err(OpenError::Disk)?;
         let (meta, footer) = meta::read(&bytes, number).map_err(OpenError::Flaw)?;
@@ -83,7 +88,10 @@ impl Block {
     }
 
     pub(crate) fn index(&self) -> IndexView<'_> {
-        IndexView { bytes: self.bytes.get(self.footer.index.clone()).unwrap_or_default(), layout: &self.layout }
+        IndexView {
+            bytes: self.bytes.get(self.footer.index.clone()).unwrap_or_default(),
+            layout: &self.layout,
+        }
     }
 
     /// The span of the block.
@@ -141,7 +149,8 @@ impl Block {
     pub(crate) fn chunk(&self, chunk: &ChunkRef) -> Result<ChunkView<'_>, QueryError> {
         let offset_bytes = chunk.entry.offset_bytes;
         let damaged = || self.damaged(offset_bytes, "a chunk");
-        let rest = usize::try_from(offset_bytes).ok().and_then(|at| self.bytes.get(at..self.footer.index.start));
+        let rest =
+            usize::try_from(offset_bytes).ok().and_then(|at| self.bytes.get(at..self.footer.index.start));
         let bytes = rest.and_then(bounded).ok_or_else(damaged)?;
         let word = usize::try_from(chunk.number / 64).ok().and_then(|word| self.checked.get(word));
         let bit = 1 << (chunk.number % 64);

@@ -8,6 +8,8 @@ pub(crate) const SCALE_BITS: u8 = 255;
 pub(crate) const SCALE_MAX: u8 = 6;
 /// Integers up to this are doubles, and so is every sum of them below it.
 pub(crate) const EXACT_BITS: u32 = 53;
+/// Above the greatest integer that is tried.
+const LIMIT: f64 = (1u64 << EXACT_BITS) as f64;
 /// So many exceptions are always allowed: a series has a stale marker or two.
 const EXCEPTIONS_FREE: usize = 4;
 
@@ -29,7 +31,8 @@ pub(crate) fn ordered(bits: i64) -> i64 {
 #[inline]
 fn scaled(value: f64, scale: u8) -> Option<i64> {
     let k = (value * power(scale)).round();
-    if !(k.abs() < (1u64 << EXACT_BITS) as f64) {
+    // NaN has no place in any range.
+    if !(-LIMIT..LIMIT).contains(&k) {
         return None;
     }
     // By way of the integer, or -0.0 would pass.

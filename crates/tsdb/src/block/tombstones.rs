@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use storage::Samples;
 use stdx::varint::{put_i64, put_u64, take_i64, take_u64};
+use storage::Samples;
 
 const HEAD: [u8; 8] = *b"WFTS\x01\0\0\0";
 

@@ -53,7 +53,10 @@ impl<'a> BlockWriter<'a> {
             let offset_bytes = self.written_bytes + self.buffer.len() as u64;
             put_chunk(times, values, &mut self.buffer);
             let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
-            assert!(self.meta.from_ms <= first_ms && last_ms < self.meta.end_ms, "{labels} outside of its block");
+            assert!(
+                self.meta.from_ms <= first_ms && last_ms < self.meta.end_ms,
+                "{labels} outside of its block"
+            );
             entries.push(ChunkEntry { first_ms, last_ms, offset_bytes });
         }
         self.index.add(labels, &entries);
