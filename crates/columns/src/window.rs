@@ -82,12 +82,24 @@ pub fn for_each_window(times_ms: &[i64], windows: &WindowSteps, mut visit: impl 
 /// values cost one pass however long the windows; sums and means add up blocks where windows are long, since taking
 /// values out of a running sum would leave rounding behind.
 pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSteps, out: &mut Vec<f64>) {
+    window_by_place(op, values, windows.steps.count, |visit| for_each_window(times_ms, windows, visit), out);
+}
+
+/// As [`window`], for who knows the places of the windows without their times: `each_window` calls what it is given as
+/// [`for_each_window`] does, for `count` windows in order.
+pub fn window_by_place(
+    op: WindowOp,
+    values: &[f64],
+    count: usize,
+    each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
+    out: &mut Vec<f64>,
+) {
     out.clear();
-    out.resize(windows.steps.count, ABSENT);
+    out.resize(count, ABSENT);
     match op {
         WindowOp::Sum => {
             let blocks = Blocks::of(values);
-            for_each_window(times_ms, windows, |i, from, to| {
+            each_window(&mut |i, from, to| {
                 if from < to {
                     let (total, carry) = blocks.sum(values, from, to);
                     out[i] = total + carry;
@@ -96,7 +108,7 @@ pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSt
         }
         WindowOp::Avg => {
             let blocks = Blocks::of(values);
-            for_each_window(times_ms, windows, |i, from, to| {
+            each_window(&mut |i, from, to| {
                 if from < to {
                     let ((total, carry), count) = (blocks.sum(values, from, to), (to - from) as f64);
                     // An infinite sum of finite values has a finite mean, which takes another way.
@@ -108,21 +120,20 @@ pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSt
                 }
             });
         }
-        WindowOp::Count => each(times_ms, values, windows, out, |values| values.len() as f64),
-        WindowOp::Last => each(times_ms, values, windows, out, |values| values[values.len() - 1]),
-        WindowOp::Min => extreme(times_ms, values, windows, out, |a, b| a <= b),
-        WindowOp::Max => extreme(times_ms, values, windows, out, |a, b| a >= b),
+        WindowOp::Count => each(values, each_window, out, |values| values.len() as f64),
+        WindowOp::Last => each(values, each_window, out, |values| values[values.len() - 1]),
+        WindowOp::Min => extreme(values, each_window, out, |a, b| a <= b),
+        WindowOp::Max => extreme(values, each_window, out, |a, b| a >= b),
     }
 }
 
 fn each(
-    times_ms: &[i64],
     values: &[f64],
-    windows: &WindowSteps,
+    each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
     out: &mut [f64],
     of: impl Fn(&[f64]) -> f64,
 ) {
-    for_each_window(times_ms, windows, |i, from, to| {
+    each_window(&mut |i, from, to| {
         if from < to {
             out[i] = of(&values[from..to]);
         }
@@ -132,15 +143,14 @@ fn each(
 /// The best value of each window. A queue holds the candidates: a value goes when a later one is as good, since it
 /// will never be the best again; so the best stands in front.
 fn extreme(
-    times_ms: &[i64],
     values: &[f64],
-    windows: &WindowSteps,
+    each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
     out: &mut [f64],
     as_good: fn(f64, f64) -> bool,
 ) {
     let mut queue: VecDeque<usize> = VecDeque::new();
     let mut next = 0;
-    for_each_window(times_ms, windows, |i, from, to| {
+    each_window(&mut |i, from, to| {
         for at in next.max(from)..to {
             // Any number is better than NaN, and a NaN no better than anything but another.
             while queue.back().is_some_and(|&back| as_good(values[at], values[back]) || values[back].is_nan())

@@ -46,7 +46,11 @@ impl Db {
     /// First moment and end of the block that is to be cut next.
     fn due_cut(&self) -> Option<(i64, i64)> {
         let totals = self.head.totals();
-        let (_, newest_ms) = totals.span_ms?;
+        let (head_oldest_ms, newest_ms) = totals.span_ms?;
+        let is_too_large = totals.chunk_bytes > self.limits.chunk_bytes_max;
+        if newest_ms.saturating_sub(head_oldest_ms) < BLOCK_SPAN_MS / 2 && !is_too_large {
+            return None;
+        }
         let head_from_ms = self.blocks.view().head_from_ms;
         let oldest_ms = self.oldest_from(head_from_ms)?;
         let begin_ms = oldest_ms.div_euclid(BLOCK_SPAN_MS).checked_mul(BLOCK_SPAN_MS)?;
@@ -55,7 +59,6 @@ impl Db {
         }
         let end_ms = newest_ms.saturating_sub(PRESSURE_KEPT.0);
         // Not before it has dropped what was cut already.
-        let is_too_large = totals.chunk_bytes > self.limits.chunk_bytes_max;
         let has_dropped = self.blocks.head_needed_from_ms() == head_from_ms;
         (is_too_large && has_dropped && oldest_ms < end_ms).then_some((begin_ms.max(head_from_ms), end_ms))
     }
@@ -105,6 +108,9 @@ impl Db {
     /// Drops what is in blocks and what no query that is under way needs.
     pub(crate) fn drop_cut(&self) {
         let needed_from_ms = self.blocks.head_needed_from_ms();
+        if self.head.totals().span_ms.is_none_or(|(oldest_ms, _)| oldest_ms >= needed_from_ms) {
+            return;
+        }
         let Some(_turn) = self.committer() else { return };
         let all = self.head.in_slots(&self.head.all_slots());
         all.iter().for_each(|series| series.state().drop_before(needed_from_ms));

@@ -93,14 +93,11 @@ impl Run<'_> {
         }
     }
 
-    fn decode(&self, from: usize, to: usize, out: &mut Samples) {
+    fn decode_values(&self, from: usize, to: usize, out: &mut Vec<f64>) {
         let (from, to) = (self.from + from, self.from + to);
         match &self.source {
-            Source::Chunk(chunk) => chunk.decode(from, to, out),
-            Source::Plain(plain) => {
-                out.times_ms.extend_from_slice(&plain.samples.times_ms[from..to]);
-                out.values.extend_from_slice(&plain.samples.values[from..to]);
-            }
+            Source::Chunk(chunk) => chunk.decode_values(from, to, out),
+            Source::Plain(plain) => out.extend_from_slice(&plain.samples.values[from..to]),
         }
     }
 
@@ -250,9 +247,9 @@ impl<'a> Timeline<'a> {
                 fall(0, run.sample(0).1);
                 previous = run.sample(run.len - 1).1;
             } else {
-                let mut samples = Samples::default();
-                run.decode(0, run.len, &mut samples);
-                samples.values.iter().enumerate().for_each(|(i, value)| fall(i, *value));
+                let mut values = Vec::new();
+                run.decode_values(0, run.len, &mut values);
+                values.iter().enumerate().for_each(|(i, value)| fall(i, *value));
             }
         }
         losses
@@ -278,10 +275,13 @@ impl<'a> Timeline<'a> {
         if is_done {
             return 2 * windows.steps.count.min(self.len);
         }
-        let mut samples = Samples::default();
-        self.runs.iter().for_each(|run| run.decode(0, run.len, &mut samples));
-        window::window(op, &samples.times_ms, &samples.values, windows, out);
-        samples.times_ms.len()
+        let mut values = Vec::with_capacity(self.len);
+        self.runs.iter().for_each(|run| run.decode_values(0, run.len, &mut values));
+        let each = |visit: &mut dyn FnMut(usize, usize, usize)| {
+            self.for_each_window(windows, |i, (from, _), (to, _)| visit(i, from, to));
+        };
+        window::window_by_place(op, &values, windows.steps.count, each, out);
+        values.len()
     }
 
     /// Sums of integers, where they are exact; false when they may not be.

@@ -30,13 +30,17 @@ pub(crate) fn ordered(bits: i64) -> i64 {
 /// The integer that `scale` makes of a value and that makes the value again bit by bit, if there is one.
 #[inline]
 fn scaled(value: f64, scale: u8) -> Option<i64> {
-    let k = (value * power(scale)).round();
+    let power = power(scale);
+    let near = value * power;
     // NaN has no place in any range.
-    if !(-LIMIT..LIMIT).contains(&k) {
+    if !(-LIMIT..LIMIT).contains(&near) {
         return None;
     }
-    // By way of the integer, or -0.0 would pass.
-    ((k as i64 as f64 / power(scale)).to_bits() == value.to_bits()).then_some(k as i64)
+    // The nearest integer without a call; where this is off by one, the check refuses, and nothing is lost but bytes. By way
+    // of the integer, or -0.0 would pass.
+    let k = (near + 0.5f64.copysign(near)) as i64;
+    let back = if scale == 0 { k as f64 } else { k as f64 / power };
+    (back.to_bits() == value.to_bits()).then_some(k)
 }
 
 /// Values as integers.
