@@ -63,16 +63,7 @@ impl Blocks {
     pub(crate) fn open(opening: &Opening<'_>) -> Result<(Self, Vec<Damage>), TsdbError> {
         let (disk, dir) = (&**opening.disk, opening.dir.as_path());
         disk.create_dir_all(dir)?;
-        let mut numbers = Vec::new();
-        let mut tombs = Vec::new();
-        for entry in disk.list(dir)? {
-            match BlockFile::parse(&entry.name) {
-                Some(BlockFile::Block(number)) => numbers.push(number),
-                Some(BlockFile::Tombs(number)) => tombs.push(number),
-                Some(BlockFile::HalfMade) => remove(disk, &dir.join(entry.name)),
-                None => {}
-            }
-        }
+        let (numbers, tombs) = scan(disk, dir)?;
         let mut damage = Vec::new();
         let mut blocks = Vec::new();
         for number in &numbers {
@@ -89,6 +80,10 @@ impl Blocks {
             }
         }
         disk.sync_dir(dir)?;
+        Ok((Self::with(opening, blocks, next_number), damage))
+    }
+
+    fn with(opening: &Opening<'_>, blocks: Vec<Arc<Block>>, next_number: u64) -> Self {
         let head_from_ms = blocks.iter().map(|block| block.meta.end_ms).max().unwrap_or(i64::MIN);
         let this = Self {
             disk: Arc::clone(opening.disk),
@@ -99,7 +94,7 @@ impl Blocks {
             next_number: AtomicU64::new(next_number),
         };
         this.show(blocks, head_from_ms);
-        Ok((this, damage))
+        this
     }
 
     /// Blocks and head as a query shall see them now.
@@ -200,6 +195,20 @@ impl Opening<'_> {
         damage.push(Damage { file, offset_bytes, len_bytes: 0, reason, quarantined_to: Some(to) });
         Ok(())
     }
+}
+
+/// Numbers of the blocks and of the tombstones in a folder; what is half made is removed.
+fn scan(disk: &dyn Disk, dir: &Path) -> Result<(Vec<u64>, Vec<u64>), TsdbError> {
+    let (mut numbers, mut tombs) = (Vec::new(), Vec::new());
+    for entry in disk.list(dir)? {
+        match BlockFile::parse(&entry.name) {
+            Some(BlockFile::Block(number)) => numbers.push(number),
+            Some(BlockFile::Tombs(number)) => tombs.push(number),
+            Some(BlockFile::HalfMade) => remove(disk, &dir.join(entry.name)),
+            None => {}
+        }
+    }
+    Ok((numbers, tombs))
 }
 
 fn refusal(error: OpenError, path: PathBuf) -> TsdbError {

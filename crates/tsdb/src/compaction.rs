@@ -70,6 +70,7 @@ impl Db {
         let mut writer = self.blocks.begin(meta)?;
         let mut samples = Samples::default();
         for series in Merge::of(group)? {
+            self.check_open()?;
             let (labels, parts) = series?;
             samples.clear();
             for (block, place) in parts {

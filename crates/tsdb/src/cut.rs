@@ -85,6 +85,7 @@ impl Db {
         let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(end_ms - 1) };
         let mut samples = Samples::default();
         for series in &all {
+            self.check_open()?;
             read(series, range, &mut samples)?;
             writer.series(&series.labels, &samples)?;
         }

@@ -1,6 +1,6 @@
 //! The store: opening, housekeeping, closing.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
@@ -27,6 +27,8 @@ pub struct Db {
     pub(crate) blocks: Blocks,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
+    /// Set by [`Db::close`], so that nobody waits for a long compaction.
+    is_closing: AtomicBool,
     /// Held by whoever changes blocks: one at a time.
     keeping_house: Mutex<()>,
     pub(crate) limits: Limits,
@@ -103,6 +105,7 @@ impl Db {
             wal,
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
+            is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
             limits,
             clock,
@@ -135,6 +138,11 @@ impl Db {
         cut.and(compacted).and(self.checkpoint_if_due(Occasion::Housekeeping))
     }
 
+    /// Refuses to go on with long work when the store is being closed.
+    pub(crate) fn check_open(&self) -> Result<(), TsdbError> {
+        if self.is_closing.load(Ordering::Relaxed) { Err(TsdbError::Closing) } else { Ok(()) }
+    }
+
     /// The turn to change blocks.
     pub(crate) fn keeping_house(&self) -> MutexGuard<'_, ()> {
         self.keeping_house.lock().unwrap_or_else(PoisonError::into_inner)
@@ -154,6 +162,7 @@ impl Db {
     /// # Errors
     /// [`TsdbError::Wal`] when the sync or the checkpoint failed. The folder is free then, too.
     pub fn close(&self) -> Result<(), TsdbError> {
+        self.is_closing.store(true, Ordering::Relaxed);
         drop(self.background.lock().unwrap_or_else(PoisonError::into_inner).take());
         let is_first = self.committer.lock().unwrap_or_else(PoisonError::into_inner).close();
         let closed =

@@ -25,6 +25,9 @@ pub enum TsdbError {
     /// Stored samples could not be read while a block was made of them.
     #[error(transparent)]
     Query(#[from] storage::QueryError),
+    /// The store is being closed, and what was begun was given up; nothing is lost.
+    #[error("the store is closing")]
+    Closing,
     /// A commit panicked between log and memory: what is in memory must not replace the log.
     #[error("an earlier commit broke off; restart to recover")]
     Broken,

@@ -57,6 +57,46 @@ fn a_series_goes_on_after_all_of_it_was_deleted() {
     assert!(back.is_err(), "a replay would delete it again");
 }
 
+/// Deletes, cuts and cleans, and says whether the deletion was acknowledged.
+fn last_stage(db: &tsdb::Db) -> bool {
+    let is_deleted = db.delete_series(&[Matcher::equal("__name__", "count")], minutes(50, 450)).is_ok();
+    drop(db.maintain());
+    drop(db.clean_tombstones());
+    is_deleted
+}
+
+/// The last stage breaks off after so many calls to the disk. True when it came to its end.
+fn crash_after(ops: u64, crash: disk::Crash) -> bool {
+    let world = world();
+    let (db, _) = world.open();
+    fill(&world, &db, 0..7);
+    for minute in 7 * 60..9 * 60 {
+        world.clock.set(NOW_MS + minute * MINUTE_MS);
+        commit(&db, &[("count", minute * MINUTE_MS, 1.0), ("gauge", minute * MINUTE_MS, 0.5)]).unwrap();
+    }
+    let begun = world.disk.ops();
+    world.disk.set_faults(disk::Faults { crash_after_ops: begun + ops, ..disk::Faults::NONE });
+    let is_deleted = last_stage(&db);
+    let is_over = !world.disk.is_crashed();
+    world.disk.restart(crash, disk::Faults::NONE);
+    let (db, report) = world.open();
+    assert!(report.log.damage.is_empty() && report.block_damage.is_empty(), "{report:?}");
+    assert_eq!(minutes_of(&db, "gauge"), (0..540).collect::<Vec<_>>());
+    let (inside, outside): (Vec<i64>, Vec<i64>) =
+        minutes_of(&db, "count").into_iter().partition(|minute| (50..=450).contains(minute));
+    assert_eq!(outside, (0..50).chain(451..540).collect::<Vec<_>>());
+    assert!(!is_deleted || inside.is_empty(), "{inside:?}");
+    is_over
+}
+
+#[test]
+fn a_crash_at_any_call_leaves_the_old_or_the_new() {
+    for crash in [disk::Crash::Process, disk::Crash::PowerLoss] {
+        let over = (0..1000).find(|ops| crash_after(*ops, crash));
+        assert!(over.is_some_and(|ops| ops > 60), "{over:?}");
+    }
+}
+
 #[test]
 fn a_block_of_which_all_was_deleted_leaves() {
     let world = world();
