@@ -257,3 +257,81 @@ fn partition(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
     }
     low
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::index_writer::IndexWriter;
+    use super::*;
+
+    const SERIES: [&[(&str, &str)]; 5] = [
+        &[("__name__", "down"), ("job", "a")],
+        &[("__name__", "up")],
+        &[("__name__", "up"), ("env", "prod"), ("job", "b")],
+        &[("__name__", "up"), ("job", "a")],
+        &[("__name__", "up"), ("job", "b")],
+    ];
+
+    fn index() -> Vec<u8> {
+        let mut writer = IndexWriter::default();
+        for (i, pairs) in (0i64..).zip(SERIES) {
+            let chunk = |n: i64| ChunkEntry {
+                first_ms: i + 1000 * n,
+                last_ms: i + 1000 * n + 900,
+                offset_bytes: (16 + 200 * i + 100 * n) as u64,
+            };
+            writer.add(&Labels::from_pairs(pairs.iter().copied()), &[chunk(0), chunk(1)]);
+        }
+        writer.finish(0)
+    }
+
+    #[test]
+    fn series_come_back_and_matchers_find_what_asking_each_finds() {
+        let bytes = index();
+        let layout = Layout::parse(&bytes).unwrap();
+        let index = IndexView { bytes: &bytes, layout: &layout };
+        let all: Vec<Labels> = SERIES.iter().map(|pairs| Labels::from_pairs(pairs.iter().copied())).collect();
+        for (place, labels) in (0..).zip(&all) {
+            assert_eq!(index.labels(place).as_ref(), Some(labels));
+            let entry = index.series(place, 0).unwrap();
+            assert_eq!((entry.first_chunk, entry.chunks.len()), (u64::from(place) * 2, 2));
+            assert_eq!(entry.chunks[1].offset_bytes, u64::from(116 + 200 * place));
+        }
+        assert!(index.labels(5).is_none() && index.series(5, 0).is_none());
+        for name in ["__name__", "job", "env", "nothing"] {
+            for op in [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex] {
+                for value in ["", "a", "b", "up", "a|b", ".+", ".*", "prod", "zzz"] {
+                    let matchers = [Matcher::new(name, op, value).unwrap(), Matcher::equal("__name__", "up")];
+                    let asked = (0..).zip(&all).filter(|(_, l)| matchers.iter().all(|m| m.matches_labels(l)));
+                    let expected: Vec<u32> = asked.map(|(place, _)| place).collect();
+                    let found: Vec<u32> = index.matching(&matchers).iter().collect();
+                    assert_eq!(found, expected, "{name} {} {value}", op.as_str());
+                }
+            }
+        }
+        assert_eq!(index.names_of(&RoaringBitmap::from([1, 4])), ["__name__", "job"]);
+        assert_eq!(index.values_of("job", &RoaringBitmap::from([1, 2, 3])), ["a", "b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic(changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..30), cut in 0..40usize) {
+            let mut bytes = index();
+            for (at, byte) in changes {
+                let at = usize::from(at) % bytes.len();
+                bytes[at] = byte;
+            }
+            bytes.truncate(bytes.len() - cut);
+            let Some(layout) = Layout::parse(&bytes) else { return Ok(()) };
+            let index = IndexView { bytes: &bytes, layout: &layout };
+            for place in 0..6 {
+                index.labels(place);
+                index.series(place, 0);
+            }
+            let found = index.matching(&[Matcher::new("job", MatchOp::Regex, "a|c.*").unwrap()]);
+            index.names_of(&found);
+            index.values_of("job", &found);
+        }
+    }
+}
