@@ -53,13 +53,7 @@ impl Merged {
     ) -> Result<Self, QueryError> {
         let mut rows: Vec<Row> = Vec::new();
         for block in view.overlapping(selection.range) {
-            let places = find(block, selection)?;
-            let mut of_block = Vec::with_capacity(usize::try_from(places.len()).unwrap_or(0));
-            for place in places {
-                let part = Part { block: Arc::clone(block), place };
-                of_block.push(Row { labels: block.labels(place)?, head: None, parts: vec![part] });
-            }
-            rows = join(rows, of_block);
+            rows = join_block(rows, block, &find(block, selection)?)?;
             check_limit(rows.len(), selection)?;
         }
         let of_head =
@@ -113,6 +107,30 @@ impl Merged {
 fn check_limit(len: usize, selection: &Selection<'_>) -> Result<(), QueryError> {
     let limit = selection.series_max;
     if len > limit { Err(QueryError::TooManySeries { limit }) } else { Ok(()) }
+}
+
+/// Joins rows with series of a later block, in order of labels; labels that are there already are not made again.
+fn join_block(rows: Vec<Row>, block: &Arc<Block>, places: &RoaringBitmap) -> Result<Vec<Row>, QueryError> {
+    let mut joined = Vec::with_capacity(rows.len().max(usize::try_from(places.len()).unwrap_or(0)));
+    let mut rows = rows.into_iter().peekable();
+    for place in places {
+        let part = Part { block: Arc::clone(block), place };
+        // Those before it, then the one that it is, if there is.
+        while let Some(row) =
+            rows.next_if(|row| block.index().compare(place, &row.labels) == Some(Ordering::Greater))
+        {
+            joined.push(row);
+        }
+        match rows.next_if(|row| block.index().compare(place, &row.labels) == Some(Ordering::Equal)) {
+            Some(mut row) => {
+                row.parts.push(part);
+                joined.push(row);
+            }
+            None => joined.push(Row { labels: block.labels(place)?, head: None, parts: vec![part] }),
+        }
+    }
+    joined.extend(rows);
+    Ok(joined)
 }
 
 /// Joins rows in order of labels; parts of `later` come behind those of `rows`.

@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use model::{Labels, MatchOp, Matcher};
@@ -135,6 +136,23 @@ impl<'a> IndexView<'a> {
             pairs.push((name, value));
         }
         Some(Labels::from_sorted(pairs))
+    }
+
+    /// How the labels of a series compare with others, without making them.
+    pub(crate) fn compare(&self, place: u32, labels: &Labels) -> Option<Ordering> {
+        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
+        let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
+        let mut others = labels.iter();
+        for _ in 0..label_count {
+            let name = self.symbol(usize::try_from(take_u64(&mut entry)?).ok()?)?;
+            let value = self.symbol(usize::try_from(take_u64(&mut entry)?).ok()?)?;
+            let Some(other) = others.next() else { return Some(Ordering::Greater) };
+            let order = (name, value).cmp(&other);
+            if order != Ordering::Equal {
+                return Some(order);
+            }
+        }
+        Some(if others.next().is_some() { Ordering::Less } else { Ordering::Equal })
     }
 
     /// Number and pairs of each name.
@@ -294,6 +312,9 @@ mod tests {
         let all: Vec<Labels> = SERIES.iter().map(|pairs| Labels::from_pairs(pairs.iter().copied())).collect();
         for (place, labels) in (0..).zip(&all) {
             assert_eq!(index.labels(place).as_ref(), Some(labels));
+            for other in all.iter().chain([&Labels::empty()]) {
+                assert_eq!(index.compare(place, other), Some(labels.cmp(other)));
+            }
             let entry = index.series(place, 0).unwrap();
             assert_eq!((entry.first_chunk, entry.chunks.len()), (u64::from(place) * 2, 2));
             assert_eq!(entry.chunks[1].offset_bytes, u64::from(116 + 200 * place));
@@ -327,6 +348,7 @@ mod tests {
             let index = IndexView { bytes: &bytes, layout: &layout };
             for place in 0..6 {
                 index.labels(place);
+                index.compare(place, &Labels::from_pairs([("__name__", "up")]));
                 index.series(place, 0);
             }
             let found = index.matching(&[Matcher::new("job", MatchOp::Regex, "a|c.*").unwrap()]);
