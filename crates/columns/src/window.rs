@@ -141,20 +141,31 @@ fn each(
 }
 
 /// The best value of each window. A queue holds the candidates: a value goes when a later one is as good, since it
-/// will never be the best again; so the best stands in front.
+/// will never be the best again; so the best stands in front. A window that shares nothing with the one before is
+/// simply gone through.
 fn extreme(
     values: &[f64],
     each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
     out: &mut [f64],
-    as_good: fn(f64, f64) -> bool,
+    as_good: impl Fn(f64, f64) -> bool,
 ) {
+    // Any number is better than NaN, and a NaN no better than anything but another.
+    let replaces = |value: f64, best: f64| as_good(value, best) || best.is_nan();
     let mut queue: VecDeque<usize> = VecDeque::new();
-    let mut next = 0;
+    let (mut next, mut seen_to) = (0, 0);
     each_window(&mut |i, from, to| {
+        let is_apart = from >= seen_to;
+        seen_to = seen_to.max(to);
+        if is_apart {
+            queue.clear();
+            next = from;
+            let best =
+                values[from..to].iter().copied().reduce(|best, v| if replaces(v, best) { v } else { best });
+            out[i] = best.unwrap_or(ABSENT);
+            return;
+        }
         for at in next.max(from)..to {
-            // Any number is better than NaN, and a NaN no better than anything but another.
-            while queue.back().is_some_and(|&back| as_good(values[at], values[back]) || values[back].is_nan())
-            {
+            while queue.back().is_some_and(|&back| replaces(values[at], values[back])) {
                 queue.pop_back();
             }
             queue.push_back(at);
@@ -322,6 +333,27 @@ mod tests {
         assert!(crate::is_absent(out[9]));
         window(WindowOp::Max, &times, &values, &windows(2, 8, 3, 3), &mut out);
         assert_eq!(out, [3.0, 5.0, 6.0]);
+    }
+
+    /// Whether windows overlap, touch or lie apart must not matter.
+    #[test]
+    fn extremes_are_those_of_each_window_by_itself() {
+        let times: Vec<i64> = (1..=300).collect();
+        let value = |t: &i64| if t % 11 == 0 { f64::NAN } else { (t * 7919 % 101) as f64 - 50.0 };
+        let values: Vec<f64> = times.iter().map(value).collect();
+        let (mut all, mut one) = (Vec::new(), Vec::new());
+        for (step_ms, range_ms) in [(1, 1), (1, 5), (5, 1), (7, 7), (7, 8), (10, 33), (60, 50), (40, 299)] {
+            let windows = windows(1, 320, step_ms, range_ms);
+            for op in [WindowOp::Min, WindowOp::Max] {
+                window(op, &times, &values, &windows, &mut all);
+                for (i, at) in windows.steps.iter().enumerate() {
+                    let own = WindowSteps { steps: Steps::instant(TimestampMs(at)), range_ms };
+                    window(op, &times, &values, &own, &mut one);
+                    let is_same = all[i].to_bits() == one[0].to_bits();
+                    assert!(is_same, "{op:?} of {range_ms} before {at}: {} and {}", all[i], one[0]);
+                }
+            }
+        }
     }
 
     #[test]
