@@ -15,3 +15,6 @@ mod writer;
 pub(crate) use index::IndexView;
 pub(crate) use reader::{Block, OpenError, Part};
 pub(crate) use writer::BlockWriter;
+
+#[cfg(test)]
+mod tests;
