@@ -8,7 +8,7 @@ import { route, startRouter } from './shell/address.js';
 import { startAlerts } from './shell/alerts.js';
 import { startClock } from './shell/clock.js';
 import { startKeys } from './shell/keys.js';
-import { startReach } from './shell/reach.js';
+import { lostSince, startReach } from './shell/reach.js';
 import { Help } from './shell/help.js';
 import { Rail } from './shell/rail.js';
 import { Empty } from './shell/notice.js';
@@ -45,7 +45,7 @@ function App() {
 }
 
 startRouter();
-startClock();
+startClock(() => lostSince.peek() !== null);
 startReach();
 startKeys();
 startAlerts();

@@ -129,6 +129,9 @@ export const fetchRules = (o) => prom('/rules', o);
 /** @param {CallOptions} [o] @returns {Promise<{alerts: import('./types.d.ts').ActiveAlert[]}>} */
 export const fetchAlerts = (o) => prom('/alerts', o);
 
+/** @param {CallOptions} [o] @returns {Promise<import('./types.d.ts').Told>} */
+export const fetchNotifications = (o) => get('/api/ui/notifications', o);
+
 /** @param {CallOptions} [o] @returns {Promise<any>} */
 export const fetchStatus = (o) => get('/api/ui/status', o);
 

@@ -10,7 +10,7 @@ import { panelTargets } from './plan.js';
 /** @typedef {import('./types.d.ts').TargetResult} TargetResult */
 /** @typedef {import('./plan.js').PanelTarget} PanelTarget */
 
-export { panelTargets, planTargets } from './plan.js';
+export { joinPlans, panelTargets, planTargets } from './plan.js';
 
 /**
  * @typedef {object} Field

@@ -138,6 +138,9 @@ function compact(placed) {
   return out;
 }
 
+/** Kinds of panels that say one thing and need little room for it. */
+const ONE_VALUE = ['stat', 'gauge'];
+
 /**
  * Pixels of each place, and the height of all.
  * @param {Placed[]} placed
@@ -157,16 +160,29 @@ function cell(item, width) {
   return { left, width: right - left, top: item.y * (ROW_PX + GAP_PX), height: item.h * (ROW_PX + GAP_PX) - GAP_PX };
 }
 
-/** @param {Placed[]} placed @param {number} width @returns {Rect[]} */
+/**
+ * One below the other; small panels of one value that follow each other stand two in a line.
+ * @param {Placed[]} placed @param {number} width @returns {Rect[]}
+ */
 function stacked(placed, width) {
   let top = 0;
-  return placed.map((item) => {
+  /** Whether the panel before waits for a neighbour. */
+  let isHalf = false;
+  const half = Math.floor((width - GAP_PX) / 2);
+  return placed.map((item, at) => {
     const rows = item.panel.type === 'row' || item.h < 5 ? item.h : Math.max(item.h, ONE_COLUMN_ROWS_MIN);
     const height = rows * (ROW_PX + GAP_PX) - GAP_PX;
-    const rect = { left: 0, width, top, height };
-    top += height + GAP_PX;
+    const pairs = isSmall(item) && (isHalf || isSmall(placed[at + 1], item.h));
+    const rect = { left: isHalf ? width - half : 0, width: pairs ? half : width, top, height };
+    isHalf = pairs && !isHalf;
+    if (!isHalf) top += height + GAP_PX;
     return rect;
   });
+}
+
+/** @param {Placed | undefined} item @param {number} [h] as high as this */
+function isSmall(item, h = item?.h) {
+  return item !== undefined && ONE_VALUE.includes(item.panel.type) && item.w <= COLUMNS / 3 && item.h === h;
 }
 
 /** The panel with an id, wherever it is. @param {PanelJson[]} panels @param {number} id @returns {PanelJson | undefined} */

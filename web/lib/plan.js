@@ -4,6 +4,7 @@ import { alignDown, formatDuration, planStep, SCRAPE_INTERVAL_DEFAULT_MS } from 
 
 /** @typedef {import('./interpolate.js').Variables} Variables */
 /** @typedef {import('./types.d.ts').Target} Target */
+/** @typedef {import('./types.d.ts').Plan} Plan */
 
 /**
  * @typedef {object} PlanInput
@@ -46,7 +47,7 @@ function* freeIds(used) {
  * What to ask for. The range is moved down to the panel's step, so that a refresh asks for the same points again.
  * @param {any} panel
  * @param {PlanInput} input
- * @returns {{from: number, to: number, targets: Target[]}}
+ * @returns {Plan}
  */
 export function planTargets(panel, input) {
   const variables = input.variables ?? {};
@@ -63,7 +64,29 @@ export function planTargets(panel, input) {
   const step = Math.max(0, ...targets.filter((target) => !target.instant).map((target) => target.step_ms));
   if (step === 0) return { from: input.from, to: input.to, targets };
   const offset = input.utcOffsetMs ?? -new Date(input.to).getTimezoneOffset() * 60_000;
-  return { from: alignDown(input.from, step, offset), to: alignDown(input.to, step, offset), targets };
+  const last = alignDown(input.to, step, offset);
+  const to = last < input.to && isBuckets(panel) ? last + step : last;
+  return { from: alignDown(input.from, step, offset), to, targets };
+}
+
+/**
+ * Whether the columns of a panel are spans of time, each drawn to the left of its end. Then the one that the range cuts,
+ * or that still fills, is wanted too: without it the newest data would be a whole step late.
+ * @param {any} panel
+ */
+function isBuckets(panel) {
+  return panel.type === 'heatmap' && panel.options?.calculate !== true;
+}
+
+/**
+ * One plan out of those of several panels: targets keep the range of their own panel.
+ * @param {ReadonlyArray<Plan>} plans at least one
+ * @returns {Plan}
+ */
+export function joinPlans(plans) {
+  const { from, to } = plans[0];
+  const targets = plans.flatMap((plan) => (plan.from === from && plan.to === to ? plan.targets : plan.targets.map((target) => ({ ...target, from: plan.from, to: plan.to }))));
+  return { from, to, targets };
 }
 
 /** @param {any} panel @param {any} target @param {Variables} variables @param {number} rangeMs @param {PlanInput} input */

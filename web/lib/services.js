@@ -13,7 +13,8 @@ import { wireNumber } from './format.js';
  * @property {number | null} rate requests per second
  * @property {number | null} errors share of requests that failed, 0 to 1
  * @property {number | null} p99 seconds
- * @property {(number | null)[]} history requests per second over the last hour
+ * @property {(number | null)[]} history requests per second, over `historyMs`
+ * @property {number} historyMs up to an hour; less while there is less to show
  * @property {ActiveAlert[]} firing
  * @property {Health} health
  */
@@ -23,18 +24,23 @@ export const HISTORY_MS = 3_600_000;
 /** One point a minute draws a tile-wide line. */
 export const HISTORY_STEP_MS = 60_000;
 
+/** A lab that has just begun: closer points, so that there is a line after a few scrapes. */
+export const RECENT_MS = 900_000;
+export const RECENT_STEP_MS = 10_000;
+
 /** Long enough for four scrapes at the usual 15 s, so that a missed one leaves no hole. */
 const WINDOW = '1m';
 
 /**
- * How programs here count their requests: counter, the selector of those that failed, histogram. Of those that a job has,
- * the first counts. (Order services, gateway, load generator, the monitor itself and any Prometheus.)
+ * How programs here count their requests: counter, which of them are somebody's (health checks are nobody's), the selector
+ * of those that failed, histogram. Of those that a job has, the first counts. (Order services, gateway, load generator, the
+ * monitor itself and any Prometheus.)
  */
 const FAMILIES = [
-  { requests: 'http_requests_total', failed: 'status=~"5.."', seconds: 'http_request_duration_seconds' },
-  { requests: 'gateway_requests_total', failed: 'status=~"5.."', seconds: 'gateway_request_duration_seconds' },
-  { requests: 'load_requests_total', failed: 'outcome!="ok"', seconds: 'load_request_duration_seconds' },
-  { requests: 'prometheus_http_requests_total', failed: 'code=~"5.."', seconds: 'prometheus_http_request_duration_seconds' },
+  { requests: 'http_requests_total', which: 'endpoint!="/health"', failed: 'status=~"5.."', seconds: 'http_request_duration_seconds' },
+  { requests: 'gateway_requests_total', which: '', failed: 'status=~"5.."', seconds: 'gateway_request_duration_seconds' },
+  { requests: 'load_requests_total', which: '', failed: 'outcome!="ok"', seconds: 'load_request_duration_seconds' },
+  { requests: 'prometheus_http_requests_total', which: '', failed: 'code=~"5.."', seconds: 'prometheus_http_request_duration_seconds' },
 ];
 
 /** @typedef {typeof FAMILIES[number]} Family */
@@ -42,15 +48,21 @@ const FAMILIES = [
 /** @param {(family: Family) => string} expr */
 const either = (expr) => FAMILIES.map(expr).join(' or ');
 
-/** @param {string} selector */
-const perJob = (selector) => `sum by (job) (rate(${selector}[${WINDOW}]))`;
+/** @param {string} metric @param {string[]} matchers empty ones do not count */
+function rateOf(metric, ...matchers) {
+  const kept = matchers.filter((matcher) => matcher !== '').join(',');
+  return `rate(${metric}${kept === '' ? '' : `{${kept}}`}[${WINDOW}])`;
+}
 
-const RATE = either(({ requests }) => perJob(requests));
+/** @param {Family} family */
+const allOf = ({ requests, which }) => `sum by (job) (${rateOf(requests, which)})`;
+
+const RATE = either(allOf);
 
 /** A job without a series of failures has had none: its share is nought, not unknown. */
-const SHARE = either(({ requests, failed }) => `(${perJob(`${requests}{${failed}}`)} or 0 * ${perJob(requests)}) / ${perJob(requests)}`);
+const SHARE = either((family) => `(sum by (job) (${rateOf(family.requests, family.which, family.failed)}) or 0 * ${allOf(family)}) / ${allOf(family)}`);
 
-const P99 = either(({ seconds }) => `histogram_quantile(0.99, sum by (job, le) (rate(${seconds}_bucket[${WINDOW}])))`);
+const P99 = either(({ seconds, which }) => `histogram_quantile(0.99, sum by (job, le) (${rateOf(`${seconds}_bucket`, which)}))`);
 
 /**
  * What the home page asks for at one look.
@@ -68,7 +80,8 @@ export function servicePlan(now) {
       instant('rate', RATE),
       instant('errors', SHARE),
       instant('p99', P99),
-      { id: 'history', expr: RATE, step_ms: HISTORY_STEP_MS, instant: false },
+      { id: 'hour', expr: RATE, step_ms: HISTORY_STEP_MS, instant: false },
+      { id: 'recent', expr: RATE, step_ms: RECENT_STEP_MS, instant: false, from: to - RECENT_MS, to },
     ],
   };
 }
@@ -89,6 +102,7 @@ export function servicesOf(results, firing) {
     const seen = jobs.get(job) ?? { up: 0, instances: 0 };
     jobs.set(job, { up: seen.up + (value === 1 ? 1 : 0), instances: seen.instances + 1 });
   }
+  const history = historyOf(byId.get('hour'), byId.get('recent'));
   const list = [...jobs].map(([job, counts]) => {
     const own = firing.filter((alert) => alert.labels.job === job);
     return {
@@ -97,12 +111,31 @@ export function servicesOf(results, firing) {
       rate: latest(byId.get('rate'), job),
       errors: latest(byId.get('errors'), job),
       p99: latest(byId.get('p99'), job),
-      history: seriesOf(byId.get('history'), job)?.values.map((value) => wireNumber(value)) ?? [],
+      history: seriesOf(history.result, job)?.values.slice(history.first).map((value) => wireNumber(value)) ?? [],
+      historyMs: history.spanMs,
       firing: own,
       health: healthOf(counts, own),
     };
   });
   return list.sort((a, b) => badness(b.health) - badness(a.health) || a.job.localeCompare(b.job));
+}
+
+/**
+ * The hour once it holds more than the recent points do, those before; both from where the first job has a value on, so
+ * that a line fills its tile and all tiles show the same time.
+ * @param {TargetResult | undefined} hour @param {TargetResult | undefined} recent
+ */
+function historyOf(hour, recent) {
+  const known = [hour, recent].map(cutOf);
+  return known[0].spanMs >= RECENT_MS || known[1].spanMs === 0 ? known[0] : known[1];
+}
+
+/** @param {TargetResult | undefined} result */
+function cutOf(result) {
+  const starts = (result?.series ?? []).map(({ values }) => values.findIndex((value) => value !== null)).filter((at) => at >= 0);
+  if (!result || starts.length === 0) return { result, first: 0, spanMs: 0 };
+  const first = Math.min(...starts);
+  return { result, first, spanMs: ((result.count ?? 0) - 1 - first) * (result.step ?? 0) };
 }
 
 /** @param {TargetResult | undefined} result @param {string} job */

@@ -26,8 +26,8 @@ export interface TargetResult {
   error?: TargetError;
 }
 
-/** One expression to evaluate. An instant target is evaluated at the end of the range. */
-export interface Target { id: string; expr: string; step_ms: number; instant: boolean }
+/** One expression to evaluate. An instant target is evaluated at the end of the range; `from` and `to` where they are not the plan's. */
+export interface Target { id: string; expr: string; step_ms: number; instant: boolean; from?: number; to?: number }
 
 /** What a panel wants to ask, with the range aligned to its step. Times in ms. */
 export interface Plan { from: number; to: number; targets: Target[] }
@@ -107,6 +107,27 @@ export interface DashboardEntry { uid: string; title: string; folder: string; ta
 
 /** An alert as `/api/v1/alerts` gives it. */
 export interface ActiveAlert { labels: Labels; annotations: Labels; state: string; activeAt: string; value: string }
+
+/** Alerts that are told together, as `/api/ui/notifications` gives them. */
+export interface AlertGroup { labels: Labels; receiver: string; nextFlushInMs: number; alerts: { labels: Labels; fingerprint: string; startsAt: string }[] }
+
+/** A message to a receiver that was tried, whatever came of it: `error` is null when it was taken. */
+export interface Notification {
+  at: string;
+  receiver: string;
+  integration: string;
+  group: string;
+  status: 'firing' | 'resolved';
+  firing: number;
+  resolved: number;
+  attempts: number;
+  httpStatus: number | null;
+  error: string | null;
+  tookMs: number;
+}
+
+/** Who is told of what: `GET /api/ui/notifications`; notifications newest first. */
+export interface Told { groups: AlertGroup[]; receivers: string[]; notifications: Notification[] }
 
 /** A rule as `/api/v1/rules` gives it. Durations in seconds. */
 export interface Rule {

@@ -10,7 +10,7 @@ import { TOKENS } from '../lib/color.js';
 const FONT = '12px system-ui, -apple-system, "Segoe UI", sans-serif';
 const X_AXIS_HEIGHT = 26;
 /** Least distance of ticks, px. */
-const X_SPACE = 84;
+const X_SPACE = 72;
 const Y_SPACE = 34;
 /** The room for y labels grows in steps, so that a refresh rarely moves the plot. */
 const Y_ROOM_STEP = 8;
@@ -56,6 +56,21 @@ const SECOND_STEPS = [
   3.15576e16,
 ];
 
+const MINUTE_MS = 60_000;
+const DAY_MS = 1440 * MINUTE_MS;
+const MONTH_MS = 30 * DAY_MS;
+const YEAR_MS = 365 * DAY_MS;
+
+/** Between ticks of time, ms: those of uPlot, and two and twenty of what has sixty. @type {number[]} */
+const TIME_STEPS = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 15, 20, 30].map((seconds) => seconds * 1000),
+  ...[1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720].map((minutes) => minutes * MINUTE_MS),
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15].map((days) => days * DAY_MS),
+  ...[1, 2, 3, 4, 6].map((months) => months * MONTH_MS),
+  ...[1, 2, 5, 10, 25, 50, 100].map((years) => years * YEAR_MS),
+];
+
 /** @param {Theme} theme @returns {Pick<uPlot.Axis, 'stroke' | 'font' | 'grid' | 'ticks' | 'border'>} */
 function axisLook(theme) {
   const { line, muted } = TOKENS[theme];
@@ -69,6 +84,7 @@ export function timeAxis(theme, live) {
     size: X_AXIS_HEIGHT,
     gap: 6,
     space: X_SPACE,
+    incrs: TIME_STEPS,
     grid: { show: false },
     values: (u, splits, _axis, _space, incr) => {
       const range = Number(u.scales.x.max) - Number(u.scales.x.min);

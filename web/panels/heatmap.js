@@ -155,7 +155,7 @@ function CellTip({ panel, cell, utc }) {
   const share = cell.total > 0 ? `${formatNumber((cell.count / cell.total) * 100, 1)} %` : '–';
   const line = (/** @type {string} */ name, /** @type {string} */ value) =>
     html`<div class=${css.TIP_ROW}><span class=${css.TIP_NAME}>${name}</span><span class=${css.TIP_VALUE}>${value}</span></div>`;
-  return html`<div class=${css.TIP_TIME}>${formatExact(cell.from, utc)} – ${formatExact(cell.to, utc).slice(11)}</div>
+  return html`<div class=${css.TIP_TIME}>${formatExact(cell.from, utc)} – ${formatExact(cell.to, utc).slice(11)}${cell.to > Date.now() ? ', so far' : ''}</div>
     <div class="${css.TIP_ROW} ${css.TIP_NEAR}"><span class=${css.TIP_NAME}>${range}</span></div>
     ${line('Count', formatValue(cell.count, unit, cell.count === 0 ? 0 : decimals))}
     ${line('Share', share)}${line('All buckets', formatValue(cell.total, unit, decimals))}`;
@@ -165,7 +165,7 @@ function CellTip({ panel, cell, utc }) {
 function ColourBar({ colours, pointed, isLog, onMode, panel }) {
   const { unit, decimals } = panel?.options?.cellValues ?? {};
   const stops = colours.palette.filter((_, i) => i % 4 === 0 || i === colours.palette.length - 1).join(', ');
-  const marks = [0, 0.5, 1].map((at) => formatValue(colours.valueAt(at), unit, decimals ?? (colours.max >= 10 ? 0 : null)));
+  const marks = [0, 0.5, 1].map((at) => colours.valueAt(at)).map((value) => formatValue(value, unit, decimals ?? (value >= 10 ? 0 : 1)));
   const place = pointed !== null && pointed > 0 ? colours.placeOf(pointed) : null;
   return html`<div class=${css.SCALE}><span class=${css.SCALE_TICK}>${marks[0]}</span>
     <div class=${css.SCALE_BAR} style=${{ background: `linear-gradient(to right, ${stops})` }}>

@@ -99,10 +99,12 @@ export function Sparkline({ values, x, color, width, height, extent }) {
   if (finite.length < 2 || x.length < 2 || !(width > 0)) return null;
   const low = extent[0] ?? reduce('min', finite) ?? 0;
   const high = extent[1] ?? reduce('max', finite) ?? 1;
+  // A line that never leaves the floor lies on it.
+  const flat = low === extent[0] ? height - 2 : height / 2;
   const spanX = x[x.length - 1] - x[0] || 1;
   const toX = (/** @type {number} */ i) => (((x[i] - x[0]) / spanX) * width).toFixed(1);
   const toY = (/** @type {number} */ value) =>
-    (high > low ? height - 2 - ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * (height - 4) : height / 2).toFixed(1);
+    (high > low ? height - 2 - ((Math.min(high, Math.max(low, value)) - low) / (high - low)) * (height - 4) : flat).toFixed(1);
   const runs = runsOf(values);
   const line = runs.map((run) => run.map((i, at) => `${at === 0 ? 'M' : 'L'}${toX(i)} ${toY(Number(values[i]))}`).join('')).join('');
   const area = runs

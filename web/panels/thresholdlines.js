@@ -1,6 +1,6 @@
 // Thresholds on a plot: lines, dashed lines and areas; a line that lies above the drawn range is named at the edge instead of being lost.
 import { extentOf } from '../lib/display.js';
-import { resolveColor, withAlpha } from '../lib/color.js';
+import { TOKENS, resolveColor, withAlpha } from '../lib/color.js';
 import { absoluteSteps } from '../lib/thresholds.js';
 import { formatTick } from '../lib/units.js';
 
@@ -67,7 +67,7 @@ function drawLines(u, scale, steps, theme) {
       drawLine(u, u.valToPos(step.value, scale.key, true), color, scale.thresholds.includes('dashed'));
     else if (step.value > max && !namedAbove) {
       namedAbove = true;
-      nameAbove(u, `${formatTick(step.value, scale.field.config.unit)} ↑`, color);
+      nameAbove(u, `${formatTick(step.value, scale.field.config.unit)} ↑`, color, theme);
     }
   }
 }
@@ -87,8 +87,8 @@ function drawLine(u, y, color, dashed) {
   ctx.restore();
 }
 
-/** The next threshold out of sight. @param {Plot} u @param {string} text @param {string} color */
-function nameAbove(u, text, color) {
+/** The next threshold out of sight, on a ground of its own: a grid line may run there. @param {Plot} u @param {string} text @param {string} color @param {Theme} theme */
+function nameAbove(u, text, color, theme) {
   const { left, top, width } = u.bbox;
   const { ctx } = u;
   const ratio = devicePixelRatio;
@@ -96,6 +96,9 @@ function nameAbove(u, text, color) {
   ctx.font = `${FONT_PX * ratio}px system-ui, sans-serif`;
   ctx.textAlign = 'right';
   ctx.textBaseline = 'top';
+  const ground = ctx.measureText(text).width + 8 * ratio;
+  ctx.fillStyle = TOKENS[theme].surface;
+  ctx.fillRect(left + width - ground, top - 4 * ratio, ground, (FONT_PX + 10) * ratio);
   ctx.fillStyle = color;
   ctx.fillText(text, left + width - 4 * ratio, top + 3 * ratio);
   ctx.restore();

@@ -2,6 +2,7 @@
 import { computed, effect, signal } from '../vendor/signals/signals.js';
 import { fetchAlerts } from '../lib/client.js';
 import { beat } from './clock.js';
+import { lostSince } from './reach.js';
 
 /** @typedef {import('../lib/types.d.ts').ActiveAlert} ActiveAlert */
 
@@ -42,7 +43,7 @@ export function startAlerts() {
   let timer = 0;
   const look = async () => {
     clearTimeout(timer);
-    if (!document.hidden) {
+    if (!document.hidden && lostSince.peek() === null) {
       // A failure keeps the old list.
       try {
         const { alerts: list } = await fetchAlerts();

@@ -19,6 +19,9 @@ export const utc = signal(recall('utc') === '1');
 /** Counts refreshes: whoever reads it asks again when it changes. */
 export const beat = signal(0);
 
+/** Counts what cannot wait: the reader's own refresh, and the monitor found again. Ends any back-off. */
+export const urge = signal(0);
+
 /** Seconds tick here, for ages; stands still while the page is hidden. */
 export const clock = signal(Date.now());
 
@@ -74,16 +77,27 @@ export function setUtc(on) {
   remember('utc', on ? '1' : null);
 }
 
-/** Asks for everything on the page again. */
+/** Asks for everything on the page again, at once. */
 export function refreshNow() {
+  batch(() => {
+    urge.value += 1;
+    nextBeat();
+  });
+}
+
+/** The same as when the refresh interval is over. */
+export function nextBeat() {
   batch(() => {
     clock.value = Date.now();
     beat.value += 1;
   });
 }
 
-/** Starts the refresh beat and the clock. */
-export function startClock() {
+/**
+ * Starts the refresh beat and the clock.
+ * @param {() => boolean} isLost no beats while the monitor is gone: there is one who knocks
+ */
+export function startClock(isLost) {
   setInterval(() => {
     if (!document.hidden) clock.value = Date.now();
   }, 1000);
@@ -91,7 +105,7 @@ export function startClock() {
     const ms = refreshMs(refreshText.value);
     if (ms === 0) return;
     const timer = setInterval(() => {
-      if (!document.hidden) refreshNow();
+      if (!document.hidden && !isLost()) nextBeat();
     }, ms);
     return () => clearInterval(timer);
   });

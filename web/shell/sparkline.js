@@ -1,4 +1,4 @@
-// A line without axes: the shape of the last hour.
+// A line without axes: the shape of the last while.
 import { html } from '../lib/html.js';
 
 const WIDTH = 240;
@@ -9,7 +9,7 @@ const HEIGHT = 40;
  */
 export function Sparkline({ values, says }) {
   const known = values.filter((value) => value !== null && Number.isFinite(value));
-  if (known.length < 2) return html`<div class="spark spark-none" aria-hidden="true" />`;
+  if (known.length < 2) return html`<div class="spark spark-none muted">The line begins with the next scrapes.</div>`;
   const top = Math.max(...known.map(Number), 0);
   const lines = pieces(values).map((piece) => piece.map(([at, value]) => `${x(at, values.length)},${y(value, top)}`).join(' '));
   const areas = pieces(values).map((piece) => `${x(piece[0][0], values.length)},${HEIGHT} ${piece.map(([at, value]) => `${x(at, values.length)},${y(value, top)}`).join(' ')} ${x(piece[piece.length - 1][0], values.length)},${HEIGHT}`);

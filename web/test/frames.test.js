@@ -1,7 +1,7 @@
 // From panels to queries and from answers to columns: names, gaps, overrides, ids.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { panelTargets, planTargets, toFrames } from '../lib/frames.js';
+import { joinPlans, panelTargets, planTargets, toFrames } from '../lib/frames.js';
 
 const RANGE = { from: 1_000_000_123, to: 1_000_900_123, widthPx: 570, utcOffsetMs: 0, scrapeIntervalMs: 2000 };
 
@@ -30,6 +30,20 @@ test('instant targets keep the end of the range; both kinds ask twice', () => {
   assert.deepEqual([plan.from, plan.to, plan.targets[0].instant], [RANGE.from, RANGE.to, true]);
   const both = planTargets(panel({ targets: [{ refId: 'A', expr: 'x', instant: true, range: true }] }), RANGE);
   assert.deepEqual(both.targets.map((target) => [target.id, target.instant]), [['7:A', false], ['7:A:instant', true]]);
+});
+
+test('the columns of a heatmap reach over the end of the range, whole steps do not', () => {
+  const heat = { type: 'heatmap', maxDataPoints: 80, targets: [{ refId: 'A', expr: 'x', format: 'heatmap' }] };
+  const { from, to, targets } = planTargets(panel(heat), RANGE);
+  assert.deepEqual([targets[0].step_ms, from, to], [10_000, 1_000_000_000, 1_000_910_000]);
+  assert.equal(planTargets(panel(heat), { ...RANGE, to: 1_000_900_000 }).to, 1_000_900_000);
+  assert.equal(planTargets(panel({ ...heat, options: { calculate: true } }), RANGE).to, 1_000_900_000);
+});
+
+test('plans of several panels become one; ranges that differ stay with their targets', () => {
+  const target = (/** @type {string} */ id) => ({ id, expr: 'x', step_ms: 10, instant: false });
+  const joined = joinPlans([{ from: 0, to: 90, targets: [target('1:A'), target('1:B')] }, { from: 0, to: 80, targets: [target('2:A')] }, { from: 0, to: 90, targets: [] }]);
+  assert.deepEqual(joined, { from: 0, to: 90, targets: [target('1:A'), target('1:B'), { ...target('2:A'), from: 0, to: 80 }] });
 });
 
 test('values beyond JSON, and nulls', () => {

@@ -47,6 +47,13 @@ test('a narrow page has one column', () => {
   assert.deepEqual(list, [{ left: 0, width: 390, top: 0, height: 144 }, { left: 0, width: 390, top: 152, height: 258 }]);
 });
 
+test('small panels of one value stand in pairs on a narrow page, an odd one has the line', () => {
+  const stat = (/** @type {number} */ id, /** @type {number} */ h = 4) => panel(id, id * 5, 0, 5, h, { type: 'stat' });
+  const across = (/** @type {any[]} */ panels) => rects(place(panels, new Map()), 390).rects.map(({ left, width, top }) => [left, width, top]);
+  assert.deepEqual(across([stat(0), stat(1), stat(2), panel(9, 0, 4, 12, 4)]), [[0, 191, 0], [199, 191, 0], [0, 390, 152], [0, 390, 304]]);
+  assert.deepEqual(across([stat(0), stat(1, 3)]), [[0, 390, 0], [0, 390, 152]]);
+});
+
 test('documents with gaps are made whole', () => {
   const whole = wholeDashboard({ title: 'x', panels: [{ type: 'stat' }, { id: 3, type: 'stat', gridPos: { x: 20, y: '2', w: 40, h: 0 } }, { id: 3, type: 'stat' }, null] });
   assert.deepEqual(whole.panels.map((p) => p.id), [1, 3, 4]);

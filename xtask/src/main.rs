@@ -1,9 +1,10 @@
-//! One door for tooling: `cargo xtask tidy | test | bench`.
+//! One door for tooling: `cargo xtask tidy | test | conformance | differential | bench`.
 
 #![expect(clippy::print_stdout, reason = "tooling speaks to the person at the terminal")]
 
 mod bench;
 mod packages;
+mod peers;
 mod test;
 mod tidy;
 mod tools;
@@ -25,13 +26,17 @@ enum Command {
     /// Check the house: layers, sizes, the map, licences, imports of the web modules.
     Tidy,
     /// Run everything that proves the program: formatting, lints, unit, script, end-to-end and browser tests.
-    Test,
-    /// Measure, and write the figures to docs/benchmarks.md.
-    Bench {
-        /// What to measure.
-        #[arg(value_enum)]
-        what: bench::What,
+    Test {
+        /// Then also against the programs of others: conformance data and a real Prometheus.
+        #[arg(long)]
+        full: bool,
     },
+    /// Run other people's test data in place and compare with the committed list.
+    Conformance(peers::Conformance),
+    /// Ask our PromQL and a real Prometheus the same random questions.
+    Differential(peers::Differential),
+    /// Measure, and write the figures to docs/benchmarks.md.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,7 +52,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Tidy => tidy::run(),
-        Command::Test => test::run(),
-        Command::Bench { what } => bench::run(what),
+        Command::Test { full } => test::run(full),
+        Command::Conformance(arguments) => peers::conformance(&arguments),
+        Command::Differential(arguments) => peers::differential(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -10,18 +10,41 @@ use crate::tools::{command, has, step};
 const NEEDED: [(&str, &str); 4] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("node", "nodejs"), ("npm", "npm")];
 
+/// Programs of others with which ours are compared. Without them that part is skipped, aloud.
+const PEERS: [(&str, &str); 1] = [("prometheus", "prometheus")];
+
 /// Makes sure that all programs are there.
 pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<(&str, &str)> = NEEDED.into_iter().filter(|(program, _)| !has(program)).collect();
-    if missing.is_empty() {
+    let packages = missing(&NEEDED);
+    if packages.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
     if !may_install() {
         bail!("missing programs; install Debian's packages: {}", packages.join(" "));
     }
+    install(&packages)
+}
+
+/// Installs what we are compared with, if we may.
+pub(crate) fn ensure_peers() -> Result<()> {
+    let packages = missing(&PEERS);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !may_install() {
+        println!("not installed, and we may not: Debian's packages {}", packages.join(" "));
+        return Ok(());
+    }
+    install(&packages)
+}
+
+fn missing(needed: &[(&str, &'static str)]) -> Vec<&'static str> {
+    needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends", "fonts-dejavu-core"];
-    arguments.extend(&packages);
+    arguments.extend(packages);
     step("package lists", command("apt-get", &["update", "-qq"]).stdout(Stdio::null()))?;
     let mut install = command("apt-get", &arguments);
     step("packages", install.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()))

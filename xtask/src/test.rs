@@ -5,10 +5,10 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::tools::{command, root, step};
-use crate::{packages, tidy};
+use crate::{packages, peers, tidy};
 
-/// Runs it all; stops at the first failure.
-pub(crate) fn run() -> Result<()> {
+/// Runs it all, against peers too when `full`; stops at the first failure.
+pub(crate) fn run(full: bool) -> Result<()> {
     let started = Instant::now();
     packages::ensure()?;
     tidy::run()?;
@@ -21,6 +21,9 @@ pub(crate) fn run() -> Result<()> {
     // The end-to-end tests start this binary.
     step("binary", &mut command("cargo", &["build", "--package", "cli", "--quiet"]))?;
     step("tests", &mut command("cargo", &["test", "--workspace", "--quiet"]))?;
+    if full {
+        peers::all()?;
+    }
     println!("all of it passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
 }

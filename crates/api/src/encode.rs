@@ -3,12 +3,21 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use columns::{Steps, is_absent};
-use model::{Labels, format_float};
+use model::Labels;
 use promql::{Answer, RawSeries, Series, Value};
 use serde::Serialize;
 
+use crate::json::{self, labels, list, point, point_head, point_tail, string, timestamp};
+use crate::stream::{self, Writer};
+
 /// At most this many warnings and this many infos are sent; a last line counts the rest. Prometheus' own limit.
 const NOTES_MAX: usize = 10;
+
+/// Points of one row that are written before it is asked whether a piece is full: about 20 KiB.
+const POINTS_AT_ONCE: usize = 1024;
+
+/// Prometheus' words when `limit` cut something.
+const TRUNCATED: &str = "results truncated due to limit";
 
 /// `{"status":"success","data":…}` around anything that serialises.
 pub(crate) fn success(data: impl Serialize) -> Response {
@@ -18,27 +27,61 @@ pub(crate) fn success(data: impl Serialize) -> Response {
         data: T,
     }
     match serde_json::to_vec(&Envelope { status: "success", data }) {
-        Ok(body) => json(body),
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => crate::error::ApiError::internal(error).into_response(),
     }
 }
 
-/// A query's answer in the envelope. `range` says that it must be a matrix. `limit` cuts series and says so.
-pub(crate) fn answer(mut answer: Answer, steps: &Steps, range: bool, limit: Option<usize>) -> Response {
-    if let Some(limit) = limit {
-        truncate(&mut answer, limit);
-    }
-    let mut out = Vec::with_capacity(4096);
-    out.extend_from_slice(br#"{"status":"success","data":"#);
-    value(&mut out, &answer.value, steps, range);
-    notes(&mut out, "warnings", answer.warnings);
-    notes(&mut out, "infos", answer.infos);
-    out.push(b'}');
-    json(out)
+/// A list in the envelope, cut at `limit` with a warning.
+pub(crate) fn success_list<T: Send + 'static>(
+    mut all: Vec<T>,
+    limit: Option<usize>,
+    each: impl FnMut(&mut Vec<u8>, T) + Send + 'static,
+) -> Response {
+    let cut = limit.is_some_and(|limit| all.len() > limit);
+    all.truncate(limit.unwrap_or(usize::MAX));
+    let mut tail = b"]".to_vec();
+    notes(&mut tail, "warnings", if cut { vec![TRUNCATED.to_owned()] } else { Vec::new() });
+    tail.push(b'}');
+    let head = br#"{"status":"success","data":["#.to_vec();
+    stream::json(stream::between(head, stream::items(all.into_iter(), each), tail))
 }
 
-fn json(body: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+/// How an answer is to be shown.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    /// It must be a matrix.
+    pub range: bool,
+    /// Series beyond it are cut, with a warning.
+    pub limit: Option<usize>,
+    /// The JSON of `stats`, if asked for.
+    pub stats: Option<Vec<u8>>,
+    /// Warnings that do not come from the query.
+    pub warnings: Vec<String>,
+}
+
+/// A query's answer in the envelope.
+pub(crate) fn answer(answer: Answer, steps: Steps, form: Form) -> Response {
+    stream::json(answer_writer(answer, steps, form))
+}
+
+fn answer_writer(mut answer: Answer, steps: Steps, mut form: Form) -> Writer {
+    if let Some(limit) = form.limit {
+        truncate(&mut answer, limit);
+    }
+    let mut tail = Vec::new();
+    if let Some(stats) = form.stats {
+        tail.extend_from_slice(br#","stats":"#);
+        tail.extend_from_slice(&stats);
+    }
+    tail.push(b'}');
+    form.warnings.append(&mut answer.warnings);
+    notes(&mut tail, "warnings", form.warnings);
+    notes(&mut tail, "infos", answer.infos);
+    tail.push(b'}');
+    let (kind, result) = result(answer.value, steps, form.range);
+    let head = format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":"#);
+    stream::between(head.into_bytes(), result, tail)
 }
 
 fn truncate(answer: &mut Answer, limit: usize) {
@@ -47,65 +90,61 @@ fn truncate(answer: &mut Answer, limit: usize) {
         Value::Matrix(all) if all.len() > limit => all.truncate(limit),
         _ => return,
     }
-    answer.warnings.push("results truncated due to limit".to_owned());
+    answer.warnings.push(TRUNCATED.to_owned());
 }
 
-fn value(out: &mut Vec<u8>, value: &Value, steps: &Steps, range: bool) {
-    let kind = match value {
-        _ if range => "matrix",
-        Value::Vector(_) => "vector",
-        Value::Scalar(_) => "scalar",
-        Value::String(_) => "string",
-        Value::Matrix(_) => "matrix",
-    };
-    out.extend_from_slice(format!(r#"{{"resultType":"{kind}","result":"#).as_bytes());
+/// The name of the result's kind, and what writes the result.
+fn result(value: Value, steps: Steps, range: bool) -> (&'static str, Writer) {
+    let at = steps.start.0;
     match value {
-        Value::Vector(all) if range => {
-            list(out, all.iter().filter(|s| has_values(s)), |out, s| row_of_steps(out, s, steps))
+        Value::Vector(all) if range => ("matrix", matrix(rows(all), Some(StepHeads::of(&steps)))),
+        Value::Scalar(values) if range => {
+            let rows = rows(vec![Series { labels: Labels::empty(), values }]);
+            ("matrix", matrix(rows, Some(StepHeads::of(&steps))))
         }
         Value::Vector(all) => {
-            list(out, all.iter().filter(|s| has_values(s)), |out, s| one_value(out, s, steps))
+            let shown = all.into_iter().filter(has_values);
+            ("vector", bracketed(stream::items(shown, move |out, series| one_value(out, &series, at))))
         }
-        Value::Scalar(values) if range => {
-            let series = Series { labels: Labels::empty(), values: values.clone() };
-            list(out, std::iter::once(&series), |out, s| row_of_steps(out, s, steps));
+        Value::Matrix(all) => {
+            let row = |s: RawSeries| Row { labels: s.labels, times_ms: s.times_ms, values: s.values };
+            ("matrix", matrix(all.into_iter().filter(|s| !s.values.is_empty()).map(row), None))
         }
-        Value::Scalar(values) => point(out, steps.start.0, values.first().copied().unwrap_or(f64::NAN)),
-        Value::String(text) => {
-            out.push(b'[');
-            timestamp(out, steps.start.0);
-            out.push(b',');
-            string(out, text);
-            out.push(b']');
+        Value::Scalar(values) => {
+            let value = values.first().copied().unwrap_or(f64::NAN);
+            ("scalar", once(move |out| point(out, at, value)))
         }
-        Value::Matrix(all) => list(out, all.iter().filter(|s| !s.values.is_empty()), raw_row),
+        Value::String(text) => ("string", once(move |out| text_point(out, at, &text))),
     }
-    out.push(b'}');
+}
+
+fn once(write: impl Fn(&mut Vec<u8>) + Send + 'static) -> Writer {
+    Box::new(move |out| {
+        write(out);
+        false
+    })
+}
+
+fn bracketed(writer: Writer) -> Writer {
+    stream::between(b"[".to_vec(), writer, b"]".to_vec())
+}
+
+fn text_point(out: &mut Vec<u8>, at_ms: i64, text: &str) {
+    out.push(b'[');
+    timestamp(out, at_ms);
+    out.push(b',');
+    string(out, text);
+    out.push(b']');
 }
 
 fn has_values(series: &Series) -> bool {
     series.values.iter().any(|v| !is_absent(*v))
 }
 
-fn one_value(out: &mut Vec<u8>, series: &Series, steps: &Steps) {
+fn one_value(out: &mut Vec<u8>, series: &Series, at_ms: i64) {
     metric(out, &series.labels);
     out.extend_from_slice(br#","value":"#);
-    point(out, steps.start.0, series.values[0]);
-    out.push(b'}');
-}
-
-fn row_of_steps(out: &mut Vec<u8>, series: &Series, steps: &Steps) {
-    metric(out, &series.labels);
-    out.extend_from_slice(br#","values":"#);
-    let present = steps.iter().zip(&series.values).filter(|(_, v)| !is_absent(**v));
-    list(out, present, |out, (at, v)| point(out, at, *v));
-    out.push(b'}');
-}
-
-fn raw_row(out: &mut Vec<u8>, series: &RawSeries) {
-    metric(out, &series.labels);
-    out.extend_from_slice(br#","values":"#);
-    list(out, series.times_ms.iter().zip(&series.values), |out, (at, v)| point(out, *at, *v));
+    point(out, at_ms, series.values.first().copied().unwrap_or(f64::NAN));
     out.push(b'}');
 }
 
@@ -114,55 +153,82 @@ fn metric(out: &mut Vec<u8>, all: &Labels) {
     labels(out, all);
 }
 
-/// A label set as a JSON object.
-pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
-    out.push(b'{');
-    for (i, (name, value)) in labels.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
+/// A series of a matrix. Without times of its own its values stand at the steps of the query.
+struct Row {
+    labels: Labels,
+    times_ms: Vec<i64>,
+    values: Vec<f64>,
+}
+
+fn rows(all: Vec<Series>) -> impl Iterator<Item = Row> + Send + 'static {
+    let row = |s: Series| Row { labels: s.labels, times_ms: Vec::new(), values: s.values };
+    all.into_iter().filter(has_values).map(row)
+}
+
+/// What stands before the value in a point of each step: the same for all series, so it is written once.
+struct StepHeads {
+    text: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl StepHeads {
+    fn of(steps: &Steps) -> Self {
+        let mut heads =
+            Self { text: Vec::with_capacity(steps.count * 16), ends: Vec::with_capacity(steps.count) };
+        for at_ms in steps.iter() {
+            point_head(&mut heads.text, at_ms);
+            // At most 11,000 steps of some 20 bytes.
+            heads.ends.push(heads.text.len() as u32);
         }
-        string(out, name);
-        out.push(b':');
-        string(out, value);
+        heads
     }
-    out.push(b'}');
+
+    fn write(&self, out: &mut Vec<u8>, i: usize) {
+        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+        out.extend_from_slice(&self.text[start as usize..self.ends[i] as usize]);
+    }
 }
 
-/// A text as a JSON string.
-pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("a string into memory always encodes");
-}
-
-/// Writes `[…]` with commas between what `each` writes.
-pub(crate) fn list<T>(
-    out: &mut Vec<u8>,
-    items: impl Iterator<Item = T>,
-    mut each: impl FnMut(&mut Vec<u8>, T),
-) {
-    out.push(b'[');
-    for (i, item) in items.enumerate() {
-        if i > 0 {
-            out.push(b',');
+/// Writes rows, some points at a time.
+fn matrix(mut rows: impl Iterator<Item = Row> + Send + 'static, heads: Option<StepHeads>) -> Writer {
+    let mut open: Option<(Row, usize)> = None;
+    let (mut first_row, mut first_point) = (true, true);
+    bracketed(Box::new(move |out| {
+        let (row, from) = match open.take() {
+            Some(open) => open,
+            None => {
+                let Some(row) = rows.next() else { return false };
+                if !std::mem::take(&mut first_row) {
+                    out.push(b',');
+                }
+                metric(out, &row.labels);
+                out.extend_from_slice(br#","values":["#);
+                first_point = true;
+                (row, 0)
+            }
+        };
+        let to = (from + POINTS_AT_ONCE).min(row.values.len());
+        for i in from..to {
+            let value = row.values[i];
+            if heads.is_some() && is_absent(value) {
+                continue;
+            }
+            if !std::mem::take(&mut first_point) {
+                out.push(b',');
+            }
+            match &heads {
+                Some(heads) => heads.write(out, i),
+                None => point_head(out, row.times_ms[i]),
+            }
+            point_tail(out, value);
         }
-        each(out, item);
-    }
-    out.push(b']');
-}
-
-fn point(out: &mut Vec<u8>, at_ms: i64, value: f64) {
-    out.push(b'[');
-    timestamp(out, at_ms);
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(format_float(value).as_bytes());
-    out.extend_from_slice(b"\"]");
-}
-
-/// Seconds; a fraction of three digits when there is one.
-fn timestamp(out: &mut Vec<u8>, at_ms: i64) {
-    let (seconds, ms) = (at_ms.unsigned_abs() / 1000, at_ms.unsigned_abs() % 1000);
-    let sign = if at_ms < 0 { "-" } else { "" };
-    let text = if ms == 0 { format!("{sign}{seconds}") } else { format!("{sign}{seconds}.{ms:03}") };
-    out.extend_from_slice(text.as_bytes());
+        if to == row.values.len() {
+            out.extend_from_slice(b"]}");
+        } else {
+            open = Some((row, to));
+        }
+        true
+    }))
 }
 
 fn notes(out: &mut Vec<u8>, name: &str, mut all: Vec<String>) {
@@ -175,20 +241,27 @@ fn notes(out: &mut Vec<u8>, name: &str, mut all: Vec<String>) {
         all.push(format!("{more} more {} annotations omitted", name.trim_end_matches('s')));
     }
     out.extend_from_slice(format!(r#","{name}":"#).as_bytes());
-    list(out, all.iter(), |out, text| string(out, text));
+    list(out, all.iter(), |out, text| json::string(out, text));
 }
 
 #[cfg(test)]
 mod tests {
     use columns::ABSENT;
     use model::TimestampMs;
+    use promql::Stats;
 
     use super::*;
 
-    fn check(value_in: Value, steps: Steps, range: bool, expected: &str) {
-        let mut out = Vec::new();
-        value(&mut out, &value_in, &steps, range);
-        assert_eq!(String::from_utf8(out).expect("JSON is UTF-8"), expected);
+    fn written(value: Value, steps: Steps, form: Form) -> String {
+        let answer = Answer { value, warnings: Vec::new(), infos: Vec::new(), stats: Stats::default() };
+        let (mut writer, mut out) = (answer_writer(answer, steps, form), Vec::new());
+        while writer(&mut out) {}
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    fn check(value: Value, steps: Steps, range: bool, expected: &str) {
+        let text = written(value, steps, Form { range, ..Form::default() });
+        assert_eq!(text, format!(r#"{{"status":"success","data":{expected}}}"#));
     }
 
     fn series(values: &[f64]) -> Series {
@@ -225,14 +298,32 @@ mod tests {
         );
         check(Value::String("x".into()), two, false, r#"{"resultType":"string","result":[1,"x"]}"#);
         check(Value::Vector(vec![]), now, false, r#"{"resultType":"vector","result":[]}"#);
+        let raw = RawSeries { labels: Labels::empty(), times_ms: vec![1, 1500], values: vec![1.0, 2.0] };
+        check(
+            Value::Matrix(vec![raw]),
+            now,
+            false,
+            r#"{"resultType":"matrix","result":[{"metric":{},"values":[[0.001,"1"],[1.500,"2"]]}]}"#,
+        );
     }
 
     #[test]
-    fn timestamps_have_no_digit_too_many() {
-        for (ms, text) in [(0, "0"), (12_050, "12.050"), (-1, "-0.001"), (1000, "1")] {
-            let mut out = Vec::new();
-            timestamp(&mut out, ms);
-            assert_eq!(out, text.as_bytes());
+    fn long_rows_are_written_in_parts() {
+        let steps = Steps::range(TimestampMs(0), TimestampMs(9_999_000), 1000);
+        let mut values: Vec<f64> = (0..10_000).map(f64::from).collect();
+        values[0] = ABSENT;
+        values[POINTS_AT_ONCE] = ABSENT;
+        let text = written(
+            Value::Vector(vec![series(&values), series(&values)]),
+            steps,
+            Form { range: true, ..Form::default() },
+        );
+        let parsed: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for row in 0..2 {
+            let points = parsed["data"]["result"][row]["values"].as_array().expect("points");
+            assert_eq!(points.len(), 9_998);
+            let number = |text: &serde_json::Value| text.as_str().and_then(|text| text.parse::<i64>().ok());
+            assert!(points.iter().all(|p| p[0].is_i64() && p[0].as_i64() == number(&p[1])));
         }
     }
 

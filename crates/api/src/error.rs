@@ -4,31 +4,47 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use promql::{EvalError, ParseError};
-use serde_json::json;
+use serde::Serialize;
 
 /// Prometheus' kinds of error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     BadData,
+    /// Bad data too, by its size.
+    TooLarge,
     Execution,
     Canceled,
     Timeout,
     Internal,
+    /// Not now.
     Unavailable,
+    /// Not on this server.
+    Disabled,
 }
 
 impl ErrorKind {
     fn name_and_code(self) -> (&'static str, u16) {
         match self {
             Self::BadData => ("bad_data", 400),
+            Self::TooLarge => ("bad_data", 413),
             Self::Execution => ("execution", 422),
             // Not a registered code: nginx's "client closed request", which Prometheus uses too.
             Self::Canceled => ("canceled", 499),
             Self::Timeout => ("timeout", 503),
             Self::Internal => ("internal", 500),
             Self::Unavailable => ("unavailable", 503),
+            Self::Disabled => ("unavailable", 500),
         }
     }
+}
+
+/// The wire shape, in Prometheus' order.
+#[derive(Serialize)]
+struct Body<'a> {
+    status: &'static str,
+    #[serde(rename = "errorType")]
+    error_type: &'static str,
+    error: &'a str,
 }
 
 /// An answer that is an error.
@@ -41,6 +57,11 @@ pub(crate) struct ApiError {
 impl ApiError {
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::BadData, message: message.into() }
+    }
+
+    /// Whether the caller's request is at fault.
+    pub(crate) fn is_bad_data(&self) -> bool {
+        matches!(self.kind, ErrorKind::BadData | ErrorKind::TooLarge)
     }
 
     /// A parameter that is missing or makes no sense, in Prometheus' words.
@@ -60,8 +81,9 @@ impl ApiError {
 
 impl From<EvalError> for ApiError {
     fn from(error: EvalError) -> Self {
-        let kind = match &error {
-            EvalError::Parse(_) => ErrorKind::BadData,
+        let kind = match error {
+            // What only evaluation can tell (an experimental function, say) is wrong with the query all the same.
+            EvalError::Parse(error) => return error.into(),
             EvalError::Timeout => ErrorKind::Timeout,
             EvalError::Canceled => ErrorKind::Canceled,
             EvalError::Store(storage::QueryError::Unavailable(_)) => ErrorKind::Unavailable,
@@ -89,6 +111,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (name, code) = self.kind.name_and_code();
         let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(json!({ "status": "error", "errorType": name, "error": self.message }))).into_response()
+        let body = Body { status: "error", error_type: name, error: &self.message };
+        (status, Json(body)).into_response()
     }
 }

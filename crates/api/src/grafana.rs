@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::params::Params;
 use crate::state::ApiState;
 
+/// Entries of a search that names no limit; Grafana's own.
+const SEARCH_DEFAULT: usize = 1000;
+
 pub(crate) async fn health() -> Json<Value> {
     Json(json!({ "commit": "", "database": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
@@ -35,11 +38,20 @@ pub(crate) async fn datasources(State(state): State<Arc<ApiState>>) -> Json<Valu
     }]))
 }
 
-/// Dashboards whose title holds `query`, as Grafana lists them.
+/// Dashboards whose title holds `query` and that have every `tag`, as Grafana lists them. Folders are but names here:
+/// `type=dash-folder` finds none.
 pub(crate) async fn search(State(state): State<Arc<ApiState>>, params: Params) -> Json<Value> {
     let wanted = params.get("query").unwrap_or_default().to_lowercase();
+    let tags: Vec<&str> = params.all("tag").filter(|tag| !tag.is_empty()).collect();
+    let by_type = params.get("type").is_none_or(|kind| kind == "dash-db");
+    let limit = params.get("limit").and_then(|n| n.parse().ok()).unwrap_or(SEARCH_DEFAULT);
+    let hit = |entry: &Entry| {
+        by_type
+            && entry.title.to_lowercase().contains(&wanted)
+            && tags.iter().all(|tag| entry.tags.iter().any(|own| own == tag))
+    };
     let entries = state.dashboards.list().into_iter().enumerate();
-    let found = entries.filter(|(_, e)| e.title.to_lowercase().contains(&wanted)).map(|(i, entry)| {
+    let found = entries.filter(|(_, e)| hit(e)).take(limit).map(|(i, entry)| {
         json!({
             "id": i + 1,
             "uid": entry.uid,
@@ -57,8 +69,7 @@ pub(crate) async fn search(State(state): State<Arc<ApiState>>, params: Params) -
 }
 
 pub(crate) async fn dashboard(State(state): State<Arc<ApiState>>, Path(uid): Path<String>) -> Response {
-    let entry = state.dashboards.list().into_iter().find(|e| e.uid == uid);
-    let (Some(entry), Some(document)) = (entry, state.dashboards.get(&uid)) else {
+    let (Some(entry), Some(document)) = (state.dashboards.entry(&uid), state.dashboards.get(&uid)) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": "Dashboard not found" }))).into_response();
     };
     let meta = json!({

@@ -7,8 +7,11 @@ mod alerting;
 mod cors;
 mod encode;
 mod error;
+mod federate;
 mod grafana;
+mod json;
 mod management;
+mod measured;
 mod metrics;
 mod params;
 mod query;
@@ -18,10 +21,15 @@ mod run;
 mod series;
 mod state;
 mod status;
+mod stream;
+mod syntax;
 mod targets;
 mod ui_files;
 mod ui_query;
 
 pub use metrics::ApiMetrics;
 pub use routes::{prometheus_router, ui_router};
-pub use state::{ApiState, Facts, Ranking, Recovery, Runtime, Services, StoreRankings, StoreStatus};
+pub use state::{
+    ApiState, Facts, Notifications, Ranking, Recovery, RuleGroups, Runtime, Services, StoreRankings,
+    StoreStatus, Targets,
+};

@@ -1,11 +1,14 @@
-//! `/-/healthy`, `/-/ready`, `/-/reload`, and what `/` and old links lead to on the Prometheus port.
+//! `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, the admin API, and what is found nowhere.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 
+use crate::error::{ApiError, ErrorKind};
 use crate::state::ApiState;
+
+const NOT_ENABLED: &str = "Lifecycle API is not enabled.";
 
 pub(crate) async fn healthy() -> &'static str {
     "Prometheus Server is Healthy.\n"
@@ -18,7 +21,7 @@ pub(crate) async fn ready() -> &'static str {
 
 pub(crate) async fn reload(State(state): State<Arc<ApiState>>) -> (StatusCode, String) {
     if !state.runtime.facts().lifecycle {
-        return (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.".to_owned());
+        return (StatusCode::FORBIDDEN, NOT_ENABLED.to_owned());
     }
     match state.runtime.reload().await {
         Ok(()) => (StatusCode::OK, String::new()),
@@ -26,6 +29,21 @@ pub(crate) async fn reload(State(state): State<Arc<ApiState>>) -> (StatusCode, S
     }
 }
 
-pub(crate) async fn reload_by_get() -> (StatusCode, &'static str) {
+pub(crate) async fn only_by_post() -> (StatusCode, &'static str) {
     (StatusCode::METHOD_NOT_ALLOWED, "Only POST or PUT requests allowed")
+}
+
+/// Who started the program ends it: never over HTTP.
+pub(crate) async fn quit() -> (StatusCode, &'static str) {
+    (StatusCode::FORBIDDEN, NOT_ENABLED)
+}
+
+/// Nothing can be deleted or copied over HTTP.
+pub(crate) async fn admin() -> ApiError {
+    ApiError { kind: ErrorKind::Disabled, message: "admin APIs disabled".to_owned() }
+}
+
+/// Prometheus' answer to a path that nothing serves, under `/api` too.
+pub(crate) async fn not_found() -> (StatusCode, [(HeaderName, &'static str); 1], &'static str) {
+    (StatusCode::NOT_FOUND, [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], "404 page not found\n")
 }

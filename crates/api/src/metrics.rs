@@ -1,10 +1,15 @@
 //! What the API counts: requests by route and code, queries and how long they take.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -34,7 +39,18 @@ pub struct ApiMetrics {
     requests: Family<HandlerCode, Counter>,
     request_seconds: Family<Handler, Histogram, fn() -> Histogram>,
     queries_now: Gauge,
+    queries_waiting: Gauge,
+    queries_canceled: Counter,
     query_seconds: Histogram,
+}
+
+/// Counts one that waits as long as it lives.
+pub(crate) struct Waiting(Gauge);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl ApiMetrics {
@@ -44,36 +60,44 @@ impl ApiMetrics {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS_S)),
             queries_now: Gauge::default(),
+            queries_waiting: Gauge::default(),
+            queries_canceled: Counter::default(),
             query_seconds: Histogram::new(QUERY_BUCKETS_S),
         };
+        metrics.register_all(registry);
+        metrics
+    }
+
+    fn register_all(&self, registry: &mut Registry) {
         let max: Gauge = Gauge::default();
         max.set(crate::run::QUERIES_MAX as i64);
-        registry.register(
-            "prometheus_http_requests",
-            "HTTP requests by route and code",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "prometheus_http_request_duration_seconds",
+        let http = registry.sub_registry_with_prefix("prometheus_http");
+        http.register("requests", "HTTP requests by route and code", self.requests.clone());
+        http.register(
+            "request_duration_seconds",
             "Time to answer HTTP requests",
-            metrics.request_seconds.clone(),
+            self.request_seconds.clone(),
         );
-        registry.register(
-            "prometheus_engine_queries",
-            "Queries being evaluated",
-            metrics.queries_now.clone(),
-        );
-        registry.register(
-            "prometheus_engine_queries_concurrent_max",
-            "Queries that may be evaluated at once",
-            max,
-        );
-        registry.register(
-            "prometheus_engine_query_duration_histogram_seconds",
-            "Time to evaluate queries",
-            metrics.query_seconds.clone(),
-        );
-        metrics
+        let engine = registry.sub_registry_with_prefix("prometheus_engine");
+        engine.register("queries", "Queries being evaluated", self.queries_now.clone());
+        engine.register("queries_concurrent_max", "Queries that may be evaluated at once", max);
+        let name = "query_duration_histogram_seconds";
+        engine.register(name, "Time to evaluate queries", self.query_seconds.clone());
+        let own = registry.sub_registry_with_prefix("watchfire_api");
+        own.register("queries_waiting", "Queries that wait for their turn", self.queries_waiting.clone());
+        let help = "Queries given up because their client left or their time was up";
+        own.register("queries_canceled", help, self.queries_canceled.clone());
+    }
+
+    /// Counts one that waits, until it is dropped.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.queries_waiting.inc();
+        Waiting(self.queries_waiting.clone())
+    }
+
+    /// Counts a query that was given up.
+    pub(crate) fn canceled(&self) {
+        self.queries_canceled.inc();
     }
 
     /// Counts and times a query.
@@ -87,14 +111,57 @@ impl ApiMetrics {
     }
 }
 
-/// Middleware: counts a request under its route, never under the path as sent.
+/// Middleware: counts a request under its route, never under the path as sent, when its answer has been sent or given
+/// up.
 pub(crate) async fn count(State(metrics): State<ApiMetrics>, request: Request, next: Next) -> Response {
     let handler =
         request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let started = Instant::now();
     let response = next.run(request).await;
-    let seconds = started.elapsed().as_secs_f64();
-    metrics.request_seconds.get_or_create(&Handler { handler: handler.clone() }).observe(seconds);
-    metrics.requests.get_or_create(&HandlerCode { handler, code: response.status().as_u16() }).inc();
-    response
+    let code = response.status().as_u16();
+    let counted = Counted { metrics, handler, code, started };
+    response.map(|body| Body::new(CountedBody { body, _counted: counted }))
+}
+
+/// Counts a request when dropped.
+struct Counted {
+    metrics: ApiMetrics,
+    handler: String,
+    code: u16,
+    started: Instant,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let (handler, code) = (std::mem::take(&mut self.handler), self.code);
+        let seconds = self.metrics.request_seconds.get_or_create(&Handler { handler: handler.clone() });
+        seconds.observe(self.started.elapsed().as_secs_f64());
+        self.metrics.requests.get_or_create(&HandlerCode { handler, code }).inc();
+    }
+}
+
+/// An answer on its way.
+struct CountedBody {
+    body: Body,
+    _counted: Counted,
+}
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

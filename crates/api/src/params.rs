@@ -1,36 +1,76 @@
 //! Parameters as Prometheus takes them: from the URL and from a form body, merged; times, durations, selectors.
 
-use axum::extract::{FromRequest, Query, Request};
-use axum::http::{Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::extract::rejection::RawFormRejection;
+use axum::extract::{FromRequest, Query, RawForm, Request};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::{Form, RequestExt};
 use columns::TimeRange;
 use jiff::Timestamp;
 use model::{DurationMs, Matcher, TimestampMs};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorKind};
+
+/// Names and values in one request; beyond it the request is refused. Ten times what the largest forms hold.
+const PARAMS_MAX: usize = 10_000;
+
+/// Selectors in one request, each a search of its own; beyond it the request is refused. Federation configurations hold
+/// some dozens.
+const SELECTORS_MAX: usize = 1000;
 
 /// Names and values in the order given: the form body's first, as upstream.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl<S: Send + Sync> FromRequest<S> for Params {
-    type Rejection = Response;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let from_url = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|Query(pairs)| pairs);
-        let from_url = from_url.map_err(|e| ApiError::bad_data(e.body_text()).into_response())?;
-        let is_form =
-            request.method() == Method::POST && request.headers().contains_key(header::CONTENT_TYPE);
-        let mut all = if is_form {
-            let form = request.extract_with_state::<Form<Vec<(String, String)>>, _, _>(state).await;
-            form.map_err(IntoResponse::into_response)?.0
-        } else {
-            Vec::new()
-        };
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        check_count(request.uri().query().unwrap_or_default().as_bytes())?;
+        let from_url = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+        let Query(from_url) = from_url.map_err(|e| malformed(e.body_text()))?;
+        let has_form = request.method() == Method::POST && is_form(request.headers());
+        let mut all = if has_form { read_form(request).await? } else { Vec::new() };
         all.extend(from_url);
         Ok(Self(all))
     }
+}
+
+/// A body of any other kind says nothing to us: Prometheus takes the parameters of the URL then.
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+}
+
+async fn read_form(request: Request) -> Result<Vec<(String, String)>, ApiError> {
+    let RawForm(bytes) = request.extract().await.map_err(|error: RawFormRejection| {
+        let kind = match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
+            _ => ErrorKind::BadData,
+        };
+        ApiError { kind, ..malformed(error.body_text()) }
+    })?;
+    check_count(&bytes)?;
+    let mut request = Request::new(Body::from(bytes));
+    *request.method_mut() = Method::POST;
+    let form = header::HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(header::CONTENT_TYPE, form);
+    let Form(pairs) = Form::from_request(request, &()).await.map_err(|e| malformed(e.body_text()))?;
+    Ok(pairs)
+}
+
+/// Before anything is taken apart: each pair costs many times its bytes.
+fn check_count(encoded: &[u8]) -> Result<(), ApiError> {
+    match encoded.iter().filter(|byte| **byte == b'&').count() + 1 {
+        count if count > PARAMS_MAX => {
+            Err(malformed(format!("{count} parameters are more than the {PARAMS_MAX} allowed")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn malformed(cause: String) -> ApiError {
+    ApiError::bad_data(format!("error parsing form values: {cause}"))
 }
 
 impl Params {
@@ -68,15 +108,29 @@ impl Params {
         self.get(name).map(|_| self.duration(name)).transpose()
     }
 
+    /// How far back an instant looks, if given: an error in words of its own, as upstream.
+    pub(crate) fn lookback(&self) -> Result<Option<DurationMs>, ApiError> {
+        let parsed = self.get("lookback_delta").map(parse_duration).transpose();
+        parsed.map_err(|cause| ApiError::bad_data(format!("error parsing lookback delta duration: {cause}")))
+    }
+
     /// How many results at the most; `None` when not limited.
     pub(crate) fn limit(&self) -> Result<Option<usize>, ApiError> {
         let Some(text) = self.get("limit") else { return Ok(None) };
-        let number: i64 = text.parse().map_err(|_| ApiError::parameter("limit", "limit must be a number"))?;
+        let not_a_number = |_| format!("strconv.Atoi: parsing {text:?}: invalid syntax");
+        let number: i64 = text.parse().map_err(not_a_number).map_err(|e| ApiError::parameter("limit", e))?;
         match usize::try_from(number) {
             Ok(0) => Ok(None),
             Ok(limit) => Ok(Some(limit)),
             Err(_) => Err(ApiError::parameter("limit", "limit must be non-negative")),
         }
+    }
+
+    /// A count of metadata at the most, in upstream's words for these; `None` (also below zero) when not limited.
+    pub(crate) fn metadata_limit(&self, name: &str) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number: i64 = text.parse().map_err(|_| ApiError::bad_data(format!("{name} must be a number")))?;
+        Ok(usize::try_from(number).ok())
     }
 
     /// `start` and `end`, all of time by default.
@@ -89,8 +143,14 @@ impl Params {
         Ok(TimeRange { from, to })
     }
 
-    /// The selectors of `match[]`, each a list of matchers; any of them may select a series.
+    /// The selectors of `match[]`, each a list of matchers; any of them may select a series. Compiling what hostile ones
+    /// hold may take a while: call it off the async threads.
     pub(crate) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
+        let count = self.all("match[]").count();
+        if count > SELECTORS_MAX {
+            let cause = format!("{count} selectors are more than the {SELECTORS_MAX} allowed");
+            return Err(ApiError::parameter("match[]", cause));
+        }
         self.all("match[]").map(selector).collect()
     }
 }
@@ -165,6 +225,10 @@ mod tests {
         assert_eq!(
             text(given.time_or("time", TimestampMs(0)).expect_err("no time")),
             r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#
+        );
+        assert_eq!(
+            text(params(&[("limit", "x")]).limit().expect_err("no number")),
+            r#"invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax"#
         );
         assert_eq!(
             text(given.limit().expect_err("negative")),

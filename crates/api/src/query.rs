@@ -1,4 +1,4 @@
-//! `/api/v1/query`, `/query_range`, `/format_query`.
+//! `/api/v1/query`, `/query_range`, `/query_exemplars`, `/format_query`, `/parse_query`.
 
 use std::sync::Arc;
 
@@ -7,12 +7,15 @@ use axum::response::Response;
 use columns::Steps;
 use model::TimestampMs;
 use promql::ValueKind;
+use serde_json::{Value, json};
 
-use crate::encode;
+use crate::encode::{self, Form};
 use crate::error::ApiError;
+use crate::measured::Wanted;
 use crate::params::Params;
-use crate::run;
+use crate::run::{self, Question};
 use crate::state::ApiState;
+use crate::syntax;
 
 /// Points of one series in one answer; Prometheus' own limit.
 pub(crate) const POINTS_MAX: i64 = 11_000;
@@ -21,27 +24,69 @@ pub(crate) async fn instant(
     State(state): State<Arc<ApiState>>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let at = params.time_or("time", TimestampMs(state.clock.now_ms()))?;
     let limit = params.limit()?;
-    let lookback = params.duration_if("lookback_delta")?;
-    let query = promql::parse(params.get("query").unwrap_or_default())?;
-    let steps = Steps::instant(at);
-    let answer = run::eval_at(&state, query, at, lookback).await?;
-    Ok(encode::answer(answer, &steps, false, limit))
+    let at = params.time_or("time", TimestampMs(state.clock.now_ms()))?;
+    answer(&state, &params, Steps::instant(at), None, Form { limit, ..Form::default() }).await
 }
 
 pub(crate) async fn range(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
-    let (steps, end) = range_steps(&params)?;
     let limit = params.limit()?;
-    let lookback = params.duration_if("lookback_delta")?;
-    let query = promql::parse(params.get("query").unwrap_or_default())?;
-    require_range_kind(query.kind())?;
-    let answer = run::eval_until(&state, query, steps, end, lookback).await?;
-    Ok(encode::answer(answer, &steps, true, limit))
+    let (steps, end) = range_steps(&params)?;
+    answer(&state, &params, steps, Some(end), Form { range: true, limit, ..Form::default() }).await
+}
+
+async fn answer(
+    state: &Arc<ApiState>,
+    params: &Params,
+    steps: Steps,
+    end: Option<TimestampMs>,
+    mut form: Form,
+) -> Result<Response, ApiError> {
+    let timeout = params.duration_if("timeout")?;
+    let lookback = params.lookback()?;
+    let stats = stats(params, &mut form.warnings);
+    let query = run::parse(params.get("query").unwrap_or_default()).await??;
+    if form.range {
+        require_range_kind(query.kind())?;
+    }
+    let question = Question { query, steps, end, lookback, timeout, stats };
+    let (answer, stats) = run::eval(state, question).await?;
+    form.stats = stats;
+    Ok(encode::answer(answer, steps, form))
+}
+
+/// Which statistics are asked for; a word that is none of Prometheus' counts as `true`, and is warned of.
+fn stats(params: &Params, warnings: &mut Vec<String>) -> Wanted {
+    match params.get("stats") {
+        None => Wanted::Nothing,
+        Some("all") => Wanted::PerStep,
+        Some("true") => Wanted::Totals,
+        Some(other) => {
+            warnings.push(format!("unknown value {other:?} of parameter \"stats\": taken as \"true\""));
+            Wanted::Totals
+        }
+    }
+}
+
+/// Exemplars are not stored yet: none is found. The parameters are checked all the same.
+pub(crate) async fn exemplars(params: Params) -> Result<Response, ApiError> {
+    let start = params.time_or("start", TimestampMs(i64::MIN))?;
+    if params.time_or("end", TimestampMs(i64::MAX))? < start {
+        return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
+    }
+    let parsed = run::parse(params.get("query").unwrap_or_default()).await?;
+    parsed.map_err(|error| ApiError::bad_data(error.to_string()))?;
+    Ok(encode::success(json!([])))
 }
 
 pub(crate) async fn format(params: Params) -> Result<Response, ApiError> {
-    Ok(encode::success(promql::parse(params.get("query").unwrap_or_default())?.to_string()))
+    Ok(encode::success(run::parse(params.get("query").unwrap_or_default()).await??.to_string()))
+}
+
+pub(crate) async fn parse(params: Params) -> Result<Response, ApiError> {
+    let query = run::parse(params.get("query").unwrap_or_default()).await??;
+    let tree: Value = syntax::tree(&query);
+    Ok(encode::success(tree))
 }
 
 /// The steps, and the end as asked for, which may lie after the last of them.
@@ -65,11 +110,10 @@ fn range_steps(params: &Params) -> Result<(Steps, TimestampMs), ApiError> {
 
 /// Only what has one value a step can be asked for over a range.
 pub(crate) fn require_range_kind(kind: ValueKind) -> Result<(), ApiError> {
-    let name = match kind {
-        ValueKind::Scalar | ValueKind::Vector => return Ok(()),
-        ValueKind::Matrix => "range vector",
-        ValueKind::String => "string",
-    };
+    if matches!(kind, ValueKind::Scalar | ValueKind::Vector) {
+        return Ok(());
+    }
+    let name = kind.documented();
     let cause =
         format!("invalid expression type \"{name}\" for range query, must be Scalar or instant Vector");
     Err(ApiError::parameter("query", cause))

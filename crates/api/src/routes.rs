@@ -11,7 +11,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    alerting, grafana, management, metrics, query, rules, series, status, targets, ui_files, ui_query,
+    alerting, federate, grafana, management, metrics, query, rules, series, status, targets, ui_files,
+    ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -57,6 +58,7 @@ fn finish(router: Router<Arc<ApiState>>, state: Arc<ApiState>, registry: Arc<Reg
     let counted = middleware::from_fn_with_state(state.metrics.clone(), metrics::count);
     router
         .route_layer(counted)
+        .fallback(management::not_found)
         .with_state(state)
         .merge(net::metrics::route(registry))
         .layer(middleware::from_fn(crate::cors::allow))
@@ -69,13 +71,17 @@ fn port_own() -> Router<Arc<ApiState>> {
         .route("/-/healthy", get(management::healthy))
         .route("/-/ready", get(management::ready))
         .route("/health", get(management::healthy))
-        .route("/-/reload", post(management::reload).put(management::reload).get(management::reload_by_get))
+        .route("/-/reload", post(management::reload).put(management::reload).get(management::only_by_post))
+        .route("/-/quit", post(management::quit).put(management::quit).get(management::only_by_post))
+        .route("/federate", get(federate::federate))
 }
 
 fn api_v1() -> Router<Arc<ApiState>> {
     Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
+        .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
+        .route("/parse_query", get(query::parse).post(query::parse))
         .route("/format_query", get(query::format).post(query::format))
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::label_names).post(series::label_names))
@@ -92,5 +98,8 @@ fn api_v1() -> Router<Arc<ApiState>> {
         .route("/status/config", get(status::config))
         .route("/status/flags", get(status::flags))
         .route("/status/tsdb", get(status::tsdb))
+        .route("/status/tsdb/blocks", get(status::blocks))
         .route("/status/walreplay", get(status::walreplay))
+        .route("/notifications", get(status::notifications))
+        .route("/admin/tsdb/{action}", post(management::admin).put(management::admin))
 }

@@ -8,19 +8,78 @@ use axum::response::Response;
 use model::Matcher;
 use model::float::exponent_form;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::encode;
 use crate::error::ApiError;
 use crate::params::Params;
+use crate::run;
 use crate::state::ApiState;
 use crate::status::rfc3339;
 use crate::targets::object;
 
 pub(crate) async fn rules(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
-    let wanted = Wanted::read(&params)?;
-    let groups = state.rules.groups();
-    let shown = groups.iter().filter_map(|group| group_json(group, &wanted));
-    Ok(encode::success(json!({ "groups": shown.collect::<Vec<_>>() })))
+    let (page, params) = (Page::read(&params)?, params);
+    let wanted = run::blocking(&state, move |_, _| Wanted::read(&params)).await??;
+    let mut groups = state.rules.groups();
+    groups.sort_by(|a, b| (&a.file, &a.name).cmp(&(&b.file, &b.name)));
+    let first = page.first(&groups)?;
+    let (mut shown, mut next) = (Vec::new(), None);
+    for (i, group) in groups.iter().enumerate().skip(first) {
+        shown.extend(group_json(group, &wanted));
+        if page.size == Some(shown.len()) {
+            next = groups.get(i + 1).map(token);
+            break;
+        }
+    }
+    let mut data = json!({ "groups": shown });
+    if let Some(next) = next {
+        data["groupNextToken"] = json!(next);
+    }
+    Ok(encode::success(data))
+}
+
+/// Which groups a caller wants at once, and from which on.
+struct Page {
+    size: Option<usize>,
+    token: Option<String>,
+}
+
+impl Page {
+    fn read(params: &Params) -> Result<Self, ApiError> {
+        let token = params.get("group_next_token").map(str::to_owned);
+        let Some(size) = params.get("group_limit") else {
+            let cause = "group_limit needs to be present in order to paginate over the groups";
+            return match token {
+                Some(_) => Err(ApiError::parameter("group_next_token", cause)),
+                None => Ok(Self { size: None, token: None }),
+            };
+        };
+        let wrong = |cause: String| ApiError::parameter("group_limit", cause);
+        let number: i32 = size.parse().map_err(|_| {
+            let cause = format!("strconv.ParseInt: parsing {size:?}: invalid syntax");
+            wrong(format!("group_limit needs to be a valid number: {cause}"))
+        })?;
+        match usize::try_from(number) {
+            Ok(size @ 1..) => Ok(Self { size: Some(size), token }),
+            _ => Err(wrong("group_limit needs to be greater than 0".to_owned())),
+        }
+    }
+
+    /// The place of the first group that is meant.
+    fn first(&self, groups: &[GroupStatus]) -> Result<usize, ApiError> {
+        let Some(wanted) = &self.token else { return Ok(0) };
+        groups.iter().position(|group| token(group) == *wanted).ok_or_else(|| {
+            let cause = format!("invalid group_next_token '{wanted}'. were rule groups changed?");
+            ApiError::parameter("group_next_token", cause)
+        })
+    }
+}
+
+/// What stands for a group between two pages.
+fn token(group: &GroupStatus) -> String {
+    let digest = Sha256::digest(format!("{};{}", group.file.display(), group.name));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) async fn alerts(State(state): State<Arc<ApiState>>) -> Response {
@@ -46,6 +105,20 @@ struct Wanted {
     with_alerts: bool,
 }
 
+/// The words that Go's `ParseBool` knows, in any case.
+fn exclude_alerts(params: &Params) -> Result<bool, ApiError> {
+    let Some(text) = params.get("exclude_alerts").map(str::to_lowercase) else { return Ok(false) };
+    match text.as_str() {
+        "1" | "t" | "true" => Ok(true),
+        "0" | "f" | "false" => Ok(false),
+        _ => {
+            let cause = format!("strconv.ParseBool: parsing {text:?}: invalid syntax");
+            let cause = format!("error converting exclude_alerts: {cause}");
+            Err(ApiError::parameter("exclude_alerts", cause))
+        }
+    }
+}
+
 impl Wanted {
     fn read(params: &Params) -> Result<Self, ApiError> {
         let kind = params.get("type").unwrap_or_default();
@@ -60,7 +133,7 @@ impl Wanted {
             groups: all("rule_group[]"),
             files: all("file[]"),
             selectors: params.selectors()?,
-            with_alerts: params.get("exclude_alerts").is_none_or(|v| v != "true"),
+            with_alerts: !exclude_alerts(params)?,
         })
     }
 

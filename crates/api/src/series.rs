@@ -4,40 +4,33 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use columns::TimeRange;
-use model::{Labels, Matcher};
+use model::Labels;
+use promql::{Cancel, EvalError};
 use storage::{MetricQuery, QueryError, Selection};
 
-use crate::encode;
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::run;
 use crate::state::ApiState;
+use crate::{encode, json};
 
 pub(crate) async fn series(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
-    let selectors = params.selectors()?;
-    if selectors.is_empty() {
+    let limit = params.limit()?;
+    let range = params.time_range()?;
+    if params.all("match[]").next().is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
-    let (range, limit) = (params.time_range()?, params.limit()?);
-    let found = run::blocking(&state, move |state, _| {
-        let series_max = state.engine.options().series_max;
-        find_series(state.store.as_ref(), &selectors, range, series_max, limit)
-    });
-    let found = found.await??;
-    let mut out = Vec::with_capacity(found.len() * 128);
-    out.extend_from_slice(br#"{"status":"success","data":"#);
-    encode::list(&mut out, found.iter(), encode::labels);
-    out.push(b'}');
-    Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], out).into_response())
+    let found = run::blocking(&state, move |state, cancel| find_series(state, &params, range, limit, cancel));
+    Ok(encode::success_list(found.await??, limit, |out, labels| json::labels(out, &labels)))
 }
 
 pub(crate) async fn label_names(
     State(state): State<Arc<ApiState>>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    list_strings(&state, &params, |store, selection| store.label_names(selection)).await
+    list_strings(&state, params, |store, selection| store.label_names(selection)).await
 }
 
 pub(crate) async fn label_values(
@@ -49,43 +42,52 @@ pub(crate) async fn label_values(
     if name.is_empty() {
         return Err(ApiError::bad_data(format!("invalid label name: {name:?}")));
     }
-    list_strings(&state, &params, move |store, selection| store.label_values(&name, selection)).await
+    list_strings(&state, params, move |store, selection| store.label_values(&name, selection)).await
 }
 
 fn find_series(
-    store: &dyn MetricQuery,
-    selectors: &[Vec<Matcher>],
+    state: &ApiState,
+    params: &Params,
     range: TimeRange,
-    series_max: usize,
     limit: Option<usize>,
-) -> Result<Vec<Labels>, QueryError> {
+    cancel: &Cancel,
+) -> Result<Vec<Labels>, ApiError> {
+    let series_max = state.engine.options().series_max;
     let mut found = BTreeSet::new();
-    for matchers in selectors {
-        let set = store.select(&Selection { matchers, range, series_max })?;
-        found.extend((0..set.len()).map(|i| set.labels(i)));
+    for matchers in &params.selectors()? {
+        if cancel.is_cancelled() {
+            return Err(EvalError::Canceled.into());
+        }
+        let set = state.store.select(&Selection { matchers, range, series_max })?;
+        // Sets are sorted: of each only the first can be among the first of all. One more tells that some were cut.
+        let wanted = set.len().min(limit.map_or(usize::MAX, |limit| limit.saturating_add(1)));
+        found.extend((0..wanted).map(|i| set.labels(i)));
     }
-    Ok(found.into_iter().take(limit.unwrap_or(usize::MAX)).collect())
+    Ok(found.into_iter().collect())
 }
 
 async fn list_strings(
     state: &Arc<ApiState>,
-    params: &Params,
+    params: Params,
     list: impl Fn(&dyn MetricQuery, &Selection<'_>) -> Result<Vec<String>, QueryError> + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let (mut selectors, range, limit) = (params.selectors()?, params.time_range()?, params.limit()?);
-    if selectors.is_empty() {
-        selectors.push(Vec::new());
-    }
-    let found = run::blocking(state, move |state, _| {
+    let (range, limit) = (params.time_range()?, params.limit()?);
+    let found = run::blocking(state, move |state, cancel| {
+        let mut selectors = params.selectors()?;
+        if selectors.is_empty() {
+            selectors.push(Vec::new());
+        }
         let series_max = state.engine.options().series_max;
         let mut found = BTreeSet::new();
         for matchers in &selectors {
+            if cancel.is_cancelled() {
+                return Err(EvalError::Canceled.into());
+            }
             found.extend(list(state.store.as_ref(), &Selection { matchers, range, series_max })?);
         }
-        Ok::<_, QueryError>(found)
+        Ok::<_, ApiError>(found.into_iter().collect())
     });
-    let found = found.await??;
-    Ok(encode::success(found.into_iter().take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()))
+    Ok(encode::success_list(found.await??, limit, |out, text: String| json::string(out, &text)))
 }
 
 /// Undoes the "values" escaping by which clients put UTF-8 names into a path: `U__http_2e_status` is `http.status`.

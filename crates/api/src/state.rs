@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ::alerting::Dispatcher;
-use ::rules::Manager;
+use ::rules::{GroupStatus, Manager};
 use dashboards::Dashboards;
-use model::TimestampMs;
+use model::{Labels, TimestampMs};
 use promql::Engine;
-use scrape::ScrapeManager;
+use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
 use storage::MetricQuery;
 
@@ -70,6 +70,54 @@ pub struct Recovery {
     pub quarantined: Vec<String>,
 }
 
+/// Who knows targets and what they say of their metrics.
+pub trait Targets: Send + Sync {
+    /// All targets, kept and dropped.
+    fn targets(&self) -> TargetsStatus;
+    /// Names of scrape pools, sorted.
+    fn pools(&self) -> Vec<String>;
+    /// What targets say of their metrics.
+    fn metadata(&self) -> Vec<TargetMetadata>;
+}
+
+impl Targets for ScrapeManager {
+    fn targets(&self) -> TargetsStatus {
+        self.targets()
+    }
+
+    fn pools(&self) -> Vec<String> {
+        self.pools()
+    }
+
+    fn metadata(&self) -> Vec<TargetMetadata> {
+        self.metadata()
+    }
+}
+
+/// Who knows rules and active alerts.
+pub trait RuleGroups: Send + Sync {
+    /// All groups, with their rules and alerts.
+    fn groups(&self) -> Vec<GroupStatus>;
+}
+
+impl RuleGroups for Manager {
+    fn groups(&self) -> Vec<GroupStatus> {
+        self.groups()
+    }
+}
+
+/// Who knows which notifications were sent and will be.
+pub trait Notifications: Send + Sync {
+    /// All there is to tell.
+    fn status(&self) -> ::alerting::Status;
+}
+
+impl Notifications for Dispatcher {
+    fn status(&self) -> ::alerting::Status {
+        self.status()
+    }
+}
+
 /// What only the wiring knows.
 pub trait Runtime: Send + Sync {
     /// The store now.
@@ -80,6 +128,8 @@ pub trait Runtime: Send + Sync {
     fn config_yaml(&self) -> String;
     /// Flags and their values, sorted.
     fn flags(&self) -> Vec<(String, String)>;
+    /// Labels that series get when they leave for another server.
+    fn external_labels(&self) -> Labels;
     /// Facts that do not change while the program runs.
     fn facts(&self) -> &Facts;
     /// When the configuration was last loaded, and whether the last attempt succeeded.
@@ -118,9 +168,9 @@ pub struct Facts {
 pub struct ApiState {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<dyn MetricQuery>,
-    pub(crate) scrape: Arc<ScrapeManager>,
-    pub(crate) rules: Arc<Manager>,
-    pub(crate) alerting: Arc<Dispatcher>,
+    pub(crate) scrape: Arc<dyn Targets>,
+    pub(crate) rules: Arc<dyn RuleGroups>,
+    pub(crate) alerting: Arc<dyn Notifications>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -135,11 +185,11 @@ pub struct Services {
     /// Holds samples.
     pub store: Arc<dyn MetricQuery>,
     /// Knows targets.
-    pub scrape: Arc<ScrapeManager>,
+    pub scrape: Arc<dyn Targets>,
     /// Knows rules and active alerts.
-    pub rules: Arc<Manager>,
+    pub rules: Arc<dyn RuleGroups>,
     /// Knows notifications.
-    pub alerting: Arc<Dispatcher>,
+    pub alerting: Arc<dyn Notifications>,
     /// Knows dashboards.
     pub dashboards: Arc<Dashboards>,
     /// Knows the rest.

@@ -69,7 +69,14 @@ pub(crate) async fn flags(State(state): State<Arc<ApiState>>) -> Response {
 }
 
 pub(crate) async fn tsdb(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
-    let limit = params.limit()?.unwrap_or(RANKING_DEFAULT).min(RANKING_MAX);
+    let limit = match params.get("limit").map(str::parse::<usize>) {
+        None => RANKING_DEFAULT,
+        Some(Ok(limit @ 1..=RANKING_MAX)) => limit,
+        Some(Ok(limit)) if limit > RANKING_MAX => {
+            return Err(ApiError::bad_data(format!("limit must not exceed {RANKING_MAX}")));
+        }
+        Some(_) => return Err(ApiError::bad_data("limit must be a positive number")),
+    };
     let (status, rankings) = crate::run::blocking(&state, move |state, _| {
         (state.runtime.store_status(), state.runtime.store_rankings(limit))
     })
@@ -92,6 +99,16 @@ pub(crate) async fn tsdb(State(state): State<Arc<ApiState>>, params: Params) -> 
 
 pub(crate) async fn walreplay() -> Response {
     encode::success(json!({ "min": 0, "max": 0, "current": 0, "state": "done" }))
+}
+
+/// Samples lie in the head and its log, not in blocks.
+pub(crate) async fn blocks() -> Response {
+    encode::success(json!({ "blocks": [] }))
+}
+
+/// Notices for the user interface of Prometheus; ours has its own.
+pub(crate) async fn notifications() -> Response {
+    encode::success(json!([]))
 }
 
 fn ranking(all: Ranking) -> Vec<Value> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::Response;
 use model::{Labels, Metadata};
 use scrape::{DroppedTarget, TargetStatus};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use crate::encode;
 use crate::error::ApiError;
 use crate::params::Params;
+use crate::run;
 use crate::state::ApiState;
 use crate::status::rfc3339;
 
@@ -20,7 +22,9 @@ pub(crate) async fn targets(State(state): State<Arc<ApiState>>, params: Params) 
     let pool = params.get("scrapePool");
     let all = state.scrape.targets();
     let in_pool = |name: &str| pool.is_none_or(|pool| pool == name);
-    let active = all.active.iter().filter(|t| wanted != "dropped" && in_pool(&t.scrape_pool)).map(active);
+    let host = external_host(&state.runtime.facts().external_url);
+    let active = all.active.iter().filter(|t| wanted != "dropped" && in_pool(&t.scrape_pool));
+    let active = active.map(|target| active_target(target, host.as_deref()));
     let dropped = all.dropped.iter().filter(|t| wanted != "active" && in_pool(&t.scrape_pool));
     let mut counts = BTreeMap::<&str, usize>::new();
     dropped.clone().for_each(|t| *counts.entry(&t.scrape_pool).or_default() += 1);
@@ -31,13 +35,29 @@ pub(crate) async fn targets(State(state): State<Arc<ApiState>>, params: Params) 
     }))
 }
 
-fn active(target: &TargetStatus) -> Value {
+fn external_host(url: &str) -> Option<String> {
+    url.parse::<Uri>().ok()?.host().map(str::to_owned)
+}
+
+/// A target's address for whoever looks from outside: our own host in place of a name that means "this machine".
+fn global_url(scrape_url: &str, host: Option<&str>) -> String {
+    let replaced = || {
+        let url: Uri = scrape_url.parse().ok()?;
+        let is_here = matches!(url.host()?, "localhost" | "127.0.0.1" | "[::1]");
+        let port = url.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+        let rest = url.path_and_query().map_or("", |rest| rest.as_str());
+        is_here.then(|| Some(format!("{}://{}{port}{rest}", url.scheme_str()?, host?))).flatten()
+    };
+    replaced().unwrap_or_else(|| scrape_url.to_owned())
+}
+
+fn active_target(target: &TargetStatus, host: Option<&str>) -> Value {
     json!({
         "discoveredLabels": object(&target.discovered_labels),
         "labels": object(&target.labels),
         "scrapePool": target.scrape_pool,
         "scrapeUrl": target.scrape_url,
-        "globalUrl": target.scrape_url,
+        "globalUrl": global_url(&target.scrape_url, host),
         "lastError": target.last_error,
         "lastScrape": rfc3339(target.last_scrape),
         "lastScrapeDuration": target.last_duration_s,
@@ -60,13 +80,8 @@ pub(crate) async fn metadata(
     State(state): State<Arc<ApiState>>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let limit = params.limit()?.unwrap_or(usize::MAX);
-    let per_metric: usize = match params.get("limit_per_metric") {
-        Some(text) => {
-            text.parse().map_err(|_| ApiError::parameter("limit_per_metric", "limit must be a number"))?
-        }
-        None => usize::MAX,
-    };
+    let limit = params.metadata_limit("limit")?.unwrap_or(usize::MAX);
+    let per_metric = params.metadata_limit("limit_per_metric")?.filter(|n| *n > 0).unwrap_or(usize::MAX);
     let wanted = params.get("metric");
     let mut by_metric = BTreeMap::<String, BTreeSet<Metadata>>::new();
     for (_, metric, metadata) in state.scrape.metadata() {
@@ -86,14 +101,13 @@ pub(crate) async fn target_metadata(
     State(state): State<Arc<ApiState>>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let limit = params.limit()?.unwrap_or(usize::MAX);
+    let limit = params.metadata_limit("limit")?.unwrap_or(usize::MAX);
     let wanted = params.get("metric");
-    let selector = match params.get("match_target") {
-        Some(text) => {
-            promql::parse_metric_selector(text).map_err(|e| ApiError::parameter("match_target", e))?
-        }
-        None => Vec::new(),
-    };
+    let text = params.get("match_target").map(str::to_owned);
+    let parsed =
+        run::blocking(&state, move |_, _| text.map(|t| promql::parse_metric_selector(&t)).transpose());
+    let parsed = parsed.await?.map_err(|e| ApiError::parameter("match_target", e))?;
+    let selector = parsed.unwrap_or_default();
     let all = state.scrape.metadata().into_iter();
     let found = all.filter(|(target, metric, _)| {
         wanted.is_none_or(|wanted| wanted == *metric) && selector.iter().all(|m| m.matches_labels(target))

@@ -68,10 +68,12 @@ struct PrometheusYml {
 
 /// Reads and checks all files without any effect.
 ///
+/// The answer is what is left out, a line each with its place.
+///
 /// # Errors
 /// The first thing that is wrong, with file, line and column.
-pub fn check(paths: &ConfigPaths) -> Result<(), LoadError> {
-    load(paths).map(|_| ())
+pub fn check(paths: &ConfigPaths) -> Result<Vec<String>, LoadError> {
+    load(paths).map(|loaded| loaded.left_out)
 }
 
 pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
@@ -123,9 +125,19 @@ impl PrometheusYml {
 
 /// The files that a pattern of `rule_files` names, relative to the folder of `file`, sorted.
 fn matching(file: &Path, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, ConfigError> {
+    // As Prometheus has it: stars in the last part only.
+    if pattern.value.rsplit_once('/').is_some_and(|(folders, _)| folders.contains('*')) {
+        let message = format!("invalid rule file path {:?}", pattern.value);
+        return Err(ConfigError::at(file, pattern.at, message));
+    }
     let folder = file.parent().unwrap_or(Path::new("."));
-    let whole = folder.join(&pattern.value);
-    let found = glob::glob(&whole.to_string_lossy()).map_err(|e| {
+    // Only what is written in the file is a pattern; a folder may be called `[old]`.
+    let whole = match Path::new(&pattern.value) {
+        absolute if absolute.is_absolute() => pattern.value.clone(),
+        _ if folder.as_os_str().is_empty() => pattern.value.clone(),
+        _ => format!("{}/{}", glob::Pattern::escape(&folder.to_string_lossy()), pattern.value),
+    };
+    let found = glob::glob(&whole).map_err(|e| {
         ConfigError::at(file, pattern.at, format!("rule_files: {:?} is not a pattern: {e}", pattern.value))
     })?;
     Ok(found.flatten().filter(|path| path.is_file()).collect())
@@ -166,12 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_no_pattern() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let odd = folder.path().join("a [1] *");
+        std::fs::create_dir(&odd).expect("made");
+        std::fs::write(odd.join("rules.yml"), RULES).expect("written");
+        let here = Spanned { value: "r*.yml".to_owned(), ..Spanned::default() };
+        let found = matching(&odd.join("prometheus.yml"), &here).expect("a pattern");
+        assert_eq!(found, [odd.join("rules.yml")]);
+    }
+
+    #[test]
     fn what_is_wrong_has_its_place() {
         for (yml, expected) in [
             (
                 "global:\n  scrape_intervall: 5s\n",
                 "DIR/prometheus.yml:2:3: unknown field scrape_intervall (did you mean scrape_interval?)",
             ),
+            ("rule_files: ['a/*/b.yml']\n", "DIR/prometheus.yml:1:14: invalid rule file path \"a/*/b.yml\""),
             ("remote_write:\n- url: http://x\n", "DIR/prometheus.yml:2:3: remote_write is not supported yet"),
         ] {
             assert_eq!(load_text(yml, RULES).expect_err(yml), expected);

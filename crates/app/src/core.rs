@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use alerting::Dispatcher;
 use api::{Facts, Runtime, StoreRankings, StoreStatus};
 use dashboards::Dashboards;
-use model::{Alert, TimestampMs};
+use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rules::{AlertSink, Manager, ManagerOptions};
@@ -45,15 +45,18 @@ pub(crate) struct LastLoad {
 #[derive(Debug, Clone)]
 struct LoadState {
     text: String,
+    external_labels: Labels,
     at: TimestampMs,
     succeeded: bool,
 }
 
 impl LastLoad {
     /// The first load, which succeeded at `at`.
-    pub(crate) fn new(text: String, at: TimestampMs, registry: &mut Registry) -> Self {
+    pub(crate) fn new(loaded: &Loaded, at: TimestampMs, registry: &mut Registry) -> Self {
+        let before =
+            LoadState { text: String::new(), external_labels: Labels::empty(), at, succeeded: false };
         let last = Self {
-            state: Mutex::new(LoadState { text: String::new(), at, succeeded: false }),
+            state: Mutex::new(before),
             successful: Gauge::default(),
             success_seconds: Gauge::default(),
         };
@@ -67,12 +70,13 @@ impl LastLoad {
             "When the configuration was last loaded with success",
             last.success_seconds.clone(),
         );
-        last.succeeded(text, at);
+        last.succeeded(loaded.text.clone(), external_labels(&loaded.global), at);
         last
     }
 
-    fn succeeded(&self, text: String, at: TimestampMs) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = LoadState { text, at, succeeded: true };
+    fn succeeded(&self, text: String, external_labels: Labels, at: TimestampMs) {
+        let state = LoadState { text, external_labels, at, succeeded: true };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
         self.successful.set(1);
         self.success_seconds.set(at.0 / 1000);
     }
@@ -104,7 +108,8 @@ impl Core {
         self.rules.reload(loaded.groups, options).await;
         self.alerting.reload(loaded.alerting);
         self.dashboards.reload();
-        self.last_load.succeeded(loaded.text, TimestampMs(self.clock.now_ms()));
+        let labels = external_labels(&loaded.global);
+        self.last_load.succeeded(loaded.text, labels, TimestampMs(self.clock.now_ms()));
         tracing::info!("configuration reloaded");
         Ok(())
     }
@@ -117,10 +122,15 @@ pub(crate) fn say_left_out(loaded: &Loaded) {
     }
 }
 
+/// Labels that series and alerts get when they leave.
+fn external_labels(global: &GlobalConfig) -> Labels {
+    global.external_labels(|name| std::env::var(name).ok())
+}
+
 /// What rules take from the global section.
 pub(crate) fn rule_options(global: &GlobalConfig, external_url: &str) -> ManagerOptions {
     ManagerOptions {
-        external_labels: global.external_labels(|name| std::env::var(name).ok()),
+        external_labels: external_labels(global),
         default_interval: global.evaluation_interval(),
         query_offset: global.rule_query_offset.map_or(model::DurationMs::ZERO, |d| d.0),
         ..ManagerOptions::standard(external_url)
@@ -168,6 +178,10 @@ impl Runtime for Core {
 
     fn flags(&self) -> Vec<(String, String)> {
         self.flags.clone()
+    }
+
+    fn external_labels(&self) -> Labels {
+        self.last_load.get().external_labels
     }
 
     fn facts(&self) -> &Facts {

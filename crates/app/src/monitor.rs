@@ -194,7 +194,7 @@ fn start_services(
     let store: Arc<dyn MetricQuery> = db.clone();
     let append: Arc<dyn MetricAppend> = db.clone();
     let api_metrics = ApiMetrics::register(registry);
-    let last_load = LastLoad::new(loaded.text, facts.started_at, registry);
+    let last_load = LastLoad::new(&loaded, facts.started_at, registry);
     let engine = Arc::new(Engine::new(EngineOptions::standard()));
     let dispatcher = Arc::new(Dispatcher::start(
         loaded.alerting,

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(short = 'u', long, value_name = "N")]
     users: Option<u32>,
     /// New users a second until all are there, instead of the stage's.
-    #[arg(short = 'r', long, value_name = "N")]
+    #[arg(short = 'r', long, value_name = "N", allow_negative_numbers = true)]
     spawn_rate: Option<f64>,
     /// For how long, like 5m; without it until stopped.
     #[arg(short = 't', long, value_name = "DURATION")]

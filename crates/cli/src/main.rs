@@ -20,9 +20,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(name = "watchfire", version, propagate_version = true)]
 struct Arguments {
-    /// What to log: error, warn, info, debug, trace, or per crate like `scrape=debug,info`.
-    #[arg(long, global = true, env = "WATCHFIRE_LOG", default_value = "info", value_name = "LEVEL")]
-    log: String,
+    /// What to log: error, warn, info, debug, trace, or per crate like `scrape=debug,info`. Without it `up` logs from
+    /// warn on and every other command from info on.
+    #[arg(long, global = true, env = "WATCHFIRE_LOG", value_name = "LEVEL")]
+    log: Option<String>,
     /// Run as a child of `up`: say when ready in one line of JSON, and stop when standard input ends.
     #[arg(long, global = true, hide = true)]
     supervised: bool,
@@ -71,18 +72,45 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Logs go to standard error; `up` says what matters on standard output and logs only what is wrong.
 fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
-    let level = if matches!(arguments.command, Command::Up(_)) && arguments.log == "info" {
-        "warn"
-    } else {
-        &arguments.log
-    };
+    let usual = if matches!(arguments.command, Command::Up(_)) { "warn" } else { "info" };
+    let level = arguments.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(level).map_err(|e| anyhow::anyhow!("--log {level}: {e}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        // It would complain to standard error that standard error cannot be written, and panic over that: on a full disk
+        // requests would fail because of their log lines.
+        .log_internal_errors(false)
+        .init();
     Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", whole_text(error));
     ExitCode::FAILURE
+}
+
+/// An error with its causes, each said once: many errors quote their cause in their own sentence already.
+fn whole_text(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said {
+        said if said.is_empty() => cause,
+        said if said.contains(&cause) => said,
+        said => format!("{said}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::other("disk full");
+        let quoting = anyhow::Error::new(cause()).context("cannot open: disk full");
+        assert_eq!(whole_text(&quoting), "cannot open: disk full");
+        let silent = anyhow::Error::new(cause()).context("cannot open");
+        assert_eq!(whole_text(&silent), "cannot open: disk full");
+    }
 }

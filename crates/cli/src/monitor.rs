@@ -97,7 +97,9 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the answer to --check")]
 fn check(arguments: &Arguments) -> Result<()> {
-    app::check(&paths(arguments))?;
+    for left_out in app::check(&paths(arguments))? {
+        println!("{left_out}");
+    }
     println!("{} is valid", arguments.config.display());
     Ok(())
 }

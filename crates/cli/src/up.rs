@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use lab::{Event, Lab, LabOptions, PortPlan};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -61,15 +62,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
 
-    let mut starting = Box::pin(Lab::start(options, events));
+    let give_up = CancellationToken::new();
+    let mut starting = Box::pin(Lab::start(options, events, give_up.clone()));
     let lab = loop {
         tokio::select! {
-            lab = &mut starting => break lab?,
+            lab = &mut starting => break lab,
             Some(event) = happened.recv() => terminal.event(&event),
-            _ = interrupt.recv() => bail!("stopped while starting"),
-            _ = terminate.recv() => bail!("stopped while starting"),
+            _ = interrupt.recv() => match give_up.is_cancelled() {
+                true => bail!("killed while starting"),
+                false => give_up.cancel(),
+            },
+            _ = terminate.recv() => give_up.cancel(),
         }
-    };
+    }?;
     while let Ok(event) = happened.try_recv() {
         terminal.event(&event);
     }

@@ -3,8 +3,10 @@
 //! A column holds one `f64` a step. "Nothing here" is the bit pattern [`ABSENT`], which arithmetic never makes, so a
 //! column needs no second array and loops stay plain. Knows no engine, no language, no HTTP.
 
+pub mod edges;
 pub mod steps;
 pub mod window;
 
+pub use edges::{Edges, Spans, SpansId};
 pub use steps::{ABSENT, Steps, TimeRange, is_absent};
-pub use window::{Edges, WindowOp, WindowSteps, compensated_add};
+pub use window::{WindowOp, WindowSteps, compensated_add};

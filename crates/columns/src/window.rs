@@ -32,37 +32,6 @@ pub enum WindowOp {
     Last,
 }
 
-/// First and last sample of each window and what a counter lost by resets between them; `count` 0 means an empty
-/// window, whose other fields say nothing. All vectors have one entry a step.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Edges {
-    /// Samples in the window.
-    pub count: Vec<u32>,
-    /// Time of the first sample, milliseconds.
-    pub first_ms: Vec<i64>,
-    /// Value of the first sample.
-    pub first: Vec<f64>,
-    /// Time of the last sample, milliseconds.
-    pub last_ms: Vec<i64>,
-    /// Value of the last sample.
-    pub last: Vec<f64>,
-    /// Sum of the values from which the series fell: what to add to `last - first` of a counter.
-    pub resets: Vec<f64>,
-}
-
-impl Edges {
-    /// Makes room for `count` empty windows; memory is kept, so that one value serves many series.
-    fn reset(&mut self, count: usize) {
-        self.count.clear();
-        self.count.resize(count, 0);
-        self.first_ms.resize(count, 0);
-        self.first.resize(count, 0.0);
-        self.last_ms.resize(count, 0);
-        self.last.resize(count, 0.0);
-        self.resets.resize(count, 0.0);
-    }
-}
-
 /// Calls `visit(step, from, to)` for each step with the half-open index range of its samples in `times_ms`, which
 /// must be sorted. Both indexes only move forward, so the whole costs one pass.
 pub fn for_each_window(times_ms: &[i64], windows: &WindowSteps, mut visit: impl FnMut(usize, usize, usize)) {
@@ -178,41 +147,6 @@ fn extreme(
             out[i] = values[best];
         }
     });
-}
-
-/// Fills `out` with the edges of each window of a series. The loss by resets comes from a running sum, so a long
-/// window costs no more than a short one.
-pub fn edges(times_ms: &[i64], values: &[f64], windows: &WindowSteps, out: &mut Edges) {
-    let lost = lost_until(values);
-    out.reset(windows.steps.count);
-    for_each_window(times_ms, windows, |i, from, to| {
-        if from < to {
-            out.count[i] = (to - from) as u32;
-            out.first_ms[i] = times_ms[from];
-            out.first[i] = values[from];
-            out.last_ms[i] = times_ms[to - 1];
-            out.last[i] = values[to - 1];
-            out.resets[i] = lost.as_ref().map_or(0.0, |lost| lost[to - 1] - lost[from]);
-        }
-    });
-}
-
-/// For each sample, the sum of the values from which the series has fallen up to and including it; `None` when it
-/// never fell, which is the usual case.
-fn lost_until(values: &[f64]) -> Option<Vec<f64>> {
-    if !values.windows(2).any(|pair| pair[1] < pair[0]) {
-        return None;
-    }
-    let mut total = 0.0;
-    let mut previous = f64::NEG_INFINITY;
-    let running = values.iter().map(|&value| {
-        if value < previous {
-            total += previous;
-        }
-        previous = value;
-        total
-    });
-    Some(running.collect())
 }
 
 /// Adds `value` to a sum with its compensation (Neumaier): the smaller of the two lost low bits, which are kept
@@ -384,15 +318,5 @@ mod tests {
             assert_eq!(mean(values), expected, "{values:?}");
         }
         assert!(mean(&[inf, -inf]).is_nan() && mean(&[1.0, f64::NAN]).is_nan());
-    }
-
-    #[test]
-    fn edges_count_what_resets_lost() {
-        let mut out = Edges::default();
-        edges(&[1, 2, 3, 4, 5], &[5.0, 8.0, 2.0, 4.0, 1.0], &windows(3, 5, 1, 3), &mut out);
-        assert_eq!(out.first, [5.0, 8.0, 2.0]);
-        assert_eq!(out.last, [2.0, 4.0, 1.0]);
-        assert_eq!(out.resets, [8.0, 8.0, 4.0]);
-        assert_eq!(out.count, [3, 3, 3]);
     }
 }

@@ -93,6 +93,36 @@ impl Labels {
     }
 }
 
+/// Some labels of a set, in memory that is used from set to set: who looks up very many in a map makes none of them.
+#[derive(Debug, Clone, Default)]
+pub struct LabelsKey(String);
+
+impl LabelsKey {
+    /// Takes over those labels of `labels` for which `keep` says so.
+    pub fn set_only(&mut self, labels: &Labels, keep: impl Fn(&str) -> bool) {
+        self.0.clear();
+        let mut rest = &*labels.0;
+        while !rest.is_empty() {
+            let pair = rest;
+            let name = take_part(&mut rest);
+            take_part(&mut rest);
+            if keep(name) {
+                self.0.push_str(&pair[..pair.len() - rest.len()]);
+            }
+        }
+    }
+
+    /// A text that is equal for equal labels, and says nothing else.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The labels as a set.
+    pub fn to_labels(&self) -> Labels {
+        Labels(Arc::from(self.0.as_str()))
+    }
+}
+
 impl Default for Labels {
     fn default() -> Self {
         Self::empty()
@@ -278,6 +308,16 @@ mod tests {
             r#"up{job="a\"b"}"#
         );
         assert_eq!(Labels::empty().to_string(), "{}");
+    }
+
+    #[test]
+    fn a_key_is_the_set_of_its_labels() {
+        let labels = Labels::from_pairs([("a", "1"), ("b", &"x".repeat(70)), ("c", "3")]);
+        let mut key = LabelsKey::default();
+        for kept in ["", "a", "b", "ac", "abc"] {
+            key.set_only(&labels, |name| kept.contains(name));
+            assert_eq!(key.to_labels(), labels.only(|name| kept.contains(name)));
+        }
     }
 
     #[test]

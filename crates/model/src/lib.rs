@@ -13,7 +13,7 @@ pub mod sample;
 pub use alert::{Alert, AlertState};
 pub use duration::{DurationMs, ParseDurationError};
 pub use float::format_float;
-pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
+pub use labels::{Labels, LabelsBuilder, LabelsKey, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricKind};
 pub use sample::{STALE_NAN, Sample, TimestampMs, is_stale};

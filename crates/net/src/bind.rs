@@ -28,6 +28,11 @@ pub struct Holder {
 }
 
 impl BindError {
+    /// Whether another port would do; if not, the address itself is what cannot be had.
+    pub fn another_port_may_do(&self) -> bool {
+        self.source.kind() != io::ErrorKind::AddrNotAvailable
+    }
+
     fn reason(&self) -> String {
         match (&self.holder, self.source.kind()) {
             (Some(holder), _) => {

@@ -1,16 +1,20 @@
 //! An HTTP client that never takes more bytes or time than it was told.
 
-use std::io::Read;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use flate2::read::GzDecoder;
+use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 /// The most that a [`Client::post_json`] or [`Client::post_form`] answer may be: they are receipts and query answers.
 const POST_ANSWER_MAX_BYTES: usize = 64 << 20;
+
+/// How much of a body is decoded at a stretch; gzip makes a thousand times as much of it at worst, a few milliseconds'
+/// work.
+const PIECE_BYTES: usize = 4096;
 
 /// How a client presents itself.
 #[derive(Debug, Clone)]
@@ -196,42 +200,112 @@ async fn fetch_untimed(
     request: reqwest::RequestBuilder,
     body_max_bytes: usize,
 ) -> Result<Fetched, ClientError> {
-    let mut response = request.send().await.map_err(explain)?;
+    let response = request.send().await.map_err(explain)?;
     let status = response.status().as_u16();
     let content_type = header(response.headers(), &CONTENT_TYPE);
     let encoding = header(response.headers(), &CONTENT_ENCODING);
-    let mut wire = BytesMut::new();
+    let (body, wire_bytes) = read_body(response, &encoding, body_max_bytes).await?;
+    Ok(Fetched { status, content_type, body, wire_bytes })
+}
+
+/// Decodes as the body comes in, so that a small body that unpacks to a huge one costs neither memory beyond the cap nor
+/// time beyond the caller's.
+async fn read_body(
+    mut response: reqwest::Response,
+    encoding: &str,
+    body_max_bytes: usize,
+) -> Result<(Bytes, usize), ClientError> {
+    let mut sink = Sink::of(encoding, body_max_bytes)?;
+    let mut wire_bytes = 0usize;
     while let Some(chunk) = response.chunk().await.map_err(explain)? {
-        if wire.len() + chunk.len() > body_max_bytes {
+        wire_bytes = wire_bytes.saturating_add(chunk.len());
+        if wire_bytes > body_max_bytes {
             return Err(ClientError::TooLarge(body_max_bytes));
         }
-        wire.extend_from_slice(&chunk);
+        for piece in chunk.chunks(PIECE_BYTES) {
+            sink.take(piece, body_max_bytes)?;
+            // Other tasks of this thread want to go on, and the time limit to be looked at.
+            tokio::task::yield_now().await;
+        }
     }
-    let wire_bytes = wire.len();
-    let body = decode(&encoding, wire.freeze(), body_max_bytes)?;
-    Ok(Fetched { status, content_type, body, wire_bytes })
+    Ok((sink.finish()?, wire_bytes))
+}
+
+/// Where a body's bytes go.
+enum Sink {
+    Plain(Capped),
+    Gzip(Box<MultiGzDecoder<Capped>>),
+}
+
+/// Bytes up to a limit; a write beyond it fails.
+struct Capped {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    is_over: bool,
+}
+
+impl Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.bytes_max {
+            self.is_over = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn of(encoding: &str, bytes_max: usize) -> Result<Self, ClientError> {
+        let capped = Capped { bytes: Vec::new(), bytes_max, is_over: false };
+        match encoding {
+            "" | "identity" => Ok(Self::Plain(capped)),
+            "gzip" => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(capped)))),
+            other => Err(ClientError::Encoding(format!("unknown content encoding {other:?}"))),
+        }
+    }
+
+    fn take(&mut self, wire: &[u8], body_max_bytes: usize) -> Result<(), ClientError> {
+        let (taken, capped) = match self {
+            Self::Plain(capped) => (capped.write_all(wire), &*capped),
+            Self::Gzip(decoder) => (decoder.write_all(wire), decoder.get_ref()),
+        };
+        taken.map_err(|e| match capped.is_over {
+            true => ClientError::TooLarge(body_max_bytes),
+            false => broken_gzip(&e),
+        })
+    }
+
+    fn finish(self) -> Result<Bytes, ClientError> {
+        let capped = match self {
+            Self::Plain(capped) => capped,
+            Self::Gzip(mut decoder) => {
+                let body_max_bytes = decoder.get_ref().bytes_max;
+                let finished = decoder.try_finish();
+                if decoder.get_ref().is_over {
+                    return Err(ClientError::TooLarge(body_max_bytes));
+                }
+                finished.map_err(|e| broken_gzip(&e))?;
+                std::mem::replace(
+                    decoder.get_mut(),
+                    Capped { bytes: Vec::new(), bytes_max: 0, is_over: false },
+                )
+            }
+        };
+        Ok(capped.bytes.into())
+    }
+}
+
+fn broken_gzip(error: &io::Error) -> ClientError {
+    ClientError::Encoding(format!("broken gzip body: {error}"))
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> String {
     headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
-}
-
-fn decode(encoding: &str, wire: Bytes, body_max_bytes: usize) -> Result<Bytes, ClientError> {
-    match encoding {
-        "" | "identity" => Ok(wire),
-        "gzip" => {
-            let mut body = Vec::with_capacity(wire.len() * 8);
-            let one_more = body_max_bytes as u64 + 1;
-            let read = GzDecoder::new(&wire[..]).take(one_more).read_to_end(&mut body);
-            read.map_err(|e| ClientError::Encoding(format!("broken gzip body: {e}")))?;
-            if body.len() > body_max_bytes {
-                Err(ClientError::TooLarge(body_max_bytes))
-            } else {
-                Ok(body.into())
-            }
-        }
-        other => Err(ClientError::Encoding(format!("unknown content encoding {other:?}"))),
-    }
 }
 
 /// Turns the library's error into what a person wants to read: the innermost cause, without the URL.
@@ -256,8 +330,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use axum::Router;
     use axum::routing::get;
     use flate2::Compression;
@@ -295,6 +367,34 @@ mod tests {
         let error =
             client().get(&server.url(), &[], Duration::from_secs(5), 99_999).await.expect_err("too large");
         assert_eq!(error, ClientError::TooLarge(99_999));
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn unpacking_ends_with_the_callers_time() {
+        // Half a megabyte that unpacks to half a gigabyte: seconds of work, of which the caller has given a moment.
+        let packed = gzipped(&"0".repeat(512 << 20));
+        let router =
+            Router::new().route("/", get(move || async move { ([(CONTENT_ENCODING, "gzip")], packed) }));
+        let server = serve(router).await;
+        let wait = Duration::from_millis(50);
+        let error = client().get(&server.url(), &[], wait, 1 << 30).await.expect_err("too slow");
+        assert_eq!(error, ClientError::Timeout(wait));
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn gzip_in_several_members_is_one_body_and_half_of_one_is_none() {
+        let whole = [gzipped("a 1\n"), gzipped("b 2\n")].concat();
+        let half = whole[..whole.len() - 3].to_vec();
+        let answer = |body: Vec<u8>| get(move || async move { ([(CONTENT_ENCODING, "gzip")], body) });
+        let server = serve(Router::new().route("/whole", answer(whole)).route("/half", answer(half))).await;
+        let fetch = async |path: &str| {
+            client().get(&format!("{}{path}", server.url()), &[], Duration::from_secs(5), 100).await
+        };
+        assert_eq!(fetch("/whole").await.expect("a body").body, "a 1\nb 2\n");
+        let error = fetch("/half").await.expect_err("cut off");
+        assert!(matches!(&error, ClientError::Encoding(_)), "{error:?}");
         server.stop().await;
     }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::http::{StatusCode, Version, header};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +24,10 @@ use tower_service::Service;
 
 /// How long a failed accept (out of file descriptors, say) keeps the server from trying again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest head of a request, and most that is read ahead of a connection. The longest URI that is taken is 64 KiB; with
+/// as much again for headers, all connections together hold half a gigabyte at worst.
+const HEAD_MAX_BYTES: usize = 128 << 10;
 
 /// What one server allows.
 #[derive(Debug, Clone, Copy)]
@@ -204,11 +210,18 @@ async fn serve_connection(
     let router = shared.router.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request)
+        let mut router = router.clone();
+        async move {
+            if names_one_host(&request) {
+                return router.call(request).await;
+            }
+            Ok((StatusCode::BAD_REQUEST, "a request must have exactly one Host header\n").into_response())
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.limits.header_timeout)
+        .max_buf_size(HEAD_MAX_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -221,6 +234,12 @@ async fn serve_connection(
         _ = connection => {}
         () = shared.cut.cancelled() => {}
     }
+}
+
+/// RFC 9112 3.2: without that rule whoever stands before or behind us may see another host than we do.
+fn names_one_host<B>(request: &hyper::Request<B>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// Counts a connection as open as long as it lives.
@@ -309,6 +328,29 @@ mod tests {
         let server = start(router, ServerLimits { body_max_bytes: 10, ..ServerLimits::standard() }).await;
         let answer = client().post_json(&server.url(), &"x".repeat(20), &[], SHORT).await.expect("an answer");
         assert_eq!(answer.status, 413);
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn heads_are_checked() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let server =
+            start(Router::new().route("/", get(|| async { "fine" })), ServerLimits::standard()).await;
+        let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(2 * HEAD_MAX_BYTES));
+        for (head, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "HTTP/1.1 200"),
+            ("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 200"),
+            ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 400"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", "HTTP/1.1 400"),
+            (&long, "HTTP/1.1 431"),
+        ] {
+            let mut stream = TcpStream::connect(server.addr()).await.expect("connected");
+            // The server may refuse before it has read all.
+            let _ = stream.write_all(head.as_bytes()).await;
+            let mut begin = [0u8; 12];
+            stream.read_exact(&mut begin).await.expect("an answer");
+            assert_eq!(String::from_utf8_lossy(&begin), expected, "{}", &head[..head.len().min(60)]);
+        }
         server.stop().await;
     }
 }

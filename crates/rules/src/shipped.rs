@@ -119,8 +119,14 @@ async fn alerts_of(
     both: bool,
     traffic: impl Fn(i64) -> Traffic + Copy,
 ) -> (Vec<String>, Vec<String>) {
-    let (memory, sent) = (Arc::new(Memory::default()), Arc::new(Sent::default()));
+    let memory = Arc::new(Memory::default());
     write_lab(&memory, scrape_s, both, traffic);
+    alerts_over(memory, scrape_s).await
+}
+
+/// The same over any samples.
+async fn alerts_over(memory: Arc<Memory>, scrape_s: i64) -> (Vec<String>, Vec<String>) {
+    let sent = Arc::new(Sent::default());
     let written = Arc::new(Memory::default());
     let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::standard() }));
     let ports = Ports::of_engine(
@@ -205,4 +211,35 @@ async fn slowness_is_noticed() {
 #[tokio::test(start_paused = true)]
 async fn little_traffic_calls_nobody() {
     check(true, |_| Traffic { requests_per_second: 0.1, errors: 1.0, slow: 1.0, ..HEALTHY }, &[]).await;
+}
+
+/// No backend is healthy: the gateway refuses everything, and the services behind it see no request at all.
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_no_service_sees_is_noticed() {
+    for scrape_s in [2, 15] {
+        let memory = Arc::new(Memory::default());
+        let (mut ok, mut refused) = (0.0, 0.0);
+        for second in 0..600 {
+            let is_out = (120..360).contains(&second);
+            *(if is_out { &mut refused } else { &mut ok }) += 2.5;
+            if second % scrape_s != 0 {
+                continue;
+            }
+            for (backend, status, count) in [("orders-1", "200", ok), ("none", "503", refused)] {
+                // A counter that never counted is not there.
+                if count > 0.0 {
+                    let labels = [
+                        ("__name__", "gateway_requests_total"),
+                        ("job", "gateway"),
+                        ("instance", "gateway"),
+                        ("backend", backend),
+                        ("status", status),
+                    ];
+                    memory.add(&Labels::from_pairs(labels), START_MS + second * 1000, f64::floor(count));
+                }
+            }
+        }
+        let expected = vec!["HighErrorRate gateway".to_owned()];
+        assert_eq!(alerts_over(memory, scrape_s).await, (expected.clone(), expected), "every {scrape_s} s");
+    }
 }

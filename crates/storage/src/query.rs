@@ -72,6 +72,11 @@ pub trait SeriesSet: Send + Sync {
     /// The labels of series `i`, metric name included.
     fn labels(&self, i: usize) -> Labels;
 
+    /// Shows the labels of series `i` without handing them out: who only groups by them need not own each set.
+    fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels)) {
+        visit(&self.labels(i));
+    }
+
     /// Samples of series `i` in `range`, in order of time, stale markers included, replacing what `out` held.
     ///
     /// # Errors
@@ -131,7 +136,7 @@ pub trait SeriesSet: Send + Sync {
     fn window_edges(&self, i: usize, windows: &WindowSteps, out: &mut Edges) -> Result<usize, QueryError> {
         let mut samples = Samples::default();
         self.samples(i, covering(&windows.steps, windows.range_ms), &mut samples)?;
-        window::edges(&samples.times_ms, &samples.values, windows, out);
+        out.fill(&samples.times_ms, &samples.values, windows);
         Ok(samples.times_ms.len())
     }
 }
@@ -166,7 +171,8 @@ impl Samples {
         self.values.push(value);
     }
 
-    fn drop_stale(&mut self) {
+    /// Takes stale markers out.
+    pub fn drop_stale(&mut self) {
         if !self.values.iter().any(|v| model::is_stale(*v)) {
             return;
         }
@@ -192,6 +198,16 @@ pub struct StepValues {
 }
 
 impl StepValues {
+    /// What [`StepValues::fill`] makes of the only sample and the only step there are.
+    pub fn set_single(&mut self, at_ms: i64, value: f64, steps: &Steps, lookback_ms: i64) {
+        let at = steps.at(0);
+        let is_seen = at_ms <= at && at_ms > at - lookback_ms;
+        self.values.clear();
+        self.times_ms.clear();
+        self.values.push(if is_seen { value } else { columns::ABSENT });
+        self.times_ms.push(at_ms);
+    }
+
     /// Fills both columns from sorted samples, stale markers included; one pass.
     pub fn fill(&mut self, samples: &Samples, steps: &Steps, lookback_ms: i64) {
         self.values.clear();

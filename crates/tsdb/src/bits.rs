@@ -52,63 +52,50 @@ impl BitWriter {
     }
 }
 
-/// Takes bits off bytes.
-#[derive(Debug, Clone)]
-pub(crate) struct BitReader<'a> {
-    rest: &'a [u8],
-    /// The next bits, from the top. Below the `have` highest there may be bits of `rest` already, or zeros.
-    next: u64,
-    have: u32,
+/// Bytes as a row of bits. Behind the end there are zeros: whoever reads asks afterwards whether it went too far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bits<'a>(&'a [u8]);
+
+impl<'a> Bits<'a> {
+    /// How many of the bits that [`Bits::word`] gives are certain to be those that follow.
+    pub(crate) const WORD_BITS: u32 = 57;
+
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// How many bits there are.
+    pub(crate) fn len(self) -> usize {
+        self.0.len() * 8
+    }
+
+    /// The bits from `at` on, highest first; zeros below them.
+    #[inline]
+    pub(crate) fn word(self, at: usize) -> u64 {
+        let rest = self.0.get(at / 8..).unwrap_or_default();
+        let word = match rest.first_chunk::<8>() {
+            Some(word) => u64::from_be_bytes(*word),
+            None => last_word(rest),
+        };
+        word << (at % 8)
+    }
+
+    /// The `count` bits from `at` on, from 1 to 64.
+    #[inline]
+    pub(crate) fn take(self, at: usize, count: u32) -> u64 {
+        if count <= Self::WORD_BITS {
+            return self.word(at) >> (64 - count);
+        }
+        let low = count - 32;
+        self.word(at) >> 32 << low | self.word(at + 32) >> (64 - low)
+    }
 }
 
-impl<'a> BitReader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, next: 0, have: 0 }
-    }
-
-    /// Makes at least 56 bits ready, if there are so many.
-    #[inline]
-    fn refill(&mut self) {
-        if let Some(word) = self.rest.first_chunk::<8>() {
-            self.next |= u64::from_be_bytes(*word) >> self.have;
-            let bytes = (63 - self.have) / 8;
-            self.rest = self.rest.get(bytes as usize..).unwrap_or_default();
-            self.have += bytes * 8;
-            return;
-        }
-        while self.have <= 56
-            && let Some((&byte, rest)) = self.rest.split_first()
-        {
-            self.next |= u64::from(byte) << (56 - self.have);
-            self.rest = rest;
-            self.have += 8;
-        }
-    }
-
-    /// The next `count` bits, from 1 to 56; `None` when there are not so many.
-    #[inline]
-    pub(crate) fn take(&mut self, count: u32) -> Option<u64> {
-        if self.have < count {
-            self.refill();
-            if self.have < count {
-                return None;
-            }
-        }
-        let value = self.next >> (64 - count);
-        self.next <<= count;
-        self.have -= count;
-        Some(value)
-    }
-
-    /// The next `count` bits, from 1 to 64.
-    #[inline]
-    pub(crate) fn take_long(&mut self, count: u32) -> Option<u64> {
-        if count <= 32 {
-            return self.take(count);
-        }
-        let high = self.take(count - 32)?;
-        Some(high << 32 | self.take(32)?)
-    }
+/// Fewer than eight bytes, filled up with zeros.
+#[cold]
+fn last_word(rest: &[u8]) -> u64 {
+    let byte = |i: usize| u64::from(rest.get(i).copied().unwrap_or(0));
+    (0..8).fold(0, |word, i| word << 8 | byte(i))
 }
 
 #[cfg(test)]
@@ -122,12 +109,15 @@ mod tests {
         fn what_is_put_can_be_taken(parts in prop::collection::vec((any::<u64>(), 1..=64u32), 0..100)) {
             let mut writer = BitWriter::default();
             parts.iter().for_each(|&(value, count)| writer.put(value, count));
-            let mut reader = BitReader::new(writer.bytes());
+            let bits = Bits::new(writer.bytes());
+            let mut at = 0;
             for (value, count) in parts {
                 let kept = if count == 64 { value } else { value & ((1 << count) - 1) };
-                prop_assert_eq!(reader.take_long(count), Some(kept));
+                prop_assert_eq!(bits.take(at, count), kept);
+                at += count as usize;
             }
-            prop_assert_eq!(reader.take(8), None);
+            prop_assert!(bits.len() - at < 8);
+            prop_assert_eq!((bits.word(bits.len()), bits.take(bits.len() + 100, 64)), (0, 0));
         }
     }
 }

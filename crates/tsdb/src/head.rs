@@ -22,6 +22,9 @@ const SHARDS: u32 = 16;
 /// Slots there can be. An id beyond is not ours; with it a damaged record could make us reserve all memory.
 pub(crate) const SLOTS_MAX: u32 = 1 << 26;
 
+/// The order of all series is made first for a query that sorts one in so many of them: a few such cost as much.
+const ORDER_SHARE_MIN: usize = 8;
+
 const _: () = assert!(SHARDS.is_power_of_two() && SLOTS_MAX.is_multiple_of(SHARDS));
 
 type ByLabels = HashMap<Labels, Arc<Series>>;
@@ -203,12 +206,17 @@ impl Head {
         self.version.load(Ordering::Acquire)
     }
 
-    /// The order of all series of this version: when it is remembered, or when `count` series that are to be sorted
-    /// are so many that sorting all is as quick.
+    /// The order of all series of this version, if it is known.
+    pub(crate) fn known_order(&self, version: u64) -> Option<Arc<Order>> {
+        self.order.get(version)
+    }
+
+    /// The order of all series of this version: when it is known, when it is made easily from a former one, or when
+    /// `count` series that are to be sorted are a good part of all.
     pub(crate) fn order(&self, version: u64, count: usize) -> Option<Arc<Order>> {
-        let remembered = self.order.get(version);
-        if remembered.is_some() || count * 2 < self.totals().series {
-            return remembered;
+        let known = self.order.get(version);
+        if known.is_some() || (self.order.is_empty() && count * ORDER_SHARE_MIN < self.totals().series) {
+            return known;
         }
         let order = self.order.make(version, self.in_slots(&self.all_slots()));
         (self.version() == version).then_some(order)

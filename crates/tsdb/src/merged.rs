@@ -169,6 +169,12 @@ impl SeriesSet for Merged {
         self.rows.get(i).map(|row| row.labels.clone()).unwrap_or_default()
     }
 
+    fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels)) {
+        if let Some(row) = self.rows.get(i) {
+            visit(&row.labels);
+        }
+    }
+
     fn samples_with_stale(&self, i: usize, range: TimeRange, out: &mut Samples) -> Result<(), QueryError> {
         out.clear();
         let row = self.row(i)?;

@@ -1,10 +1,16 @@
 //! Finding series and reading their samples.
+//!
+//! Series are found by their slots, put in order, and asked for their newest sample without a lock. What is read of one
+//! is copied out of its lock, chunks that are finished by reference, the open one's bytes, and decoded where nobody
+//! waits, into memory that each thread uses again.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use columns::{Steps, TimeRange};
+use columns::{Edges, Steps, TimeRange, WindowOp, WindowSteps, window};
 use model::{Labels, TimestampMs};
 use roaring::RoaringBitmap;
+use storage::query::covering;
 use storage::{MetricQuery, QueryError, Samples, Selection, SeriesSet, StepValues};
 
 use crate::Db;
@@ -12,8 +18,9 @@ use crate::block::IndexView;
 use crate::blocks::View;
 use crate::index::Index;
 use crate::merged::{self, Merged};
+use crate::order::Order;
 use crate::series::Series;
-use crate::xor;
+use crate::xor::{self, Chunk};
 
 /// Fewer series are sorted by their labels at once: it takes half a millisecond.
 const ORDER_SERIES_MIN: usize = 1000;
@@ -22,10 +29,7 @@ impl MetricQuery for Db {
     fn select(&self, selection: &Selection<'_>) -> Result<Box<dyn SeriesSet>, QueryError> {
         // Before the head is asked: what leaves the head from now on waits until this view is let go.
         let view = self.blocks.view();
-        let version = self.head.version();
-        let mut series = self.find(selection)?;
-        self.sort(version, &mut series);
-        let head = Box::new(Selected { series, _view: Arc::clone(&view) });
+        let head = Box::new(Selected { _view: Some(Arc::clone(&view)), ..self.find(selection)? });
         if view.overlapping(selection.range).next().is_none() {
             return Ok(head);
         }
@@ -66,7 +70,7 @@ impl Db {
         of_block: impl Fn(&IndexView<'_>, &RoaringBitmap) -> Vec<String>,
     ) -> Result<Vec<String>, QueryError> {
         let view = self.blocks.view();
-        let slots = self.slots(selection)?;
+        let slots = self.find(selection)?.slots();
         let mut all = of_head(&self.head.index(), &slots);
         let of_head = all.len();
         for block in view.overlapping(selection.range) {
@@ -80,90 +84,183 @@ impl Db {
     }
 
     /// Series that the matchers find and that have samples in the range; those without any, which no commit has made
-    /// visible yet, are not among them.
-    fn find(&self, selection: &Selection<'_>) -> Result<Vec<Found>, QueryError> {
-        // Between two commits: either all that a commit has added is seen, or nothing. From before the index is asked,
-        // or series that a commit has made would be missing beside others of the same.
-        let _still = self.between_commits();
-        let slots = self.head.index().matching(selection.matchers);
-        let series = self.head.in_slots(&slots);
-        let found = series.into_iter().filter_map(|series| {
-            let newest_ms = {
-                let state = series.state();
-                state.newest().filter(|_| state.overlaps(selection.range)).map(|(at_ms, _)| at_ms)
-            };
-            newest_ms.map(|newest_ms| Found { series, newest_ms })
-        });
-        let found: Vec<Found> = found.take(selection.series_max.saturating_add(1)).collect();
-        if found.len() > selection.series_max {
-            return Err(QueryError::TooManySeries { limit: selection.series_max });
-        }
-        Ok(found)
+    /// visible yet, are not among them. In order of labels.
+    fn find(&self, selection: &Selection<'_>) -> Result<Selected, QueryError> {
+        let version = self.head.version();
+        let found = {
+            // Between two commits: either all that a commit has added is seen, or nothing. From before the index is
+            // asked, or series that a commit has made would be missing beside others of the same.
+            let _still = self.between_commits();
+            let slots = self.head.index().matching(selection.matchers);
+            let order = self.head.known_order(version);
+            // Had a series left meanwhile, its slot could be another's by now.
+            if let Some(order) = order.filter(|_| self.head.version() == version) {
+                return Selected::among(Arc::clone(order.sorted()), order.places(&slots), selection);
+            }
+            let series: Arc<[Arc<Series>]> = self.head.in_slots(&slots).into();
+            let places = (0..series.len() as u32).collect();
+            Selected::among(series, places, selection)?
+        };
+        // Sorting many takes long; no commit waits for it.
+        Ok(self.sorted(version, found))
     }
 
     /// Sorts series, found since the head had this version, by labels.
-    fn sort(&self, version: u64, found: &mut [Found]) {
-        if found.len() >= ORDER_SERIES_MIN
-            && let Some(order) = self.head.order(version, found.len())
-            && found.iter().all(|f| order.place(f.series.slot()).is_some())
+    fn sorted(&self, version: u64, mut all: Selected) -> Selected {
+        if all.found.len() >= ORDER_SERIES_MIN
+            && let Some(order) = self.head.order(version, all.found.len())
+            && let Some(sorted) = all.in_order(&order)
         {
-            return found.sort_by_cached_key(|f| order.place(f.series.slot()));
+            return sorted;
         }
-        found.sort_unstable_by(|a, b| a.series.labels.cmp(&b.series.labels));
-    }
-
-    fn slots(&self, selection: &Selection<'_>) -> Result<RoaringBitmap, QueryError> {
-        Ok(self.find(selection)?.iter().map(|found| found.series.slot()).collect())
+        let Selected { series, found, .. } = &mut all;
+        found.sort_unstable_by(|a, b| series[a.place as usize].labels.cmp(&series[b.place as usize].labels));
+        all
     }
 }
 
-/// A series and the newest sample it had when it was found: as times only grow, later ones are known by their time.
+/// A series by its place, and the newest sample it had when it was found: as times only grow, later ones are known by
+/// their time.
 struct Found {
-    series: Arc<Series>,
+    place: u32,
     newest_ms: i64,
 }
 
 /// Series that were found. It holds them, so they stay readable when the store lets them go; what is committed later is
 /// not seen, but samples that leave by retention meanwhile are gone here too.
 struct Selected {
-    series: Vec<Found>,
+    /// Those that were found, and often all others.
+    series: Arc<[Arc<Series>]>,
+    found: Vec<Found>,
     /// Held so that the head keeps what this needs.
-    _view: Arc<View>,
+    _view: Option<Arc<View>>,
 }
 
 impl Selected {
-    fn found(&self, i: usize) -> Result<&Found, QueryError> {
+    /// Of the series at `places` those that have samples in the range.
+    fn among(
+        series: Arc<[Arc<Series>]>,
+        places: Vec<u32>,
+        selection: &Selection<'_>,
+    ) -> Result<Self, QueryError> {
+        let mut found = Vec::with_capacity(places.len());
+        for place in places {
+            if let Some(newest_ms) = series[place as usize].newest_if_in(selection.range) {
+                found.push(Found { place, newest_ms });
+            }
+        }
+        if found.len() > selection.series_max {
+            return Err(QueryError::TooManySeries { limit: selection.series_max });
+        }
+        Ok(Self { series, found, _view: None })
+    }
+
+    /// The same series in the order that is known of all; `None` when it does not have them all.
+    fn in_order(&self, order: &Order) -> Option<Self> {
+        let place = |found: &Found| {
+            let place = order.place(&self.series[found.place as usize])?;
+            Some(Found { place, newest_ms: found.newest_ms })
+        };
+        let mut found: Vec<Found> = self.found.iter().map(place).collect::<Option<_>>()?;
+        found.sort_unstable_by_key(|found| found.place);
+        Some(Self { series: Arc::clone(order.sorted()), found, _view: None })
+    }
+
+    fn slots(&self) -> RoaringBitmap {
+        self.found.iter().map(|found| self.series[found.place as usize].slot()).collect()
+    }
+
+    /// Series `i`, and the newest sample that may be seen of it.
+    fn at(&self, i: usize) -> Result<(&Series, i64), QueryError> {
         let missing =
-            || QueryError::Damaged(format!("series {i} of {} that were selected", self.series.len()));
-        self.series.get(i).ok_or_else(missing)
+            || QueryError::Damaged(format!("series {i} of {} that were selected", self.found.len()));
+        let found = self.found.get(i).ok_or_else(missing)?;
+        let series = self.series.get(found.place as usize).ok_or_else(missing)?;
+        Ok((series, found.newest_ms))
+    }
+
+    /// Reads the samples of series `i` in `range` into this thread's memory, and hands them to `use_them`. Returns how
+    /// many they were.
+    fn read(
+        &self,
+        i: usize,
+        range: TimeRange,
+        use_them: impl FnOnce(&mut Samples),
+    ) -> Result<usize, QueryError> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.samples.clear();
+            scratch.chunks.read(self.at(i)?, range, &mut scratch.samples)?;
+            let count = scratch.samples.times_ms.len();
+            use_them(&mut scratch.samples);
+            Ok(count)
+        })
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Memory that a thread uses from series to series.
+#[derive(Default)]
+struct Scratch {
+    chunks: Chunks,
+    samples: Samples,
+}
+
+/// Chunks taken out of a series' lock.
+#[derive(Default)]
+struct Chunks {
+    sealed: Vec<Chunk>,
+    /// Bytes of the open one.
+    open: Vec<u8>,
+}
+
+impl Chunks {
+    /// Adds the samples of a series in `range`, up to the newest that may be seen.
+    fn read(
+        &mut self,
+        (series, newest_ms): (&Series, i64),
+        range: TimeRange,
+        out: &mut Samples,
+    ) -> Result<(), QueryError> {
+        let range = TimeRange { to: range.to.min(TimestampMs(newest_ms)), ..range };
+        self.open.clear();
+        {
+            let state = series.state();
+            self.sealed.extend_from_slice(state.sealed_in(range));
+            self.open.extend_from_slice(state.open_in(range).map_or(&[], |open| open.bytes()));
+        }
+        let damaged = |_| QueryError::Damaged(format!("a chunk of {}", series.labels));
+        // Drained even when one is damaged: no chunk is held beyond this.
+        for chunk in self.sealed.drain(..) {
+            xor::decode(&chunk.bytes, range, out).map_err(damaged)?;
+        }
+        if !self.open.is_empty() {
+            xor::decode(&self.open, range, out).map_err(damaged)?;
+        }
+        Ok(())
     }
 }
 
 impl SeriesSet for Selected {
     fn len(&self) -> usize {
-        self.series.len()
+        self.found.len()
     }
 
     fn labels(&self, i: usize) -> Labels {
-        self.series.get(i).map(|found| found.series.labels.clone()).unwrap_or_default()
+        self.at(i).map(|(series, _)| series.labels.clone()).unwrap_or_default()
+    }
+
+    fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels)) {
+        if let Ok((series, _)) = self.at(i) {
+            visit(&series.labels);
+        }
     }
 
     fn samples_with_stale(&self, i: usize, range: TimeRange, out: &mut Samples) -> Result<(), QueryError> {
         out.clear();
-        let Found { series, newest_ms } = self.found(i)?;
-        let range = TimeRange { to: range.to.min(TimestampMs(*newest_ms)), ..range };
-        // The chunks are taken out of the lock and decoded here, where nobody waits.
-        let chunks = series.state().chunks_in(range);
-        let count = chunks.iter().map(|chunk| usize::from(xor::count(&chunk.bytes))).sum();
-        out.times_ms.reserve(count);
-        out.values.reserve(count);
-        for chunk in chunks {
-            let decoded = xor::decode(&chunk.bytes, range, out);
-            decoded.map_err(|_| {
-                QueryError::Damaged(format!("a chunk of {} from {}", series.labels, chunk.first_ms))
-            })?;
-        }
-        Ok(())
+        SCRATCH.with_borrow_mut(|scratch| scratch.chunks.read(self.at(i)?, range, out))
     }
 
     fn values_at(
@@ -175,19 +272,34 @@ impl SeriesSet for Selected {
     ) -> Result<usize, QueryError> {
         // Most instant queries ask for now: the answer is the newest sample, and nothing need be decoded.
         if steps.count == 1 {
-            let Found { series, newest_ms } = self.found(i)?;
+            let (series, newest_ms) = self.at(i)?;
             let newest =
-                series.state().newest().filter(|(at_ms, _)| at_ms == newest_ms && *at_ms <= steps.at(0));
+                series.state().newest().filter(|(at_ms, _)| *at_ms == newest_ms && newest_ms <= steps.at(0));
             if let Some((at_ms, bits)) = newest {
-                let mut samples = Samples::default();
-                samples.push(at_ms, f64::from_bits(bits));
-                out.fill(&samples, steps, lookback_ms);
+                out.set_single(at_ms, f64::from_bits(bits), steps, lookback_ms);
                 return Ok(1);
             }
         }
-        let mut samples = Samples::default();
-        self.samples_with_stale(i, storage::query::covering(steps, lookback_ms), &mut samples)?;
-        out.fill(&samples, steps, lookback_ms);
-        Ok(samples.times_ms.len())
+        self.read(i, covering(steps, lookback_ms), |samples| out.fill(samples, steps, lookback_ms))
+    }
+
+    fn window(
+        &self,
+        i: usize,
+        op: WindowOp,
+        windows: &WindowSteps,
+        out: &mut Vec<f64>,
+    ) -> Result<usize, QueryError> {
+        self.read(i, covering(&windows.steps, windows.range_ms), |samples| {
+            samples.drop_stale();
+            window::window(op, &samples.times_ms, &samples.values, windows, out);
+        })
+    }
+
+    fn window_edges(&self, i: usize, windows: &WindowSteps, out: &mut Edges) -> Result<usize, QueryError> {
+        self.read(i, covering(&windows.steps, windows.range_ms), |samples| {
+            samples.drop_stale();
+            out.fill(&samples.times_ms, &samples.values, windows);
+        })
     }
 }

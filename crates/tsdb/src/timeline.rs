@@ -3,7 +3,7 @@
 //! What a question needs is looked up in the chunks; only what cannot be looked up is decoded. Every answer is that of
 //! the defaults of [`storage::SeriesSet`] over all samples, bit by bit.
 
-use columns::{Edges, Steps, WindowOp, WindowSteps, window};
+use columns::{Edges, Spans, Steps, WindowOp, WindowSteps, window};
 use storage::{Samples, StepValues};
 
 use crate::block::chunk::ChunkView;
@@ -200,18 +200,24 @@ impl<'a> Timeline<'a> {
         let losses = self.losses();
         let (mut lost_first, mut lost_last) = (0, 0);
         let mut read = 0;
-        // An empty series makes all windows empty and gives the columns their length.
-        window::edges(&[], &[], windows, out);
+        let count = windows.steps.count;
+        let mut spans = Spans { count: vec![0; count], first_ms: vec![0; count], last_ms: vec![0; count] };
+        let (mut firsts, mut lasts) = (vec![0.0; count], vec![0.0; count]);
+        let mut resets = if losses.is_empty() { Vec::new() } else { vec![0.0; count] };
         self.for_each_window(windows, |i, (from, at_from), (to, at_to)| {
             let ((first_ms, first), (last_ms, last)) =
                 (self.sample(from, at_from), self.sample(to - 1, at_to));
             read += 2;
-            out.count[i] = (to - from) as u32;
-            (out.first_ms[i], out.first[i]) = (first_ms, first);
-            (out.last_ms[i], out.last[i]) = (last_ms, last);
-            out.resets[i] =
-                lost_until(&losses, to - 1, &mut lost_last) - lost_until(&losses, from, &mut lost_first);
+            spans.count[i] = (to - from) as u32;
+            (spans.first_ms[i], firsts[i]) = (first_ms, first);
+            (spans.last_ms[i], lasts[i]) = (last_ms, last);
+            if let Some(reset) = resets.get_mut(i) {
+                *reset =
+                    lost_until(&losses, to - 1, &mut lost_last) - lost_until(&losses, from, &mut lost_first);
+            }
         });
+        out.give(spans, windows);
+        (out.first, out.last, out.resets) = (firsts, lasts, resets);
         read
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use columns::TimeRange;
 use storage::Samples;
 
-use crate::bits::{BitReader, BitWriter};
+use crate::bits::{BitWriter, Bits};
 
 /// Samples a chunk holds at most: half an hour at 15 s. More compress hardly better and cost a reader of a few more.
 pub(crate) const CHUNK_SAMPLES_MAX: u16 = 120;
@@ -161,62 +161,91 @@ pub(crate) fn count(bytes: &[u8]) -> u16 {
 /// Adds the samples of a chunk that lie in `range` to `out`.
 pub(crate) fn decode(bytes: &[u8], range: TimeRange, out: &mut Samples) -> Result<(), NoChunk> {
     let (head, bits) = bytes.split_first_chunk::<COUNT_BYTES>().ok_or(NoChunk)?;
-    let count = u16::from_le_bytes(*head);
-    if count == 0 || count > CHUNK_SAMPLES_MAX {
+    let count = usize::from(u16::from_le_bytes(*head));
+    if count == 0 || count > usize::from(CHUNK_SAMPLES_MAX) {
         return Err(NoChunk);
     }
-    let mut reader = BitReader::new(bits);
-    let at_ms = reader.take_long(64).ok_or(NoChunk)? as i64;
-    let mut last = Last { at_ms, bits: reader.take_long(64).ok_or(NoChunk)?, ..Last::default() };
-    for left in (0..count).rev() {
-        if last.at_ms > range.to.0 {
-            return Ok(());
-        }
-        if last.at_ms >= range.from.0 {
-            out.push(last.at_ms, f64::from_bits(last.bits));
-        }
-        if left > 0 {
-            take_time(&mut reader, &mut last).ok_or(NoChunk)?;
-            take_value(&mut reader, &mut last).ok_or(NoChunk)?;
-        }
-    }
-    Ok(())
+    let before = out.times_ms.len();
+    out.times_ms.resize(before + count, 0);
+    out.values.resize(before + count, 0.0);
+    let (_, times) = out.times_ms.split_at_mut(before);
+    let (_, values) = out.values.split_at_mut(before);
+    let decoded = decode_until(Bits::new(bits), range.to.0, times, values);
+    // Times rise: what lies before the range stands in front.
+    let end = before + decoded.unwrap_or(0);
+    let from = times.iter().take(end - before).take_while(|at_ms| **at_ms < range.from.0).count();
+    out.times_ms.truncate(end);
+    out.values.truncate(end);
+    out.times_ms.drain(before..before + from);
+    out.values.drain(before..before + from);
+    decoded.map(|_| ())
 }
 
+/// Decodes samples until one is later than `to_ms`; returns how many are not.
+fn decode_until(bits: Bits<'_>, to_ms: i64, times: &mut [i64], values: &mut [f64]) -> Result<usize, NoChunk> {
+    let mut last = Last { at_ms: bits.take(0, 64) as i64, bits: bits.take(64, 64), ..Last::default() };
+    let mut at = 128;
+    let mut count = 0;
+    let mut is_sound = true;
+    for (time, value) in times.iter_mut().zip(values) {
+        if count > 0 {
+            let mut word = bits.word(at);
+            // Usually the step is that of before.
+            if word >> 63 == 0 {
+                (word, at) = (word << 1, at + 1);
+            } else {
+                at += take_time(bits, at, &mut last);
+                word = bits.word(at);
+            }
+            last.at_ms = last.at_ms.wrapping_add(last.step_ms);
+            at += take_value(bits, at, word, &mut last, &mut is_sound);
+        }
+        if last.at_ms > to_ms {
+            break;
+        }
+        (*time, *value) = (last.at_ms, f64::from_bits(last.bits));
+        count += 1;
+    }
+    if is_sound && at <= bits.len() { Ok(count) } else { Err(NoChunk) }
+}
+
+/// Takes the value that begins at `at`, where `word` is; returns how many bits it took. Whether it is the same, fits the
+/// former window or brings its own is as good as random, so all three are worked out and one is chosen: a branch that
+/// is foretold wrongly would cost more than all else.
 #[inline]
-fn take_time(reader: &mut BitReader<'_>, last: &mut Last) -> Option<()> {
-    let d = if reader.take(1)? == 0 {
-        0
-    } else if reader.take(1)? == 0 {
-        signed(reader.take(7)?, 7)
-    } else if reader.take(1)? == 0 {
-        signed(reader.take(14)?, 14)
-    } else if reader.take(1)? == 0 {
-        signed(reader.take(20)?, 20)
+fn take_value(bits: Bits<'_>, at: usize, word: u64, last: &mut Last, is_sound: &mut bool) -> usize {
+    let (is_same, has_window) = (word >> 63 == 0, word >> 62 == 0b11);
+    let window = word >> 51;
+    let (leading, len) = if has_window {
+        (window as u32 >> 6 & 31, (window as u32 & 63) + 1)
     } else {
-        reader.take_long(64)? as i64
+        (u32::from(last.leading), u32::from(last.len))
+    };
+    // Before the first window, or with one that does not fit a word, these are no bits that we wrote.
+    *is_sound &= is_same | (len > 0 && leading + len <= 64);
+    (last.leading, last.len) = (leading as u8, len as u8);
+    let head = if has_window { 13 } else { 2 };
+    let changed = if head + len < Bits::WORD_BITS {
+        word << head >> 1 >> (63 - len.min(63))
+    } else {
+        bits.take(at + head as usize, len)
+    };
+    last.bits ^= if is_same { 0 } else { changed << (64u32.wrapping_sub(leading + len) & 63) };
+    if is_same { 1 } else { (head + len) as usize }
+}
+
+/// Takes a change of the step that begins at `at`; returns how many bits it took.
+#[inline]
+fn take_time(bits: Bits<'_>, at: usize, last: &mut Last) -> usize {
+    let ones = bits.word(at).leading_ones() as usize;
+    let (d, len) = match CLASSES.get(ones.saturating_sub(1)) {
+        Some(&(_, prefix_len, len)) => {
+            (signed(bits.take(at + prefix_len as usize, len), len), (prefix_len + len) as usize)
+        }
+        None => (bits.take(at + 4, 64) as i64, 68),
     };
     last.step_ms = last.step_ms.wrapping_add(d);
-    last.at_ms = last.at_ms.wrapping_add(last.step_ms);
-    Some(())
-}
-
-#[inline]
-fn take_value(reader: &mut BitReader<'_>, last: &mut Last) -> Option<()> {
-    if reader.take(1)? == 0 {
-        return Some(());
-    }
-    if reader.take(1)? == 1 {
-        let window = reader.take(11)?;
-        (last.leading, last.len) = ((window >> 6) as u8, (window & 63) as u8 + 1);
-    }
-    // Before the first window, or with one that does not fit a word, these are no bits that we wrote.
-    let trailing = 64u32.checked_sub(u32::from(last.leading) + u32::from(last.len))?;
-    if last.len == 0 {
-        return None;
-    }
-    last.bits ^= reader.take_long(u32::from(last.len))? << trailing;
-    Some(())
+    len
 }
 
 fn signed(raw: u64, len: u32) -> i64 {

@@ -95,7 +95,14 @@ impl Wal {
         }
         let mut state = self.state();
         let done = self.append_locked(&mut state, batch);
-        state.refused = done.as_ref().err().map(ToString::to_string);
+        let refused = done.as_ref().err().map(ToString::to_string);
+        // Said when it begins and when it is over, not at every append in between.
+        match (&state.refused, &refused) {
+            (None, Some(reason)) => tracing::error!(%reason, "the log cannot be written: what comes is lost"),
+            (Some(_), None) => tracing::info!("the log can be written again"),
+            _ => {}
+        }
+        state.refused = refused;
         if done.is_err() {
             self.options.metrics.writes_failed.inc();
         }

@@ -41,6 +41,8 @@ pub(crate) struct Running {
 pub(crate) enum SpawnError {
     #[error("cannot start {program}: {source}")]
     Start { program: PathBuf, source: std::io::Error },
+    #[error("cannot write its log {log}: {source}")]
+    Log { log: PathBuf, source: std::io::Error },
     #[error("{}", .said.as_deref().unwrap_or("it ended without a word"))]
     Ended { said: Option<String> },
     #[error("it did not become ready within {} s; its log is {}", READY_TIMEOUT.as_secs(), .log.display())]
@@ -50,7 +52,8 @@ pub(crate) enum SpawnError {
 /// Starts `program` with `arguments`, its standard error going to the file `log`, and waits for its ready line.
 pub(crate) async fn spawn(program: &Path, arguments: &[String], log: &Path) -> Result<Running, SpawnError> {
     let started = |source| SpawnError::Start { program: program.to_owned(), source };
-    let (log_file, log_start) = open_log(log).map_err(started)?;
+    let (log_file, log_start) =
+        open_log(log).map_err(|source| SpawnError::Log { log: log.to_owned(), source })?;
     let mut child = Command::new(program)
         .arg("--supervised")
         .args(arguments)
@@ -112,6 +115,10 @@ pub(crate) fn describe(status: std::io::Result<ExitStatus>) -> String {
 }
 
 fn open_log(path: &Path) -> std::io::Result<(File, u64)> {
+    // Somebody who cleaned up the logs must not keep a role from coming back.
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     if std::fs::metadata(path).is_ok_and(|m| m.len() > LOG_MAX_BYTES) {
         std::fs::rename(path, path.with_extension("log.1"))?;
     }
@@ -154,6 +161,13 @@ mod tests {
         let pid = running.ready.pid;
         running.stop().await;
         assert!(!signal(pid, Signal::TERM), "process {pid} is still there");
+    }
+
+    #[test]
+    fn a_log_folder_that_was_removed_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log/a.log");
+        assert!(open_log(&log).is_ok_and(|(_, length)| length == 0) && log.is_file());
     }
 
     #[tokio::test]

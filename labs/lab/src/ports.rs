@@ -42,6 +42,12 @@ pub enum PortsError {
         /// Who has it.
         reason: net::BindError,
     },
+    /// This machine has no such address.
+    #[error("{reason}\n  this machine must have the address that --listen-ip names")]
+    Address {
+        /// What was tried.
+        reason: net::BindError,
+    },
 }
 
 impl PortPlan {
@@ -64,16 +70,18 @@ impl PortPlan {
             for port in role.ports {
                 let address = self.address(role, port);
                 // Port 0 is free by definition; the listener is dropped again at once.
-                net::bind(address).await.map_err(|reason| PortsError::Taken {
-                    role: role.name,
-                    url: port.url,
-                    port: address.port(),
-                    reason,
-                })?;
+                net::bind(address).await.map_err(|reason| refused(role, port, reason))?;
             }
         }
         Ok(())
     }
+}
+
+fn refused(role: &Role, port: &RolePort, reason: net::BindError) -> PortsError {
+    if !reason.another_port_may_do() {
+        return PortsError::Address { reason };
+    }
+    PortsError::Taken { role: role.name, url: port.url, port: reason.addr.port(), reason }
 }
 
 fn key(role: &Role, port: &RolePort) -> String {
@@ -117,6 +125,13 @@ mod tests {
         ] {
             assert!(error.contains(word), "{word} is missing in: {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_is_not_called_a_taken_port() {
+        let elsewhere = PortPlan { ip: [192, 0, 2, 1].into(), ..plan(true, &[]) };
+        let error = elsewhere.check(&roles()).await.expect_err("not our address").to_string();
+        assert!(error.contains("--listen-ip") && !error.contains("--ports"), "{error}");
     }
 
     #[tokio::test]

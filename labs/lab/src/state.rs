@@ -132,11 +132,14 @@ impl Table {
         names.all(|name| roles.get(name).is_some_and(|s| s.state == RoleState::Ready))
     }
 
-    pub(crate) fn set_ready(&self, role: &str, endpoint: Endpoint) {
-        self.change(role, |status| {
-            status.state = RoleState::Ready;
-            status.endpoint = Some(endpoint);
-        });
+    /// Notes where `role` runs, before anybody is told that it does.
+    pub(crate) fn set_endpoint(&self, role: &str, endpoint: Endpoint) {
+        self.change(role, |status| status.endpoint = Some(endpoint));
+    }
+
+    /// Lets those go on who wait for `role`.
+    pub(crate) fn set_ready(&self, role: &str) {
+        self.change(role, |status| status.state = RoleState::Ready);
     }
 
     /// Notes that a role ended.
@@ -226,7 +229,12 @@ mod tests {
     async fn a_role_that_is_down_keeps_its_address_and_is_not_ready() {
         let table = Table::new(["a"].into_iter());
         assert_eq!(table.endpoints(), Endpoints::default());
-        table.set_ready("a", Endpoint { pid: 1, urls: [("http".to_owned(), "http://x".to_owned())].into() });
+        table.set_endpoint(
+            "a",
+            Endpoint { pid: 1, urls: [("http".to_owned(), "http://x".to_owned())].into() },
+        );
+        assert!(!table.all_ready(["a"].into_iter()));
+        table.set_ready("a");
         assert_eq!(table.endpoints().url("a", "http").as_deref(), Some("http://x"));
         assert!(table.all_ready(["a"].into_iter()));
         table.set_down("a", RoleState::Held, "signal 9");

@@ -5,7 +5,7 @@
 //! ports at its first start is given back to it at every later one, so that its addresses never change.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,6 +30,9 @@ const RESTART_LONGEST: Duration = Duration::from_secs(30);
 
 /// A child that ran this long before it crashed starts over with the first pause.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// How soon files that could not be written, on a full disk say, are tried again.
+const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the lab is to be.
 #[derive(Debug, Clone)]
@@ -62,6 +65,9 @@ pub enum LabError {
     /// The data directory cannot be used; the text names it.
     #[error("{0}")]
     DataDir(String),
+    /// It was asked to stop before all was ready.
+    #[error("stopped while starting")]
+    Stopped,
     /// A role did not start.
     #[error("{role} did not start: {reason}")]
     Role {
@@ -89,18 +95,25 @@ struct Shared {
     roles: Vec<Role>,
     table: Arc<Table>,
     supervisor: Endpoint,
+    /// Held from looking at the table until the files are written: of two roles that become ready at once, the one
+    /// that looked first must not write last. True while a task tries again what could not be written.
+    publishing: Mutex<bool>,
     stop: CancellationToken,
     events: mpsc::UnboundedSender<Event>,
     failed: mpsc::Sender<LabError>,
 }
 
 impl Lab {
-    /// Starts every role and returns when all are ready, or with the first that is not. What happens on the way and
-    /// later is said through `events`.
+    /// Starts every role and returns when all are ready, or with the first that is not, or when `give_up` says so. What
+    /// happens on the way and later is said through `events`.
     ///
     /// # Errors
     /// See [`LabError`]; whatever had started is stopped again.
-    pub async fn start(options: LabOptions, events: mpsc::UnboundedSender<Event>) -> Result<Self, LabError> {
+    pub async fn start(
+        options: LabOptions,
+        events: mpsc::UnboundedSender<Event>,
+        give_up: CancellationToken,
+    ) -> Result<Self, LabError> {
         let roles = roles();
         let names: Vec<&str> = roles.iter().map(|r| r.name).collect();
         if let Some(role) = options.hold.iter().find(|h| !names.contains(&h.as_str())) {
@@ -124,6 +137,7 @@ impl Lab {
             roles,
             table,
             supervisor,
+            publishing: Mutex::new(false),
             stop: CancellationToken::new(),
             events,
             failed,
@@ -135,10 +149,11 @@ impl Lab {
             shared.table.wait_for(|t| t.all_ready(shared.roles.iter().map(|r| r.name)).then_some(()));
         let failure = tokio::select! {
             () = all_ready => return Ok(lab),
-            failure = failures.recv() => failure,
+            failure = failures.recv() => failure.unwrap_or(LabError::Stopped),
+            () = give_up.cancelled() => LabError::Stopped,
         };
         lab.stop().await;
-        Err(failure.unwrap_or_else(|| LabError::DataDir("the lab ended while it started".to_owned())))
+        Err(failure)
     }
 
     /// Everything that runs, the supervisor included under `up`.
@@ -171,14 +186,19 @@ impl Shared {
         all
     }
 
-    /// Writes the files that say who runs where.
-    fn publish(&self) {
-        let known = self.table.endpoints();
-        let written = files::write_targets(&self.data_dir, &self.roles, &known)
-            .and_then(|()| self.endpoints().write(&self.data_dir));
-        if let Err(error) = written {
-            tracing::error!(%error, "endpoints could not be written to {}", self.data_dir.display());
+    /// Writes the files that say who runs where; later again when they cannot be written now.
+    fn publish(self: &Arc<Self>) {
+        let mut is_retried = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Err(error) = self.write_files() else { return };
+        tracing::error!(%error, "endpoints could not be written to {}", self.data_dir.display());
+        if !std::mem::replace(&mut *is_retried, true) {
+            tokio::spawn(publish_again(self.clone()));
         }
+    }
+
+    fn write_files(&self) -> std::io::Result<()> {
+        files::write_targets(&self.data_dir, &self.roles, &self.table.endpoints())?;
+        self.endpoints().write(&self.data_dir)
     }
 
     fn say(&self, event: Event) {
@@ -187,7 +207,21 @@ impl Shared {
     }
 }
 
+/// Ends when the files are written, or with the lab.
+async fn publish_again(shared: Arc<Shared>) {
+    while shared.stop.run_until_cancelled(tokio::time::sleep(PUBLISH_AGAIN)).await.is_some() {
+        let mut is_retried = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.write_files().is_ok() {
+            *is_retried = false;
+            return;
+        }
+    }
+}
+
 fn lock(data_dir: &Path) -> Result<Box<dyn disk::DirLock>, LabError> {
+    if data_dir.exists() && !data_dir.is_dir() {
+        return Err(LabError::DataDir(format!("cannot use {}: it is not a folder", data_dir.display())));
+    }
     std::fs::create_dir_all(data_dir).map_err(|e| unusable(data_dir, &e))?;
     disk::RealDisk.lock_dir(data_dir).map_err(|e| LabError::DataDir(e.to_string()))
 }
@@ -208,45 +242,47 @@ async fn start_control(ports: &PortPlan, table: Arc<Table>) -> Result<(Server, E
     Ok((server, Endpoint { pid: std::process::id(), urls: urls.into() }))
 }
 
-/// The life of one role, until the lab stops.
+/// The life of one role, until the lab stops. Whatever way it ends, it is said: those that stop before it wait for that.
 async fn keep(shared: Arc<Shared>, index: usize) {
     let role = &shared.roles[index];
+    let needed = shared.table.wait_for(|t| t.all_ready(role.after.iter().copied()).then_some(()));
+    if shared.stop.run_until_cancelled(needed).await.is_some() {
+        keep_running(&shared, role).await;
+    }
+    shared.table.set_down(role.name, RoleState::Stopped, "stopped");
+}
+
+async fn keep_running(shared: &Arc<Shared>, role: &Role) {
     let mut backoff = Backoff::new(RESTART_FIRST, RESTART_LONGEST);
     let mut addresses: Option<Vec<String>> = None;
-    let needed = shared.table.wait_for(|t| t.all_ready(role.after.iter().copied()).then_some(()));
-    tokio::select! {
-        () = needed => {}
-        () = shared.stop.cancelled() => return,
-    }
     loop {
         let started = Instant::now();
-        let how = match start_once(&shared, role, addresses.as_deref()).await {
-            Started::Stopped => break,
+        let how = match start_once(shared, role, addresses.as_deref()).await {
+            Started::Stopped => return,
             Started::Failed(error) if addresses.is_none() => {
                 let failure = LabError::Role { role: role.name.to_owned(), reason: error.to_string() };
                 // Room for one failure a role; the first is what counts.
                 let _ = shared.failed.try_send(failure);
-                break;
+                return;
             }
             Started::Failed(error) => error.to_string(),
             Started::Ready(running) => {
                 addresses.get_or_insert_with(|| listen_flags(role, &running));
-                announce(&shared, role, &running, started.elapsed());
-                match run_until_end(&shared, role, *running).await {
+                announce(shared, role, &running, started.elapsed());
+                match run_until_end(shared, role, *running).await {
                     Some(how) => how,
-                    None => break,
+                    None => return,
                 }
             }
         };
         if started.elapsed() > STABLE_AFTER {
             backoff.reset();
         }
-        if !pause(&shared, role, &how, backoff.next_wait()).await {
-            break;
+        if !pause(shared, role, &how, backoff.next_wait()).await {
+            return;
         }
         shared.table.count_restart(role.name);
     }
-    shared.table.set_down(role.name, RoleState::Stopped, "stopped");
 }
 
 enum Started {
@@ -279,12 +315,14 @@ fn listen_flags(role: &Role, running: &Running) -> Vec<String> {
     role.ports.iter().filter_map(|p| Some([p.flag.to_owned(), bound(p.url)?])).flatten().collect()
 }
 
-fn announce(shared: &Shared, role: &Role, running: &Running, took: Duration) {
+fn announce(shared: &Arc<Shared>, role: &Role, running: &Running, took: Duration) {
     let endpoint = Endpoint { pid: running.ready.pid, urls: running.ready.urls.clone() };
-    shared.table.set_ready(role.name, endpoint);
+    // Ready comes last: who waits for it finds the files written and the event said.
+    shared.table.set_endpoint(role.name, endpoint);
     shared.publish();
     let restarts = shared.table.get(role.name).map_or(0, |s| s.restarts);
     shared.say(Event::Ready { role: role.name.to_owned(), took, restarts });
+    shared.table.set_ready(role.name);
 }
 
 /// Waits for the child's end and says how it ended; `None` when the lab stops, after the child has been stopped.
@@ -325,3 +363,6 @@ async fn pause(shared: &Shared, role: &Role, how: &str, wait: Duration) -> bool 
         () = shared.stop.cancelled() => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
-// Rule groups and their alerts: what fires, what is about to, and what each rule looks at.
+// Rule groups and their alerts: what fires, what is about to, what each rule looks at, and who was told.
 import { html } from '../../lib/html.js';
-import { fetchRules } from '../../lib/client.js';
+import { fetchNotifications, fetchRules } from '../../lib/client.js';
 import { formatSeconds, plural } from '../../lib/format.js';
 import { formatAgo, formatDuration, formatTime } from '../../lib/time.js';
 import { withSearch } from '../../lib/route.js';
@@ -11,9 +11,11 @@ import { usePage } from '../../shell/page.js';
 import { useResource } from '../../shell/resource.js';
 import { SearchField, hasWords } from '../../shell/search.js';
 import { RuleRow } from './rule.js';
+import { ToldCard } from './told.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
 /** @typedef {import('../../lib/types.d.ts').RuleGroup} RuleGroup */
+/** @typedef {import('../../lib/types.d.ts').Told} Told */
 
 /** Worst first. */
 const STATES = [['firing', 'Firing'], ['pending', 'Pending'], ['inactive', 'Inactive']];
@@ -21,6 +23,7 @@ const STATES = [['firing', 'Firing'], ['pending', 'Pending'], ['inactive', 'Inac
 export function AlertsPage() {
   usePage({ title: 'Alerts', refresh: '5s' });
   const { data, error } = useResource((signal) => fetchRules({ signal }));
+  const told = useResource((signal) => fetchNotifications({ signal }));
   const groups = data?.groups ?? [];
   const rules = groups.flatMap((group) => group.rules.filter((rule) => rule.type === 'alerting'));
   const state = params.value.get('state') ?? '';
@@ -33,7 +36,8 @@ export function AlertsPage() {
         ${STATES.map(([value, word]) => html`<${StateChoice} key=${value} value=${value} now=${state} word=${word} count=${rules.filter((r) => r.state === value).length} />`)}
       </div></div>
     <${Stale} error=${data ? error : null} />
-    <${Groups} loaded=${data !== null} groups=${groups} keep=${keep} state=${state} search=${search} error=${error} />
+    <${Groups} loaded=${data !== null} groups=${groups} keep=${keep} state=${state} search=${search} error=${error} told=${told.data} />
+    <${ToldCard} told=${told.data} error=${told.error} isFiring=${rules.some((rule) => rule.state === 'firing')} />
   </div>`;
 }
 
@@ -42,8 +46,8 @@ function StateChoice({ value, now, word, count }) {
   return html`<a href=${`/alerts${withSearch(address.value.search, { state: value || null })}`} aria-current=${value === now ? 'true' : undefined}>${word} <span class="count">${count}</span></a>`;
 }
 
-/** @param {{loaded: boolean, groups: RuleGroup[], keep: (rule: Rule) => boolean, state: string, search: string, error: Error | null}} props */
-function Groups({ loaded, groups, keep, state, search, error }) {
+/** @param {{loaded: boolean, groups: RuleGroup[], keep: (rule: Rule) => boolean, state: string, search: string, error: Error | null, told: Told | null}} props */
+function Groups({ loaded, groups, keep, state, search, error, told }) {
   if (!loaded) return error ? html`<${Failed} what="Rules" error=${error} />` : html`<${Loading} what="rules" rows=${6} />`;
   if (groups.length === 0) return html`<${Empty} title="No rules" why="The configuration names no rule files, so nothing can fire. Look at rule_files." />`;
   const shown = groups.filter((group) => group.rules.some(keep));
@@ -52,11 +56,11 @@ function Groups({ loaded, groups, keep, state, search, error }) {
     return html`<${Empty} title=${search === '' && state === 'firing' ? 'All quiet' : 'Nothing to show'} why=${why}><a href="/alerts">Show all rules</a><//>`;
   }
   const worst = (/** @type {RuleGroup} */ group) => Math.min(...group.rules.filter(keep).map((rule) => STATES.findIndex(([name]) => name === rule.state)));
-  return [...shown].sort((a, b) => worst(a) - worst(b)).map((group) => html`<${Group} key=${group.file + group.name} group=${group} keep=${keep} />`);
+  return [...shown].sort((a, b) => worst(a) - worst(b)).map((group) => html`<${Group} key=${group.file + group.name} group=${group} keep=${keep} told=${told} />`);
 }
 
-/** @param {{group: RuleGroup, keep: (rule: Rule) => boolean}} props */
-function Group({ group, keep }) {
+/** @param {{group: RuleGroup, keep: (rule: Rule) => boolean, told: Told | null}} props */
+function Group({ group, keep, told }) {
   const recording = group.rules.filter((rule) => rule.type === 'recording').length;
   const evaluated = Date.parse(group.lastEvaluation ?? '');
   const known = Number.isFinite(evaluated) && evaluated > 0;
@@ -65,7 +69,7 @@ function Group({ group, keep }) {
       <span class="muted mono card-file" title=${group.file}>${group.file.split('/').at(-1)}</span>
       <span class="muted card-facts" title=${known ? formatTime(evaluated, utc.value) : ''}>every ${formatDuration(group.interval * 1000)}${known ? `, evaluated ${formatAgo(evaluated, clock.value)}` : ', not evaluated yet'}${group.evaluationTime ? ` in ${formatSeconds(group.evaluationTime)}` : ''}${recording > 0 ? `, ${plural(recording, 'recording rule')}` : ''}</span>
     </header>
-    <div class="rules">${group.rules.filter(keep).map((rule, at) => html`<${RuleRow} key=${rule.name + at} rule=${rule} />`)}</div>
+    <div class="rules">${group.rules.filter(keep).map((rule, at) => html`<${RuleRow} key=${rule.name + at} rule=${rule} told=${told} />`)}</div>
   </section>`;
 }
 

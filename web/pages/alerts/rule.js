@@ -7,9 +7,11 @@ import { severityKind } from '../../shell/alerts.js';
 import { clock, utc } from '../../shell/clock.js';
 import { Icon, StateMark } from '../../shell/icons.js';
 import { LabelChips } from '../../shell/labels.js';
+import { ToldOf } from './told.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
 /** @typedef {import('../../lib/types.d.ts').ActiveAlert} ActiveAlert */
+/** @typedef {import('../../lib/types.d.ts').Told} Told */
 
 /** Rows drawn of one rule's active alerts. */
 const ALERTS_SHOWN_MAX = 200;
@@ -21,8 +23,8 @@ function stateOf(rule) {
   return { kind: 'ok', word: 'Inactive' };
 }
 
-/** @param {{rule: Rule}} props */
-export function RuleRow({ rule }) {
+/** @param {{rule: Rule, told: Told | null}} props */
+export function RuleRow({ rule, told }) {
   const active = rule.alerts ?? [];
   const [chosen, setOpen] = useState(/** @type {boolean | null} */ (null));
   const open = chosen ?? rule.state === 'firing';
@@ -41,7 +43,7 @@ export function RuleRow({ rule }) {
       ${rule.health === 'err' && html`<p class="target-error" role="alert">${rule.lastError}</p>`}
       <pre class="expr"><code>${rule.query}</code></pre>
       <${Facts} rule=${rule} />
-      ${active.length > 0 && html`<${ActiveAlerts} alerts=${active} />`}
+      ${active.length > 0 && html`<${ActiveAlerts} alerts=${active} told=${told} />`}
     </div>`}
   </div>`;
 }
@@ -62,18 +64,18 @@ function linked(text) {
   return /^https?:\/\/\S+$/.test(text) ? html`<a href=${text} target="_blank" rel="noreferrer">${text}</a>` : text;
 }
 
-/** @param {{alerts: ActiveAlert[]}} props */
-function ActiveAlerts({ alerts }) {
+/** @param {{alerts: ActiveAlert[], told: Told | null}} props */
+function ActiveAlerts({ alerts, told }) {
   const sorted = [...alerts].sort((a, b) => Number(b.state === 'firing') - Number(a.state === 'firing') || Date.parse(a.activeAt) - Date.parse(b.activeAt));
-  return html`<div class="table-scroll"><table class="table">
-    <thead><tr><th class="col-health">State</th><th>Labels</th><th class="number">Active for</th><th class="number">Value</th></tr></thead>
-    <tbody>${sorted.slice(0, ALERTS_SHOWN_MAX).map((alert) => html`<${AlertRow} key=${JSON.stringify(alert.labels)} alert=${alert} />`)}</tbody>
+  return html`<div class="table-scroll"><table class="table alerts-table">
+    <thead><tr><th class="col-health">State</th><th>Labels</th><th class="col-told">Goes to</th><th class="number">Active for</th><th class="number">Value</th></tr></thead>
+    <tbody>${sorted.slice(0, ALERTS_SHOWN_MAX).map((alert) => html`<${AlertRow} key=${JSON.stringify(alert.labels)} alert=${alert} told=${told} />`)}</tbody>
   </table></div>
   ${alerts.length > ALERTS_SHOWN_MAX && html`<p class="muted">The first ${ALERTS_SHOWN_MAX} of ${alerts.length} are shown.</p>`}`;
 }
 
-/** @param {{alert: ActiveAlert}} props */
-function AlertRow({ alert }) {
+/** @param {{alert: ActiveAlert, told: Told | null}} props */
+function AlertRow({ alert, told }) {
   const since = Date.parse(alert.activeAt);
   const firing = alert.state === 'firing';
   const kind = firing ? (severityKind(alert.labels.severity) === 'crit' ? 'crit' : 'warn') : 'none';
@@ -81,7 +83,8 @@ function AlertRow({ alert }) {
     <td class="col-health"><${StateMark} kind=${kind} word=${firing ? 'Firing' : 'Pending'} /></td>
     <td><${LabelChips} labels=${alert.labels} without=${['alertname']} />
       ${alert.annotations.summary && html`<p class="alert-says">${alert.annotations.summary}</p>`}</td>
-    <td class="number" title=${`since ${formatTime(since, utc.value)}`}>${formatDuration(Math.max(0, clock.value - since))}</td>
-    <td class="number" title=${alert.value}>${formatValue(alert.value)}</td>
+    <td class="col-told">${firing ? html`<${ToldOf} labels=${alert.labels} told=${told} />` : html`<span class="muted">nobody before it fires</span>`}</td>
+    <td class="number" data-name="active for" title=${`since ${formatTime(since, utc.value)}`}>${formatDuration(Math.max(0, clock.value - since))}</td>
+    <td class="number" data-name="value" title=${alert.value}>${formatValue(alert.value)}</td>
   </tr>`;
 }

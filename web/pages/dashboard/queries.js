@@ -1,14 +1,19 @@
-// Asks for the data of the panels on the screen: all of them in one batch a refresh, the old picture kept until the
+// Asks for the data of the panels on the screen: all of them in one request a refresh, the old picture kept until the
 // new one is there.
 //
 // A panel is asked for when what it shows is not what it should show: another range, other variables, another width.
 // While an answer is under way, a beat of the refresh does not ask again, or a slow answer would never be seen; a new
-// question (range, variables) gives up the old answers. Panels whose ranges align to the same step share a request.
-import { batch, effect, untracked } from '../../vendor/signals/signals.js';
+// question (range, variables) gives up the old answers. When a request fails, the retry is the only one who asks until
+// it works, the reader presses refresh, or the question changes. Where there is nothing yet, as in a lab that has just
+// begun, the first answers are looked for at the pace of the scrapes.
+import { batch, effect, signal, untracked } from '../../vendor/signals/signals.js';
+import { retryPause } from '../../lib/backoff.js';
 import { ApiError, queryBatch } from '../../lib/client.js';
-import { planTargets, toFrames } from '../../lib/frames.js';
+import { joinPlans, planTargets, toFrames } from '../../lib/frames.js';
 import { findPanel } from '../../lib/layout.js';
-import { range, rangeText, utc } from '../../shell/clock.js';
+import { refreshMs } from '../../lib/ranges.js';
+import { nextBeat, range, rangeText, refreshText, urge, utc } from '../../shell/clock.js';
+import { lostSince } from '../../shell/reach.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('../../lib/types.d.ts').PanelJson} PanelJson */
@@ -19,6 +24,9 @@ import { range, rangeText, utc } from '../../shell/clock.js';
 /** Widths within this many px ask for the same points, so that a scroll bar does not cause a query. */
 const WIDTH_GRAIN_PX = 32;
 
+/** So often a page with empty panels is asked for ahead of its refresh; after that they are empty for another reason. */
+const EARLY_LOOKS_MAX = 6;
+
 /**
  * Keeps the data of `model` fresh until the returned function is called.
  * @param {Model} model
@@ -27,26 +35,94 @@ export function runQueries(model) {
   /** @type {Set<AbortController>} */
   let rounds = new Set();
   let question = '';
+  const trouble = createTrouble();
+  const early = createEarly(model.scrapeIntervalMs);
   const stop = effect(() => {
     const now = range.value;
     const values = model.values.value;
     const shown = model.shown.value;
-    const next = JSON.stringify([rangeText.value, utc.value, values]);
+    const next = JSON.stringify([rangeText.value, utc.value, values, urge.value]);
+    trouble.retry.value;
     if (!values) return;
     untracked(() => {
       if (next !== question) {
         for (const round of rounds) round.abort();
         rounds = new Set();
         question = next;
+        trouble.forget();
       }
+      if (trouble.waits()) return sayWhy(model, shown, trouble.message());
       const wanted = pickPanels(model, shown, now, question);
-      if (wanted.length > 0) ask(model, wanted, now, rounds);
+      if (wanted.length > 0) ask(model, wanted, now, rounds, trouble).then(() => early.look(wanted.some(({ panel }) => model.data(panel.id).peek().frames?.state.kind === 'empty')));
     });
   });
   return () => {
     stop();
+    trouble.forget();
+    early.stop();
     for (const round of rounds) round.abort();
   };
+}
+
+/** @typedef {ReturnType<typeof createTrouble>} Trouble */
+
+/** What is known of failures in a row; `retry` counts the times they have been waited for. */
+function createTrouble() {
+  const retry = signal(0);
+  let failures = 0;
+  let message = '';
+  let timer = 0;
+  const knock = () => {
+    timer = 0;
+    // While the monitor is gone, whoever finds it again refreshes everything; a hidden page is in no hurry.
+    if (lostSince.peek() === null && !document.hidden) retry.value += 1;
+    else timer = setTimeout(knock, retryPause(failures));
+  };
+  return {
+    retry,
+    waits: () => timer !== 0,
+    message: () => message,
+    /** @param {string} why */
+    failed: (why) => {
+      failures += 1;
+      message = why;
+      clearTimeout(timer);
+      timer = setTimeout(knock, retryPause(failures));
+    },
+    forget: () => {
+      failures = 0;
+      clearTimeout(timer);
+      timer = 0;
+    },
+  };
+}
+
+/** Looks again a scrape later while panels are empty, a few times. @param {number} scrapeMs */
+function createEarly(scrapeMs) {
+  let left = EARLY_LOOKS_MAX;
+  let timer = 0;
+  return {
+    /** @param {boolean} isEmpty */
+    look: (isEmpty) => {
+      clearTimeout(timer);
+      if (!isEmpty || left === 0 || refreshMs(refreshText.peek()) <= scrapeMs) return;
+      left -= 1;
+      timer = setTimeout(nextBeat, scrapeMs);
+    },
+    stop: () => {
+      left = 0;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Panels that came into sight while nobody asks must not wait without a word. @param {Model} model @param {Map<number, number>} shown @param {string} error */
+function sayWhy(model, shown, error) {
+  for (const id of shown.keys()) {
+    const data = model.data(id);
+    const old = data.peek();
+    if (!old.frames && !old.error && !old.asking) data.value = { ...old, error };
+  }
 }
 
 /**
@@ -85,38 +161,28 @@ const variablesOf = (model, panel) => ({ ...model.values.peek(), ...panel.scoped
  * @param {Wanted[]} wanted
  * @param {Range} now
  * @param {Set<AbortController>} rounds
+ * @param {Trouble} trouble
  */
-function ask(model, wanted, now, rounds) {
+async function ask(model, wanted, now, rounds, trouble) {
   const round = new AbortController();
   rounds.add(round);
-  const requests = sameRange(wanted).map(async (group) => {
-    const plan = { from: group[0].plan.from, to: group[0].plan.to, targets: group.flatMap((one) => one.plan.targets) };
-    try {
-      const results = await queryBatch(plan, round.signal);
-      const byId = new Map(results.map((result) => [result.id, result]));
-      batch(() => group.forEach((one) => settle(model, one, now, byId)));
-    } catch (error) {
-      if (error instanceof ApiError && error.kind === 'aborted') return;
-      const message = error instanceof Error ? error.message : String(error);
-      // Forgetting what was asked makes the next beat ask again, even of a range that stands still.
-      batch(() => group.forEach(({ panel, asked }) => {
-        const data = model.data(panel.id);
-        if (data.peek().asked === asked) data.value = { ...data.peek(), asking: false, asked: '', error: message };
-      }));
-    }
-  });
-  Promise.allSettled(requests).then(() => rounds.delete(round));
-}
-
-/** Panels whose plans have the same range. @param {Wanted[]} wanted */
-function sameRange(wanted) {
-  /** @type {Map<string, Wanted[]>} */
-  const groups = new Map();
-  for (const one of wanted) {
-    const key = `${one.plan.from} ${one.plan.to}`;
-    groups.set(key, [...(groups.get(key) ?? []), one]);
+  try {
+    const results = await queryBatch(joinPlans(wanted.map((one) => one.plan)), round.signal);
+    const byId = new Map(results.map((result) => [result.id, result]));
+    trouble.forget();
+    batch(() => wanted.forEach((one) => settle(model, one, now, byId)));
+  } catch (error) {
+    if (error instanceof ApiError && error.kind === 'aborted') return;
+    const message = error instanceof Error ? error.message : String(error);
+    trouble.failed(message);
+    // Forgetting what was asked makes the retry ask again, even of a range that stands still.
+    batch(() => wanted.forEach(({ panel, asked }) => {
+      const data = model.data(panel.id);
+      if (data.peek().asked === asked) data.value = { ...data.peek(), asking: false, asked: '', error: message };
+    }));
+  } finally {
+    rounds.delete(round);
   }
-  return [...groups.values()];
 }
 
 /**

@@ -11,24 +11,33 @@ import { useResource } from '../../shell/resource.js';
 import { FiringList } from './firing.js';
 import { Tile } from './tile.js';
 
+/** @typedef {import('../../lib/types.d.ts').DashboardEntry} DashboardEntry */
+
 export function HomePage() {
   usePage({ title: 'Home', refresh: '10s' });
   const answer = useResource((signal) => queryBatch(servicePlan(Date.now()), signal));
+  const dashboards = useResource((signal) => fetchDashboards({ signal }));
   return html`<div class="page home">
     <${Stale} error=${answer.data ? answer.error : null} />
     <section aria-labelledby="home-services">
       <h2 id="home-services" class="section-title">Services</h2>
-      <${Services} answer=${answer} />
+      <${Services} answer=${answer} dashboards=${dashboards.data ?? []} />
     </section>
     <div class="home-lower">
       <section aria-labelledby="home-firing"><h2 id="home-firing" class="section-title">Firing alerts</h2><${FiringList} /></section>
-      <section aria-labelledby="home-dashboards"><h2 id="home-dashboards" class="section-title">Dashboards</h2><${DashboardLinks} /></section>
+      <section aria-labelledby="home-dashboards"><h2 id="home-dashboards" class="section-title">Dashboards</h2><${DashboardLinks} answer=${dashboards} /></section>
     </div>
   </div>`;
 }
 
-/** @param {{answer: import('../../shell/resource.js').Resource<import('../../lib/types.d.ts').TargetResult[]>}} props */
-function Services({ answer }) {
+/** The dashboard of a job is the first that has the job's name as a tag. @param {DashboardEntry[]} dashboards @param {string} job */
+function dashboardOf(dashboards, job) {
+  const found = dashboards.find((entry) => entry.tags.includes(job));
+  return found ? withRange(found.url, address.value.search) : null;
+}
+
+/** @param {{answer: import('../../shell/resource.js').Resource<import('../../lib/types.d.ts').TargetResult[]>, dashboards: DashboardEntry[]}} props */
+function Services({ answer, dashboards }) {
   if (!answer.data) {
     return answer.error ? html`<${Failed} what="Services" error=${answer.error} />` : html`<div class="tiles"><${TilesLoading} /></div>`;
   }
@@ -38,15 +47,16 @@ function Services({ answer }) {
   if (services.length === 0) {
     return html`<${Empty} title="No services yet" why="No target has been scraped. A service appears here after its first scrape."><a href="/targets">See the scrape targets</a><//>`;
   }
-  return html`<div class="tiles">${services.map((service) => html`<${Tile} key=${service.job} service=${service} />`)}</div>`;
+  return html`<div class="tiles">${services.map((service) => html`<${Tile} key=${service.job} service=${service} dashboard=${dashboardOf(dashboards, service.job)} />`)}</div>`;
 }
 
 function TilesLoading() {
   return [0, 1, 2, 3].map((at) => html`<div class="tile tile-loading" key=${at}><${Loading} what="services" rows=${3} /></div>`);
 }
 
-function DashboardLinks() {
-  const { data, error } = useResource((signal) => fetchDashboards({ signal }));
+/** @param {{answer: import('../../shell/resource.js').Resource<DashboardEntry[]>}} props */
+function DashboardLinks({ answer }) {
+  const { data, error } = answer;
   if (!data) return error ? html`<${Failed} what="Dashboards" error=${error} />` : html`<${Loading} what="dashboards" rows=${3} />`;
   if (data.length === 0) return html`<p class="muted">None are provisioned.</p>`;
   return html`<ul class="link-list">${data.map((entry) => html`<li key=${entry.uid}><a href=${withRange(entry.url, address.value.search)}>

@@ -4,6 +4,7 @@ mod build;
 mod lab;
 mod page;
 mod process;
+mod promql;
 
 use anyhow::Result;
 
@@ -14,12 +15,25 @@ pub(crate) enum What {
     Lab,
     /// A clean release build: how long it takes.
     Build,
+    /// Queries over 100,000 fresh series, beside Prometheus and VictoriaMetrics where they are installed.
+    Promql,
+}
+
+/// What `cargo xtask bench` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to measure.
+    #[arg(value_enum)]
+    what: What,
+    #[command(flatten)]
+    promql: promql::Options,
 }
 
 /// Measures, and replaces that section of the page.
-pub(crate) fn run(what: What) -> Result<()> {
-    match what {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match arguments.what {
         What::Lab => lab::run(),
         What::Build => build::run(),
+        What::Promql => promql::run(&arguments.promql),
     }
 }

@@ -1,51 +1,19 @@
-//! Aggregations: groups are worked out once, then every series is folded into its group's columns.
+//! Aggregations: their parameters, and those that need all series of a group together.
 
 use std::collections::HashMap;
 
-use columns::{ABSENT, Steps, compensated_add, is_absent};
+use columns::{ABSENT, Steps, is_absent};
 use model::{Labels, METRIC_NAME};
-use rayon::prelude::*;
 
 use crate::ast::{Aggregate, AggregateOp, Span};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
-use crate::eval::column::{Column, Evaluated, Names};
+use crate::eval::column::{Column, Evaluated, nameless};
+use crate::eval::fold::fold;
+use crate::eval::groups::groups;
+use crate::eval::guard::Tally;
+use crate::eval::rows::{Streamed, collect};
 use crate::functions::over_time::quantile;
-
-/// Which group each series belongs to, and what the groups are called.
-pub(super) struct Groups {
-    /// A group number a series.
-    pub(super) of_series: Vec<usize>,
-    /// Labels of each group, and whether its name goes at the end.
-    pub(super) labels: Vec<(Labels, bool)>,
-}
-
-/// Sorts series into groups.
-pub(super) fn groups(aggregate: &Aggregate, columns: &[Column]) -> Groups {
-    let mut ids: HashMap<Labels, usize> = HashMap::new();
-    let mut groups = Groups { of_series: Vec::with_capacity(columns.len()), labels: Vec::new() };
-    let listed = Names::of(&aggregate.grouping);
-    let everything = Labels::empty();
-    let of = |column: &Column| {
-        if aggregate.without {
-            column.labels.without(|name| name == METRIC_NAME || listed.contains(name))
-        } else if aggregate.grouping.is_empty() {
-            everything.clone()
-        } else {
-            column.labels.only(|name| listed.contains(name))
-        }
-    };
-    let all: Vec<Labels> = columns.par_iter().map(of).collect();
-    for (column, labels) in columns.iter().zip(all) {
-        let next = groups.labels.len();
-        let id = *ids.entry(labels).or_insert_with_key(|labels| {
-            groups.labels.push((labels.clone(), column.drop_name));
-            next
-        });
-        groups.of_series.push(id);
-    }
-    groups
-}
 
 impl Evaluator<'_> {
     pub(super) fn aggregate(
@@ -66,20 +34,61 @@ impl Evaluator<'_> {
             }
             _ => &[],
         };
-        let columns = self.vector(&aggregate.expr, steps)?;
         match (aggregate.op, &param) {
-            (Topk | Bottomk | Limitk | LimitRatio, _) => {
-                super::topk::select(aggregate, columns, scalars, &self.guard)
+            (Topk | Bottomk | Limitk, _) => self.ranked(aggregate, scalars, steps),
+            (LimitRatio, _) => {
+                let columns = self.vector(&aggregate.expr, steps)?;
+                super::topk::select(aggregate, columns, false, scalars, &self.guard)
             }
-            (Quantile, _) => self.quantiles(aggregate, &columns, scalars, steps.count),
+            (Quantile, _) => {
+                let columns = self.vector(&aggregate.expr, steps)?;
+                self.quantiles(aggregate, &columns, scalars, steps.count)
+            }
             (CountValues, Some((Evaluated::Text(label), _))) => {
+                let columns = self.vector(&aggregate.expr, steps)?;
                 match label.as_str().filter(|name| !name.is_empty()) {
                     Some(label) => self.count_values(aggregate, &columns, label, steps.count),
                     None => Err(EvalError::at(span, format!("invalid label name {label}"))),
                 }
             }
-            _ => self.fold(aggregate, &columns, steps.count),
+            _ => self.folded(aggregate, steps),
         }
+    }
+
+    /// Aggregations that take their series one by one.
+    fn folded(&mut self, aggregate: &Aggregate, steps: &Steps) -> Result<Vec<Column>, EvalError> {
+        let Some(Streamed { rows, non_counter }) = self.rows(&aggregate.expr, steps)? else {
+            let columns = self.vector(&aggregate.expr, steps)?;
+            return fold(aggregate, columns.as_slice(), steps.count, &Tally::from(&self.guard, self.held));
+        };
+        let folded = fold(aggregate, rows.as_ref(), steps.count, &Tally::from(&self.guard, self.held))?;
+        if let Some((name, span)) = non_counter.filter(|_| !folded.is_empty()) {
+            self.note_non_counter(&name, span);
+        }
+        Ok(folded)
+    }
+
+    /// Aggregations that hand on some of their series: only those lose their names.
+    fn ranked(
+        &mut self,
+        aggregate: &Aggregate,
+        params: &[f64],
+        steps: &Steps,
+    ) -> Result<Vec<Column>, EvalError> {
+        let Some(Streamed { rows, non_counter }) = self.rows(&aggregate.expr, steps)? else {
+            let columns = self.vector(&aggregate.expr, steps)?;
+            return super::topk::select(aggregate, columns, false, params, &self.guard);
+        };
+        let columns = collect(rows.as_ref(), &Tally::from(&self.guard, self.held))?;
+        if let Some((name, span)) = non_counter.filter(|_| !columns.is_empty()) {
+            self.note_non_counter(&name, span);
+        }
+        let is_nameless = rows.is_nameless();
+        let mut kept = super::topk::select(aggregate, columns, is_nameless, params, &self.guard)?;
+        if is_nameless {
+            kept.iter_mut().for_each(|column| column.labels = nameless(&column.labels));
+        }
+        Ok(kept)
     }
 
     fn check_param(&mut self, op: AggregateOp, values: &[f64], span: Span) -> Result<(), EvalError> {
@@ -111,32 +120,6 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn fold(
-        &self,
-        aggregate: &Aggregate,
-        columns: &[Column],
-        steps: usize,
-    ) -> Result<Vec<Column>, EvalError> {
-        let groups = groups(aggregate, columns);
-        let width = if matches!(aggregate.op, AggregateOp::Stddev | AggregateOp::Stdvar | AggregateOp::Avg) {
-            3
-        } else {
-            2
-        };
-        self.guard.allow(
-            self.held.saturating_add(groups.labels.len().saturating_mul(steps).saturating_mul(width)),
-        )?;
-        let mut folds: Vec<Fold> = groups.labels.iter().map(|_| Fold::new(aggregate.op, steps)).collect();
-        for (column, &id) in columns.iter().zip(&groups.of_series) {
-            self.guard.check()?;
-            folds[id].add(&column.values);
-        }
-        let results = groups.labels.into_iter().zip(folds);
-        Ok(results
-            .map(|((labels, drop_name), fold)| Column { labels, values: fold.finish(), drop_name })
-            .collect())
-    }
-
     fn quantiles(
         &self,
         aggregate: &Aggregate,
@@ -144,7 +127,7 @@ impl Evaluator<'_> {
         params: &[f64],
         steps: usize,
     ) -> Result<Vec<Column>, EvalError> {
-        let groups = groups(aggregate, columns);
+        let groups = groups(aggregate, columns, false);
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.labels.len()];
         groups.of_series.iter().enumerate().for_each(|(i, &id)| members[id].push(i));
         let mut results = Vec::with_capacity(groups.labels.len());
@@ -174,7 +157,7 @@ impl Evaluator<'_> {
         label: &str,
         steps: usize,
     ) -> Result<Vec<Column>, EvalError> {
-        let groups = groups(aggregate, columns);
+        let groups = groups(aggregate, columns, false);
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut results: Vec<Column> = Vec::new();
         for (column, &id) in columns.iter().zip(&groups.of_series) {
@@ -216,96 +199,4 @@ impl Evaluator<'_> {
 /// A value without exponent, as Go prints it by `%f` with the fewest digits.
 fn plain_decimal(value: f64) -> String {
     if value.is_finite() { value.to_string() } else { model::format_float(value) }
-}
-
-/// One group's running result at every step.
-struct Fold {
-    op: AggregateOp,
-    /// How many series so far; 0 means nothing here.
-    count: Vec<f64>,
-    value: Vec<f64>,
-    /// Compensation of a sum; the mean of a variance.
-    second: Vec<f64>,
-    /// Steps at which a sum overflowed and the mean is kept instead.
-    as_mean: Vec<bool>,
-}
-
-impl Fold {
-    fn new(op: AggregateOp, steps: usize) -> Self {
-        let of = |wanted: bool| if wanted { vec![0.0; steps] } else { Vec::new() };
-        use AggregateOp::{Avg, Stddev, Stdvar, Sum};
-        Self {
-            op,
-            count: vec![0.0; steps],
-            value: vec![0.0; steps],
-            second: of(matches!(op, Sum | Avg | Stddev | Stdvar)),
-            as_mean: if op == Avg { vec![false; steps] } else { Vec::new() },
-        }
-    }
-
-    fn add(&mut self, values: &[f64]) {
-        let present = values.iter().enumerate().filter(|(_, value)| !is_absent(**value));
-        match self.op {
-            AggregateOp::Sum => present.for_each(|(i, value)| {
-                self.count[i] += 1.0;
-                (self.value[i], self.second[i]) = compensated_add(*value, self.value[i], self.second[i]);
-            }),
-            AggregateOp::Avg => present.for_each(|(i, value)| self.add_to_mean(i, *value)),
-            AggregateOp::Min => present.for_each(|(i, value)| self.keep(i, *value, |new, old| new < old)),
-            AggregateOp::Max => present.for_each(|(i, value)| self.keep(i, *value, |new, old| new > old)),
-            AggregateOp::Stddev | AggregateOp::Stdvar => present.for_each(|(i, value)| {
-                self.count[i] += 1.0;
-                let delta = value - self.second[i];
-                self.second[i] += delta / self.count[i];
-                self.value[i] += delta * (value - self.second[i]);
-            }),
-            _ => present.for_each(|(i, _)| self.count[i] += 1.0),
-        }
-    }
-
-    fn keep(&mut self, i: usize, value: f64, better: fn(f64, f64) -> bool) {
-        if self.count[i] == 0.0 || better(value, self.value[i]) || self.value[i].is_nan() {
-            self.value[i] = value;
-        }
-        self.count[i] += 1.0;
-    }
-
-    /// A plain sum until it overflows, a running mean from then on.
-    fn add_to_mean(&mut self, i: usize, value: f64) {
-        self.count[i] += 1.0;
-        let count = self.count[i];
-        if !self.as_mean[i] {
-            let (sum, carry) = compensated_add(value, self.value[i], self.second[i]);
-            if count == 1.0 || !sum.is_infinite() {
-                (self.value[i], self.second[i]) = (sum, carry);
-                return;
-            }
-            self.as_mean[i] = true;
-            self.value[i] /= count - 1.0;
-            self.second[i] /= count - 1.0;
-        }
-        let weight = (count - 1.0) / count;
-        (self.value[i], self.second[i]) =
-            compensated_add(value / count, weight * self.value[i], weight * self.second[i]);
-    }
-
-    fn finish(self) -> Vec<f64> {
-        let result = |i: usize| {
-            let (count, value) = (self.count[i], self.value[i]);
-            if count == 0.0 {
-                return ABSENT;
-            }
-            match self.op {
-                AggregateOp::Sum => value + self.second[i],
-                AggregateOp::Avg if self.as_mean[i] => value + self.second[i],
-                AggregateOp::Avg => value / count + self.second[i] / count,
-                AggregateOp::Stdvar => value / count,
-                AggregateOp::Stddev => (value / count).sqrt(),
-                AggregateOp::Count => count,
-                AggregateOp::Group => 1.0,
-                _ => value,
-            }
-        };
-        (0..self.count.len()).map(result).collect()
-    }
 }

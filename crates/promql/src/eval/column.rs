@@ -57,15 +57,22 @@ impl Evaluated {
 /// Label names of a clause, made to be asked often: a query may list thousands.
 pub(crate) struct Names<'a>(Vec<&'a str>);
 
+/// Up to so many names are compared one by one: most differ in their length already.
+const NAMES_FEW: usize = 8;
+
 impl<'a> Names<'a> {
-    pub(crate) fn of(names: &'a [String]) -> Self {
-        let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
+    pub(crate) fn of(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut sorted: Vec<&str> = names.into_iter().collect();
         sorted.sort_unstable();
         Self(sorted)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.binary_search(&name).is_ok()
+        if self.0.len() <= NAMES_FEW { self.0.contains(&name) } else { self.0.binary_search(&name).is_ok() }
     }
 }
 

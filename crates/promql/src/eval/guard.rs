@@ -70,6 +70,15 @@ impl<'a> Tally<'a> {
         self.guard.allow(before.saturating_add(values))
     }
 
+    pub(crate) fn guard(&self) -> &Guard<'a> {
+        self.guard
+    }
+
+    /// Takes back values that did not stay.
+    pub(crate) fn give_back(&self, values: usize) {
+        self.held.fetch_sub(values, Ordering::Relaxed);
+    }
+
     /// Refuses when `values` more, held only for a moment, would be too many.
     pub(crate) fn pass(&self, values: usize) -> Result<(), EvalError> {
         self.guard.allow(self.held.load(Ordering::Relaxed).saturating_add(values))

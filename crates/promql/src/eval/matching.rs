@@ -26,7 +26,7 @@ pub(super) struct Signatures<'a> {
 
 impl<'a> Signatures<'a> {
     pub(super) fn by(rules: &'a Matching) -> Self {
-        Self { on: rules.on, names: Names::of(&rules.labels) }
+        Self { on: rules.on, names: Names::of(rules.labels.iter().map(String::as_str)) }
     }
 
     /// The labels by which a series is matched.
@@ -72,7 +72,7 @@ pub(super) fn combine(
     }
     let mut join = Join {
         rules,
-        listed: Names::of(&rules.labels),
+        listed: Names::of(rules.labels.iter().map(String::as_str)),
         many,
         one,
         swapped,

@@ -9,6 +9,8 @@ mod arith;
 mod binary;
 mod call;
 pub(crate) mod column;
+mod fold;
+mod groups;
 mod guard;
 mod histograms;
 mod info;
@@ -16,6 +18,7 @@ mod invariant;
 mod matching;
 mod notes;
 mod ranges;
+mod rows;
 mod select;
 mod sets;
 mod topk;
@@ -32,6 +35,11 @@ use crate::parser::QueryLengths;
 use column::{Column, Evaluated, drop_empty, merge_equal, nameless};
 use guard::Guard;
 use notes::Notes;
+
+/// 73 million years from 1970: no sample lies farther, and any length of time may be added to it.
+const MOMENT_MS_MAX: i64 = 1 << 61;
+/// Longer than all of time, and short enough to be added to any moment.
+const LOOKBACK_MS_MAX: i64 = 1 << 60;
 
 /// Evaluates one query.
 pub(crate) fn run(
@@ -50,7 +58,7 @@ pub(crate) fn run(
         options,
         store,
         guard: Guard::new(options, request.cancel),
-        lookback_ms: request.lookback.unwrap_or(options.lookback).0,
+        lookback_ms: request.lookback.unwrap_or(options.lookback).0.min(LOOKBACK_MS_MAX),
         query: request.steps,
         query_end: range_end.unwrap_or(request.steps.last()),
         is_range: range_end.is_some() || request.steps.count > 1,
@@ -252,8 +260,16 @@ impl Evaluator<'_> {
             Some(At::Start) => Steps::instant(self.query.start),
             Some(At::End) => Steps::instant(self.query_end),
         };
-        Ok(moments.earlier(offset_ms))
+        Ok(within_reach(moments.earlier(offset_ms)))
     }
+}
+
+/// The same moments where sums of times cannot overflow: beyond there is nothing to see anyway.
+fn within_reach(moments: Steps) -> Steps {
+    let length =
+        moments.step_ms.saturating_mul(i64::try_from(moments.count).unwrap_or(i64::MAX).saturating_sub(1));
+    let start = moments.start.0.min(MOMENT_MS_MAX.saturating_sub(length)).max(-MOMENT_MS_MAX);
+    Steps { start: TimestampMs(start), ..moments }
 }
 
 /// Whether an instant query's result has an order of its own.

@@ -1,19 +1,19 @@
 //! Functions over ranges: which kernel computes them, and its run over all series.
 
-use columns::{ABSENT, Edges, WindowOp, window};
+use columns::{ABSENT, Edges, WindowOp, is_absent, window};
 use model::Labels;
-use rayon::prelude::*;
 use storage::Samples;
 
 use crate::ast::{Call, Edge, Expr, ExprKind, Span, ValueKind};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::Column;
-use crate::eval::guard::{Guard, Tally};
+use crate::eval::guard::Tally;
+use crate::eval::rows::{Rows, Scratch, Streamed, collect, single_name};
 use crate::eval::select::{RangeInput, Source, reach};
 use crate::functions::extended;
 use crate::functions::over_time::{self, Window};
-use crate::functions::rate::{self, EdgesAt};
+use crate::functions::rate::{self, Change};
 
 /// After so many samples a worker looks whether to stop: some milliseconds of the slowest kernel.
 const CHECK_EVERY_SAMPLES: usize = 100_000;
@@ -23,8 +23,10 @@ const CHECK_EVERY_SAMPLES: usize = 100_000;
 enum Kernel {
     /// A summary that the store may know without decoding, and what to make of it.
     Summary(WindowOp, fn(f64) -> f64),
-    /// From the edges of each window.
-    Edges(fn(&EdgesAt) -> Option<f64>),
+    /// From the first and last sample of each window, which are not all: value and time of each.
+    Edge(fn(&Edges, usize) -> f64),
+    /// From the change between the two.
+    Change(Change),
     /// How many neighbours a running count tells apart.
     Pairs(fn(f64, f64) -> bool),
     /// From all samples of each window.
@@ -32,11 +34,11 @@ enum Kernel {
 }
 
 fn kernel(name: &str) -> Option<Kernel> {
-    use Kernel::{Edges, Pairs, Samples, Summary};
+    use Kernel::{Change, Edge, Pairs, Samples, Summary};
     Some(match name {
-        "rate" => Edges(rate::rate),
-        "increase" => Edges(rate::increase),
-        "delta" => Edges(rate::delta),
+        "rate" => Change(rate::RATE),
+        "increase" => Change(rate::INCREASE),
+        "delta" => Change(rate::DELTA),
         "irate" => Samples(over_time::irate),
         "idelta" => Samples(over_time::idelta),
         "deriv" => Samples(over_time::deriv),
@@ -50,9 +52,9 @@ fn kernel(name: &str) -> Option<Kernel> {
         "count_over_time" => Summary(WindowOp::Count, |value| value),
         "last_over_time" => Summary(WindowOp::Last, |value| value),
         "present_over_time" | "absent_over_time" => Summary(WindowOp::Count, |_| 1.0),
-        "first_over_time" => Edges(|edges| (edges.count > 0).then_some(edges.first)),
-        "ts_of_first_over_time" => Edges(|edges| (edges.count > 0).then_some(edges.first_ms as f64 / 1000.0)),
-        "ts_of_last_over_time" => Edges(|edges| (edges.count > 0).then_some(edges.last_ms as f64 / 1000.0)),
+        "first_over_time" => Edge(|edges, i| edges.first[i]),
+        "ts_of_first_over_time" => Edge(|edges, i| edges.spans().first_ms[i] as f64 / 1000.0),
+        "ts_of_last_over_time" => Edge(|edges, i| edges.spans().last_ms[i] as f64 / 1000.0),
         "ts_of_max_over_time" => Samples(over_time::ts_of_max),
         "ts_of_min_over_time" => Samples(over_time::ts_of_min),
         "stddev_over_time" => Samples(over_time::stddev),
@@ -64,16 +66,15 @@ fn kernel(name: &str) -> Option<Kernel> {
     })
 }
 
-/// One function's run over one input.
-struct Run<'a> {
+/// One function over one input.
+struct RangeRows {
     name: &'static str,
     kernel: Kernel,
-    input: &'a RangeInput,
+    input: RangeInput,
     /// Scalar arguments, a value a step each.
-    params: &'a [Vec<f64>],
+    params: Vec<Vec<f64>>,
     steps: columns::Steps,
     lookback_ms: i64,
-    guard: &'a Guard<'a>,
 }
 
 impl Evaluator<'_> {
@@ -84,6 +85,51 @@ impl Evaluator<'_> {
         span: Span,
         steps: &columns::Steps,
     ) -> Result<Vec<Column>, EvalError> {
+        let (rows, arg) = self.prepare(call, span, steps)?;
+        let columns = collect(&rows, &Tally::from(&self.guard, self.held))?;
+        if rows.name == "absent_over_time" {
+            return Ok(super::call::absent(&columns, super::call::absent_labels(arg), steps.count));
+        }
+        if rows.name == "rate" || rows.name == "increase" {
+            let mut previous = "";
+            for name in columns.iter().map(|column| column.labels.metric_name()) {
+                if name != previous {
+                    self.note_non_counter(name, arg.span);
+                }
+                previous = name;
+            }
+        }
+        if keeps_name(rows.name) { Ok(columns) } else { self.named_away(columns, span) }
+    }
+
+    /// The same, row by row: where it is sure that no two become equal when they lose their names.
+    pub(super) fn range_rows(
+        &mut self,
+        call: &Call,
+        span: Span,
+        steps: &columns::Steps,
+    ) -> Result<Option<Streamed>, EvalError> {
+        let Some(ExprKind::Matrix(matrix)) = range_arg(call).map(|arg| &arg.unwrap_parens().kind) else {
+            return Ok(None);
+        };
+        let name = single_name(&matrix.selector.matchers);
+        let is_sure =
+            keeps_name(call.function.name) || (name.is_some() && !self.options.delayed_name_removal);
+        if !is_sure || matrix.selector.at.is_some() || call.function.name == "absent_over_time" {
+            return Ok(None);
+        }
+        let (rows, arg) = self.prepare(call, span, steps)?;
+        let is_for_counters = matches!(rows.name, "rate" | "increase");
+        let non_counter = name.filter(|_| is_for_counters).map(|name| (name.to_owned(), arg.span));
+        Ok(Some(Streamed { rows: Box::new(rows), non_counter }))
+    }
+
+    fn prepare<'e>(
+        &mut self,
+        call: &'e Call,
+        span: Span,
+        steps: &columns::Steps,
+    ) -> Result<(RangeRows, &'e Expr), EvalError> {
         let name = call.function.name;
         let Some((kernel, arg)) = kernel(name).zip(range_arg(call)) else {
             return Err(EvalError::at(span, format!("function {name:?} takes no range")));
@@ -91,47 +137,8 @@ impl Evaluator<'_> {
         check_edge(name, arg)?;
         let params = self.range_params(call, steps)?;
         let input = self.range_input(arg, steps)?;
-        let run = Run {
-            name,
-            kernel,
-            input: &input,
-            params: &params,
-            steps: *steps,
-            lookback_ms: self.lookback_ms,
-            guard: &self.guard,
-        };
-        if name == "absent_over_time" {
-            return self.absent_over_time(&run, arg);
-        }
-        let columns = self.run_range(&run, |i| input.labels(i))?;
-        if matches!(name, "rate" | "increase") {
-            self.note_non_counters(&columns, arg.span);
-        }
-        if matches!(name, "last_over_time" | "first_over_time") {
-            return Ok(columns);
-        }
-        self.named_away(columns, span)
-    }
-
-    fn run_range(
-        &self,
-        run: &Run<'_>,
-        labels: impl Fn(usize) -> Labels + Sync,
-    ) -> Result<Vec<Column>, EvalError> {
-        let guard = &self.guard;
-        let tally = Tally::from(guard, self.held);
-        let column = |scratch: &mut Scratch, i: usize| -> Result<Option<Column>, EvalError> {
-            guard.check()?;
-            let (values, read) = run.values(i, &tally, scratch)?;
-            guard.count_read(read);
-            if values.iter().all(|value| columns::is_absent(*value)) {
-                return Ok(None);
-            }
-            tally.add(values.len())?;
-            Ok(Some(Column { labels: labels(i), values, drop_name: run.input.drop_name(i) }))
-        };
-        let all = (0..run.input.len()).into_par_iter().map_init(Scratch::default, column);
-        all.filter_map(Result::transpose).collect()
+        let lookback_ms = self.lookback_ms;
+        Ok((RangeRows { name, kernel, input, params, steps: *steps, lookback_ms }, arg))
     }
 
     /// The scalar arguments, checked.
@@ -169,131 +176,127 @@ impl Evaluator<'_> {
         }
     }
 
-    fn note_non_counters(&mut self, columns: &[Column], span: Span) {
+    pub(super) fn note_non_counter(&mut self, name: &str, span: Span) {
         const COUNTER_ENDS: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
-        let mut previous = String::new();
-        for column in columns {
-            let name = column.labels.metric_name();
-            if name.is_empty() || name == previous {
-                continue;
-            }
-            name.clone_into(&mut previous);
-            if !COUNTER_ENDS.iter().any(|end| name.ends_with(end)) {
-                let text = format!(
-                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
-                );
-                self.notes.info(span, &text);
-            }
+        if name.is_empty() || COUNTER_ENDS.iter().any(|end| name.ends_with(end)) {
+            return;
         }
-    }
-
-    fn absent_over_time(&self, run: &Run<'_>, arg: &Expr) -> Result<Vec<Column>, EvalError> {
-        let present = self.run_range(run, |_| Labels::empty())?;
-        Ok(super::call::absent(&present, super::call::absent_labels(arg), run.steps.count))
+        let text = format!(
+            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
+        );
+        self.notes.info(span, &text);
     }
 }
 
-/// Memory that a worker uses again from series to series.
-#[derive(Default)]
-struct Scratch {
-    samples: Samples,
-    edges: Edges,
-}
+impl Rows for RangeRows {
+    fn len(&self) -> usize {
+        self.input.len()
+    }
 
-impl Run<'_> {
-    /// The values of series `i`, and how many samples were read for them.
-    fn values(
-        &self,
+    fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels)) {
+        self.input.with_labels(i, visit);
+    }
+
+    fn drop_name(&self, i: usize) -> bool {
+        self.input.drop_name(i)
+    }
+
+    fn is_nameless(&self) -> bool {
+        !keeps_name(self.name)
+    }
+
+    fn row<'s>(
+        &'s self,
         i: usize,
+        scratch: &'s mut Scratch,
         tally: &Tally<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<(Vec<f64>, usize), EvalError> {
-        let windows = &self.input.windows;
-        if let Source::Stored { set, edge } = &self.input.source
-            && *edge != Edge::Plain
-        {
-            let samples = &mut scratch.samples;
-            set.samples(i, reach(windows, *edge, self.lookback_ms), samples)?;
-            let values = extended::column(self.name, *edge, samples, windows, self.lookback_ms);
-            return Ok((self.spread(values), samples.times_ms.len()));
+    ) -> Result<Option<&'s [f64]>, EvalError> {
+        scratch.check(tally)?;
+        let read = self.fill(i, scratch, tally)?;
+        tally.guard().count_read(read);
+        let values = &mut scratch.values;
+        // Under `@` there is one window for all steps.
+        if let (&[value], true) = (values.as_slice(), self.steps.count > 1) {
+            values.resize(self.steps.count, value);
         }
-        let (values, read) = match self.kernel {
-            Kernel::Summary(op, make) => self.summary_values(i, op, make)?,
-            Kernel::Edges(make) => {
-                let edges = &mut scratch.edges;
-                let read = match &self.input.source {
-                    Source::Stored { set, .. } => set.window_edges(i, windows, edges)?,
-                    Source::Computed(all) => {
-                        window::edges(&all[i].2.times_ms, &all[i].2.values, windows, edges);
-                        0
-                    }
-                };
-                (self.edge_values(edges, make), read)
+        Ok(values.iter().any(|value| !is_absent(*value)).then_some(values))
+    }
+}
+
+impl RangeRows {
+    /// Computes series `i` into the worker's memory, a value a window; returns how many samples were read for it.
+    fn fill(&self, i: usize, scratch: &mut Scratch, tally: &Tally<'_>) -> Result<usize, EvalError> {
+        let windows = &self.input.windows;
+        let Scratch { values, samples, .. } = scratch;
+        match (&self.input.source, self.kernel) {
+            (Source::Stored { set, edge }, _) if *edge != Edge::Plain => {
+                set.samples(i, reach(windows, *edge, self.lookback_ms), samples)?;
+                *values = extended::column(self.name, *edge, samples, windows, self.lookback_ms);
+                Ok(samples.times_ms.len())
             }
-            Kernel::Pairs(_) | Kernel::Samples(_) => match &self.input.source {
-                Source::Stored { set, .. } => {
-                    let samples = &mut scratch.samples;
-                    set.samples(i, storage::query::covering(&windows.steps, windows.range_ms), samples)?;
-                    tally.pass(samples.times_ms.len())?;
-                    (self.sample_values(samples)?, samples.times_ms.len())
-                }
-                Source::Computed(all) => (self.sample_values(&all[i].2)?, 0),
-            },
-        };
-        Ok((self.spread(values), read))
+            (_, Kernel::Summary(op, make)) => self.fill_summary(i, op, make, values),
+            (_, Kernel::Edge(_) | Kernel::Change(_)) => self.fill_edges(i, scratch),
+            (Source::Stored { set, .. }, Kernel::Pairs(_) | Kernel::Samples(_)) => {
+                set.samples(i, storage::query::covering(&windows.steps, windows.range_ms), samples)?;
+                tally.pass(samples.times_ms.len())?;
+                *values = self.sample_values(samples, tally)?;
+                Ok(samples.times_ms.len())
+            }
+            (Source::Computed(all), Kernel::Pairs(_) | Kernel::Samples(_)) => {
+                *values = self.sample_values(&all[i].2, tally)?;
+                Ok(0)
+            }
+        }
     }
 
-    fn summary_values(
+    fn fill_summary(
         &self,
         i: usize,
         op: WindowOp,
         make: fn(f64) -> f64,
-    ) -> Result<(Vec<f64>, usize), EvalError> {
-        let mut values = Vec::new();
+        values: &mut Vec<f64>,
+    ) -> Result<usize, EvalError> {
         let windows = &self.input.windows;
         let read = match &self.input.source {
-            Source::Stored { set, .. } => set.window(i, op, windows, &mut values)?,
+            Source::Stored { set, .. } => set.window(i, op, windows, values)?,
             Source::Computed(all) => {
-                window::window(op, &all[i].2.times_ms, &all[i].2.values, windows, &mut values);
+                window::window(op, &all[i].2.times_ms, &all[i].2.values, windows, values);
                 0
             }
         };
-        values
-            .iter_mut()
-            .filter(|value| !columns::is_absent(**value))
-            .for_each(|value| *value = make(*value));
-        Ok((values, read))
+        values.iter_mut().filter(|value| !is_absent(**value)).for_each(|value| *value = make(*value));
+        Ok(read)
     }
 
-    /// Under `@` there is one window for all steps.
-    fn spread(&self, values: Vec<f64>) -> Vec<f64> {
-        if values.len() == 1 && self.steps.count > 1 { vec![values[0]; self.steps.count] } else { values }
-    }
-
-    fn edge_values(&self, edges: &Edges, make: fn(&EdgesAt) -> Option<f64>) -> Vec<f64> {
+    fn fill_edges(&self, i: usize, scratch: &mut Scratch) -> Result<usize, EvalError> {
         let windows = &self.input.windows;
-        let value = |(w, end_ms): (usize, i64)| {
-            let at = EdgesAt {
-                count: edges.count[w],
-                first_ms: edges.first_ms[w],
-                first: edges.first[w],
-                last_ms: edges.last_ms[w],
-                last: edges.last[w],
-                resets: edges.resets[w],
-                end_ms,
-                range_ms: windows.range_ms,
-            };
-            make(&at).unwrap_or(ABSENT)
+        let Scratch { values, edges, stretches, .. } = scratch;
+        let read = match &self.input.source {
+            Source::Stored { set, .. } => set.window_edges(i, windows, edges)?,
+            Source::Computed(all) => {
+                edges.fill(&all[i].2.times_ms, &all[i].2.values, windows);
+                0
+            }
         };
-        windows.steps.iter().enumerate().map(value).collect()
+        match self.kernel {
+            Kernel::Change(change) => change.column(edges, windows, stretches, values),
+            Kernel::Edge(make) => {
+                let counts = edges.spans().count.iter().enumerate();
+                values.clear();
+                values.extend(counts.map(|(w, count)| if *count > 0 { make(edges, w) } else { ABSENT }));
+            }
+            // These do not ask for edges.
+            Kernel::Summary(..) | Kernel::Pairs(_) | Kernel::Samples(_) => values.clear(),
+        }
+        Ok(read)
     }
 
-    fn sample_values(&self, samples: &Samples) -> Result<Vec<f64>, EvalError> {
+    fn sample_values(&self, samples: &Samples, tally: &Tally<'_>) -> Result<Vec<f64>, EvalError> {
         match self.kernel {
             Kernel::Pairs(counts) => Ok(self.pair_values(samples, counts)),
-            Kernel::Samples(make) => self.window_values(samples, make),
+            Kernel::Samples(make) => self.window_values(samples, make, tally),
             // These never ask for samples.
-            Kernel::Summary(..) | Kernel::Edges(_) => Ok(vec![ABSENT; self.steps.count]),
+            Kernel::Summary(..) | Kernel::Edge(_) | Kernel::Change(_) => Ok(vec![ABSENT; self.steps.count]),
         }
     }
 
@@ -313,6 +316,7 @@ impl Run<'_> {
         &self,
         samples: &Samples,
         make: fn(&Window<'_>) -> Option<f64>,
+        tally: &Tally<'_>,
     ) -> Result<Vec<f64>, EvalError> {
         let windows = &self.input.windows;
         let pinned = windows.steps.count == 1;
@@ -327,7 +331,7 @@ impl Run<'_> {
                 since_check += to - from;
                 if since_check > CHECK_EVERY_SAMPLES {
                     since_check = 0;
-                    stopped = self.guard.check().err();
+                    stopped = tally.guard().check().err();
                 }
                 if stopped.is_some() {
                     return;
@@ -357,6 +361,11 @@ fn running_pairs(values: &[f64], counts: fn(f64, f64) -> bool) -> Vec<u32> {
         running[i] = running[i - 1] + u32::from(counts(values[i - 1], values[i]));
     }
     running
+}
+
+/// Whether what a function gives is still what its metric is called.
+fn keeps_name(function: &str) -> bool {
+    matches!(function, "last_over_time" | "first_over_time")
 }
 
 /// The argument that is a range.

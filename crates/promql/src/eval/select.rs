@@ -1,9 +1,8 @@
 //! Asking the store: instant selectors, and the sources that windows slide over.
 
-use columns::{ABSENT, Steps, TimeRange, WindowSteps, is_absent};
+use columns::{Steps, TimeRange, WindowSteps, is_absent};
 use model::{Labels, Matcher, TimestampMs};
-use rayon::prelude::*;
-use storage::{Samples, Selection, SeriesSet, StepValues};
+use storage::{Samples, Selection, SeriesSet};
 
 use crate::ast::{Edge, Expr, ExprKind, MatrixSelector, Selector, Span, Subquery};
 use crate::engine::{RawSeries, Value};
@@ -11,6 +10,7 @@ use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::{Column, drop_empty};
 use crate::eval::guard::Tally;
+use crate::eval::rows::{InstantRows, collect};
 
 /// Series to slide windows over.
 pub(super) enum Source {
@@ -32,6 +32,13 @@ impl RangeInput {
         match &self.source {
             Source::Stored { set, .. } => set.len(),
             Source::Computed(series) => series.len(),
+        }
+    }
+
+    pub(super) fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels)) {
+        match &self.source {
+            Source::Stored { set, .. } => set.with_labels(i, visit),
+            Source::Computed(series) => visit(&series[i].0),
         }
     }
 
@@ -71,7 +78,7 @@ impl Evaluator<'_> {
         span: Span,
         steps: &Steps,
     ) -> Result<Vec<Column>, EvalError> {
-        self.select_values(selector, span, steps, |found| found.values)
+        self.select_values(selector, span, steps, false)
     }
 
     /// The times in seconds of the samples that the selector sees.
@@ -81,10 +88,7 @@ impl Evaluator<'_> {
         span: Span,
         steps: &Steps,
     ) -> Result<Vec<Column>, EvalError> {
-        self.select_values(selector, span, steps, |found| {
-            let times = found.values.iter().zip(&found.times_ms);
-            times.map(|(value, ms)| if is_absent(*value) { ABSENT } else { *ms as f64 / 1000.0 }).collect()
-        })
+        self.select_values(selector, span, steps, true)
     }
 
     fn select_values(
@@ -92,37 +96,17 @@ impl Evaluator<'_> {
         selector: &Selector,
         span: Span,
         steps: &Steps,
-        pick: impl Fn(StepValues) -> Vec<f64> + Sync,
+        as_times: bool,
     ) -> Result<Vec<Column>, EvalError> {
         let look = self.looked_at(selector.at, selector.offset.as_ref(), span, steps)?;
-        let smoothed = selector.edge == Edge::Smoothed;
+        let is_smoothed = selector.edge == Edge::Smoothed;
         let mut range = storage::query::covering(&look, self.lookback_ms);
-        if smoothed {
+        if is_smoothed {
             range.to = TimestampMs(range.to.0.saturating_add(self.lookback_ms));
         }
         let set = self.select(&selector.matchers, range)?;
-        let (guard, lookback_ms) = (&self.guard, self.lookback_ms);
-        let tally = Tally::from(guard, self.held);
-        let column = |i: usize| -> Result<Column, EvalError> {
-            guard.check()?;
-            let mut found = StepValues::default();
-            let read = if smoothed {
-                let mut samples = Samples::default();
-                set.samples(i, range, &mut samples)?;
-                found = smooth(&samples, &look, lookback_ms);
-                samples.times_ms.len()
-            } else {
-                set.values_at(i, &look, lookback_ms, &mut found)?
-            };
-            guard.count_read(read);
-            let values =
-                if found.values.iter().all(|value| is_absent(*value)) { Vec::new() } else { pick(found) };
-            tally.add(values.len())?;
-            Ok(Column { labels: set.labels(i), values, drop_name: false })
-        };
-        let mut columns: Vec<Column> =
-            (0..set.len()).into_par_iter().map(column).collect::<Result<_, _>>()?;
-        columns.retain(|column| !column.values.is_empty());
+        let rows = InstantRows { set, look, lookback_ms: self.lookback_ms, range, is_smoothed, as_times };
+        let mut columns = collect(&rows, &Tally::from(&self.guard, self.held))?;
         if look.count == 1 && steps.count > 1 {
             columns.iter_mut().for_each(|column| column.values = vec![column.values[0]; steps.count]);
         }
@@ -244,24 +228,4 @@ pub(super) fn reach(windows: &WindowSteps, edge: Edge, lookback_ms: i64) -> Time
         range.to = TimestampMs(range.to.0.saturating_add(lookback_ms));
     }
     range
-}
-
-/// Values at steps on the line between the samples around each; the last one goes on while nothing follows.
-fn smooth(samples: &Samples, steps: &Steps, lookback_ms: i64) -> StepValues {
-    let (times, values) = (&samples.times_ms, &samples.values);
-    let mut out = StepValues::default();
-    for at in steps.iter() {
-        let next = times.partition_point(|time| *time <= at);
-        let before = next.checked_sub(1).filter(|&i| times[i] > at - lookback_ms);
-        let value = before.map_or(ABSENT, |i| match times.get(next) {
-            Some(&after) if times[i] < at && after <= at + lookback_ms => {
-                let share = (at - times[i]) as f64 / (after - times[i]) as f64;
-                values[i] + (values[next] - values[i]) * share
-            }
-            _ => values[i],
-        });
-        out.values.push(value);
-        out.times_ms.push(at);
-    }
-    out
 }

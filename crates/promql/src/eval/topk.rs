@@ -8,8 +8,8 @@ use model::Labels;
 
 use crate::ast::{Aggregate, AggregateOp};
 use crate::error::EvalError;
-use crate::eval::aggregate::groups;
 use crate::eval::column::{Column, drop_empty};
+use crate::eval::groups::groups;
 use crate::eval::guard::Guard;
 
 /// The series that the aggregation keeps, at the steps at which it keeps them. For one step they come group by
@@ -17,10 +17,11 @@ use crate::eval::guard::Guard;
 pub(super) fn select(
     aggregate: &Aggregate,
     mut columns: Vec<Column>,
+    is_nameless: bool,
     params: &[f64],
     guard: &Guard<'_>,
 ) -> Result<Vec<Column>, EvalError> {
-    let groups = groups(aggregate, &columns);
+    let groups = groups(aggregate, &columns, is_nameless);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.labels.len()];
     groups.of_series.iter().enumerate().for_each(|(i, &id)| members[id].push(i));
     let mut order = Vec::new();

@@ -1,5 +1,7 @@
 //! Classic histograms: quantiles and fractions from cumulative buckets, by Prometheus' rules.
 
+use std::cmp::Ordering;
+
 /// Counts whose relative difference is below this are taken as equal: float sums of the same buckets differ so.
 const SMALL_DELTA: f64 = 1e-12;
 
@@ -30,11 +32,13 @@ pub(crate) fn quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
     let repaired = make_monotonic(buckets);
     let last = buckets.len() - 1;
     let observations = buckets[last].count;
-    if last == 0 || observations == 0.0 || observations.is_nan() {
+    if last == 0 || observations == 0.0 {
         return (f64::NAN, repaired);
     }
     let rank = q * observations;
-    let b = buckets[..last].partition_point(|bucket| bucket.count < rank);
+    // A rank of NaN is in no bucket but the last.
+    let b =
+        buckets[..last].partition_point(|bucket| bucket.count.partial_cmp(&rank).is_none_or(Ordering::is_lt));
     if b == last {
         return (buckets[last - 1].upper, repaired);
     }

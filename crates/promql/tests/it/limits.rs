@@ -36,11 +36,12 @@ fn options() -> EngineOptions {
 
 #[test]
 fn samples() {
-    for query in ["x", "sum(x)", "x * 2", "rate(x[1m])", "max_over_time(x[10s:1s])", "x or x"] {
+    for query in ["x", "x * 2", "rate(x[1m])", "max_over_time(x[10s:1s])", "x or x"] {
         let result = eval(EngineOptions { samples_max: 4999, ..options() }, query);
         assert!(matches!(result, Err(EvalError::TooManySamples { limit: 4999 })), "{query}: {result:?}");
     }
-    let answer = eval(EngineOptions { samples_max: 6000, ..options() }, "sum(x)").expect("within the limit");
+    // An aggregation takes its series one by one and holds no more than its groups.
+    let answer = eval(EngineOptions { samples_max: 4999, ..options() }, "sum(x)").expect("within the limit");
     assert_eq!((answer.stats.samples_read, answer.stats.series_read), (5000, 50));
 }
 

@@ -2,6 +2,8 @@
 //! parser.
 
 mod conformance;
+mod fuzz;
+mod hostile;
 mod limits;
 mod properties;
 mod scripts;

@@ -7,7 +7,7 @@ use promql::functions::FUNCTIONS;
 use promql::script::{self, Outcome};
 use promql::{Expr, parse};
 
-fn scripts() -> Vec<(String, String)> {
+pub(crate) fn scripts() -> Vec<(String, String)> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/scripts"));
     let entries = std::fs::read_dir(&folder).expect("the scripts are part of the repository");
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

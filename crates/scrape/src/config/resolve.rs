@@ -17,8 +17,9 @@ use crate::relabel::{self, RelabelRule};
 const DEFAULT_FILE_REFRESH: DurationMs = DurationMs::from_secs(300);
 const DEFAULT_HTTP_REFRESH: DurationMs = DurationMs::from_secs(60);
 
-/// A body larger than this is refused even where `body_size_limit` says "no limit": ten million lines fit.
-const BODY_MAX_BYTES: u64 = 1 << 30;
+/// A body larger than this is refused even where `body_size_limit` says "no limit": two and a half million lines
+/// fit, more than the largest exporters have, and a few targets that send without end don't take all memory.
+const BODY_MAX_BYTES: u64 = 256 << 20;
 
 /// Everything about one job that its targets' scrapes need.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,7 @@
 //! The built binary, end to end: real processes, real sockets, a real browser.
 
 mod alerts;
+mod clients;
 mod dashboard;
 mod orders;
 mod supervisor;

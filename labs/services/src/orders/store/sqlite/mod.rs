@@ -14,11 +14,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Connection, Row, Sqlite};
 use stdx::Clock;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -66,7 +67,7 @@ pub struct SqliteStore {
     pool: SqlitePool,
     limits: PoolLimits,
     path: PathBuf,
-    /// The file that was opened; see [`SqliteStore::answers`].
+    /// The file that was opened; see [`SqliteStore::is_in_place`].
     inode: u64,
     /// The one turn to write. Without it writers of this process would poll SQLite's lock, unfairly and with sleeps.
     write_turn: Semaphore,
@@ -85,7 +86,7 @@ impl SqliteStore {
         migrate::run(&mut first).await?;
         let pool = pool_options(limits).connect_with(options).await.map_err(store_error)?;
         // Closed only now: the last connection to close would fold the log back and take it down for the next.
-        sqlx::Connection::close(first).await.map_err(store_error)?;
+        first.close().await.map_err(store_error)?;
         drop(start_lock);
         let gone = || StoreError::Unavailable(format!("{} is gone", path.display()));
         let inode = inode(path).ok_or_else(gone)?;
@@ -102,8 +103,12 @@ impl SqliteStore {
 
     async fn write(&self, new: NewOrder) -> Result<Order, StoreError> {
         let _turn = self.turn_to_write().await?;
+        // An order that nobody can ever read again must not be acknowledged.
+        self.is_in_place()?;
         let created_at_ms = stdx::SystemClock.now_ms();
-        let begin = self.pool.begin_with("BEGIN IMMEDIATE");
+        let connection = self.waiting(self.pool.acquire()).await.map_err(store_error)?;
+        let mut writing = Writing { connection, is_done: false };
+        let begin = writing.connection.begin_with("BEGIN IMMEDIATE");
         let mut transaction = self.waiting(begin).await.map_err(store_error)?;
         // Dropped before the commit, by an error or because the caller left, the transaction rolls back.
         let (id, items) = insert(&mut transaction, &new, created_at_ms).await.map_err(store_error)?;
@@ -112,15 +117,21 @@ impl SqliteStore {
             return Err(StoreError::Failed(counts));
         }
         transaction.commit().await.map_err(store_error)?;
+        writing.is_done = true;
         let (customer_id, status) = (new.customer_id, STATUS_NEW.to_owned());
         Ok(Order { id, customer_id, status, total: new.total, created_at_ms, items })
     }
 
-    async fn answers(&self) -> Result<(), StoreError> {
-        if inode(&self.path) != Some(self.inode) {
-            // SQLite would go on in the file that nobody can find any more.
-            return Err(StoreError::Unavailable(format!("{} was removed or replaced", self.path.display())));
+    /// SQLite itself would go on in a file that nobody can find any more.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        if inode(&self.path) == Some(self.inode) {
+            return Ok(());
         }
+        Err(StoreError::Unavailable(format!("{} was removed or replaced", self.path.display())))
+    }
+
+    async fn answers(&self) -> Result<(), StoreError> {
+        self.is_in_place()?;
         let mut connection = self.waiting(self.pool.acquire()).await.map_err(store_error)?;
         sqlx::query(PING).fetch_optional(&mut *connection).await.map(drop).map_err(store_error)
     }
@@ -144,6 +155,21 @@ impl SqliteStore {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _counted = Waiting(&self.waiting);
         wait.await
+    }
+}
+
+/// A connection with a write under way. If that does not end well the connection is closed: on a full disk SQLite rolls
+/// back by itself, the driver's own rollback then fails, and it would refuse every later transaction on that connection.
+struct Writing {
+    connection: PoolConnection<Sqlite>,
+    is_done: bool,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.connection.close_on_drop();
+        }
     }
 }
 

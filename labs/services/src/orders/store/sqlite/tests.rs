@@ -193,7 +193,7 @@ async fn a_caller_that_leaves_half_way_leaves_no_half_order() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_taken_away_is_not_healthy() {
+async fn a_file_that_was_taken_away_is_not_healthy_and_takes_no_orders() {
     let bench = Bench::new();
     let store = bench.open().await;
     store.ping().await.expect("answers");
@@ -201,6 +201,8 @@ async fn a_file_that_was_taken_away_is_not_healthy() {
     std::fs::rename(&bench.path, &aside).expect("moved");
     let answer = store.ping().await;
     assert!(matches!(&answer, Err(StoreError::Unavailable(text)) if text.contains("removed")), "{answer:?}");
+    let order = store.create(new_order(7, &[(1, 1, 1)])).await;
+    assert!(matches!(&order, Err(StoreError::Unavailable(text)) if text.contains("removed")), "{order:?}");
     std::fs::rename(&aside, &bench.path).expect("moved back");
     store.ping().await.expect("answers again");
 }
@@ -237,4 +239,30 @@ async fn damaged_newer_and_unreachable_databases_are_told_apart() {
     newer.run("PRAGMA user_version = 99").await;
     let error = connect(&format!("sqlite:{}", newer.path.display()), PoolLimits::standard()).await.err();
     assert_eq!(error, Some(ConnectError::Newer { found: 99, known: migrate::VERSION }));
+}
+
+#[tokio::test]
+async fn a_database_that_was_full_takes_orders_again() {
+    let bench = Bench::new();
+    // One connection only: the one that met the full database is the one that must serve afterwards.
+    let limits = PoolLimits { connections_max: 1, acquire_timeout: Duration::from_secs(5) };
+    let store = SqliteStore::open(&bench.path, limits).await.expect("opens");
+    let limit_pages = async |pages: &'static str| {
+        let mut connection = store.pool.acquire().await.expect("a connection");
+        sqlx::raw_sql(pages).execute(&mut *connection).await.expect("set");
+    };
+    limit_pages("PRAGMA max_page_count = 1").await;
+    let many: Vec<(i64, i64, i64)> = (1..=100).map(|product| (product, 1, 1)).collect();
+    let mut refused = 0;
+    for _ in 0..50 {
+        // The limit is the connection's own, and refusals close it.
+        limit_pages("PRAGMA max_page_count = 1").await;
+        if let Err(error) = store.create(new_order(7, &many)).await {
+            assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("full")), "{error:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "the database was never full");
+    limit_pages("PRAGMA max_page_count = 1000000").await;
+    store.create(new_order(7, &many)).await.expect("there is room again");
 }

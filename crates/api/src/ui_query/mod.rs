@@ -1,26 +1,32 @@
 //! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns. The shape stands in
 //! `docs/formats/ui-query.md`.
 
-use std::collections::HashMap;
+mod results;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use columns::{Steps, is_absent};
-use model::{TimestampMs, format_float};
-use promql::{Answer, EvalError, ParseError, Series, Value};
+use model::TimestampMs;
+use model::float::write_float;
+use promql::{EvalError, ParseError, Series, Stats, Value};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::task::JoinSet;
 
-use crate::encode;
 use crate::error::ApiError;
+use crate::measured::Wanted;
 use crate::query::{POINTS_MAX, require_range_kind};
-use crate::run;
+use crate::run::{self, Question};
 use crate::state::ApiState;
+use crate::stream::Writer;
+use crate::{json, stream};
+
+use results::Results;
 
 /// Targets in one request: more than the largest dashboards have in view. Beyond it the request is refused.
 const TARGETS_MAX: usize = 100;
@@ -81,43 +87,13 @@ impl Key {
     }
 }
 
-/// A target's answer, ready to be written behind its id.
-type Fragment = Arc<Vec<u8>>;
-
 pub(crate) async fn query(
     State(state): State<Arc<ApiState>>,
     Json(request): Json<Request>,
 ) -> Result<Response, ApiError> {
     check(&request)?;
-    let mut work = JoinSet::new();
-    let mut keys: HashMap<Key, Option<Fragment>> = HashMap::new();
-    for target in &request.targets {
-        let key = Key::of(&request, target);
-        if keys.insert(key.clone(), None).is_none() {
-            let state = state.clone();
-            work.spawn(async move {
-                let answer = answer_one(&state, &key).await;
-                (key, Arc::new(answer))
-            });
-        }
-    }
-    while let Some(done) = work.join_next().await {
-        let (key, fragment) = done.map_err(ApiError::internal)?;
-        keys.insert(key, Some(fragment));
-    }
-    let mut out = Vec::with_capacity(16 << 10);
-    out.extend_from_slice(br#"{"results":"#);
-    encode::list(&mut out, request.targets.iter(), |out, target| {
-        out.extend_from_slice(br#"{"id":"#);
-        encode::string(out, &target.id);
-        out.push(b',');
-        if let Some(Some(fragment)) = keys.get(&Key::of(&request, target)) {
-            out.extend_from_slice(fragment);
-        }
-        out.push(b'}');
-    });
-    out.push(b'}');
-    Ok(([(header::CONTENT_TYPE, "application/json")], out).into_response())
+    let body = Body::new(Results::new(state, &request));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 fn check(request: &Request) -> Result<(), ApiError> {
@@ -139,21 +115,43 @@ fn check(request: &Request) -> Result<(), ApiError> {
     })
 }
 
-/// The members of a target's object behind its id: an answer or an error.
-async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Vec<u8> {
+/// What a target gave.
+enum Outcome {
+    Answer(Shown),
+    Error(serde_json::Value),
+}
+
+struct Shown {
+    steps: Steps,
+    series: Vec<Series>,
+    warnings: Vec<String>,
+    took_ms: f64,
+    stats: Stats,
+}
+
+async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
     let (started, steps) = (Instant::now(), key.steps());
-    let query = match promql::parse(&key.expr) {
-        Ok(query) => query,
-        Err(error) => return error_fragment(&parse_error(&error)),
+    let query = match run::parse(&key.expr).await {
+        Ok(Ok(query)) => query,
+        Ok(Err(error)) => return Outcome::Error(parse_error(&error)),
+        Err(error) => return Outcome::Error(json!({ "message": error.message })),
     };
     if !key.instant
         && let Err(error) = require_range_kind(query.kind())
     {
-        return error_fragment(&json!({ "message": error.message }));
+        return Outcome::Error(json!({ "message": error.message }));
     }
-    match run::eval_until(state, query, steps, TimestampMs(key.to), None).await {
-        Ok(answer) => answer_fragment(answer, &steps, started),
-        Err(error) => error_fragment(&eval_error(&error, &key.expr)),
+    let (end, stats) = ((!key.instant).then_some(TimestampMs(key.to)), Wanted::Nothing);
+    let question = Question { query, steps, end, lookback: None, timeout: None, stats };
+    match run::eval(state, question).await {
+        Ok((answer, _)) => Outcome::Answer(Shown {
+            steps,
+            series: series_of(answer.value, &steps),
+            warnings: answer.warnings,
+            took_ms: started.elapsed().as_secs_f64() * 1000.0,
+            stats: answer.stats,
+        }),
+        Err(error) => Outcome::Error(eval_error(&error, &key.expr)),
     }
 }
 
@@ -178,31 +176,6 @@ fn eval_error(error: &EvalError, expr: &str) -> serde_json::Value {
     }
 }
 
-fn error_fragment(error: &serde_json::Value) -> Vec<u8> {
-    format!(r#""error":{error}"#).into_bytes()
-}
-
-fn answer_fragment(answer: Answer, steps: &Steps, started: Instant) -> Vec<u8> {
-    let mut out = Vec::with_capacity(4096);
-    let head =
-        format!(r#""start":{},"step":{},"count":{},"series":"#, steps.start.0, steps.step_ms, steps.count);
-    out.extend_from_slice(head.as_bytes());
-    encode::list(&mut out, series_of(answer.value, steps).iter(), |out, series| {
-        out.extend_from_slice(br#"{"labels":"#);
-        encode::labels(out, &series.labels);
-        out.extend_from_slice(br#","values":"#);
-        encode::list(out, series.values.iter(), |out, value| number(out, *value));
-        out.push(b'}');
-    });
-    out.extend_from_slice(br#","warnings":"#);
-    encode::list(&mut out, answer.warnings.iter(), |out, text| encode::string(out, text));
-    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let (series, samples) = (answer.stats.series_read, answer.stats.samples_read);
-    let tail = format!(r#","took_ms":{took_ms:.3},"series_read":{series},"samples_read":{samples}"#);
-    out.extend_from_slice(tail.as_bytes());
-    out
-}
-
 /// Series with at least one value. A scalar is a series without labels; a text and raw samples are not for panels.
 fn series_of(value: Value, steps: &Steps) -> Vec<Series> {
     match value {
@@ -225,14 +198,52 @@ fn newest(series: promql::RawSeries, steps: &Steps) -> Series {
     Series { labels: series.labels, values }
 }
 
+/// Writes a target's object behind `before`.
+fn target_writer(mut before: Vec<u8>, id: &str, outcome: Arc<Outcome>) -> Writer {
+    before.extend_from_slice(br#"{"id":"#);
+    json::string(&mut before, id);
+    let (shown, count) = match outcome.as_ref() {
+        Outcome::Error(error) => {
+            before.extend_from_slice(format!(r#","error":{error}}}"#).as_bytes());
+            return stream::between(before, Box::new(|_| false), Vec::new());
+        }
+        Outcome::Answer(shown) => (shown, shown.series.len()),
+    };
+    let Steps { start, step_ms, count: steps } = shown.steps;
+    let head = format!(r#","start":{},"step":{step_ms},"count":{steps},"series":["#, start.0);
+    before.extend_from_slice(head.as_bytes());
+    let mut tail = br#"],"warnings":"#.to_vec();
+    json::list(&mut tail, shown.warnings.iter(), |out, text| json::string(out, text));
+    let (took_ms, series, samples) = (shown.took_ms, shown.stats.series_read, shown.stats.samples_read);
+    let rest = format!(r#","took_ms":{took_ms:.3},"series_read":{series},"samples_read":{samples}}}"#);
+    tail.extend_from_slice(rest.as_bytes());
+    let rows = stream::items(0..count, move |out, i| {
+        if let Outcome::Answer(shown) = outcome.as_ref() {
+            row(out, &shown.series[i]);
+        }
+    });
+    stream::between(before, rows, tail)
+}
+
+fn row(out: &mut Vec<u8>, series: &Series) {
+    out.extend_from_slice(br#"{"labels":"#);
+    json::labels(out, &series.labels);
+    out.extend_from_slice(br#","values":"#);
+    json::list(out, series.values.iter(), |out, value| number(out, *value));
+    out.push(b'}');
+}
+
 /// JSON has no NaN and no infinities: they go as Prometheus' words.
 fn number(out: &mut Vec<u8>, value: f64) {
-    let text = match value {
-        v if is_absent(v) => "null".to_owned(),
-        v if v.is_finite() => format_float(v),
-        v => format!("\"{}\"", format_float(v)),
-    };
-    out.extend_from_slice(text.as_bytes());
+    match value {
+        v if is_absent(v) => out.extend_from_slice(b"null"),
+        v if v.is_finite() => write_float(out, v),
+        v => {
+            out.push(b'"');
+            write_float(out, v);
+            out.push(b'"');
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,165 @@
+//! The answer to many targets at once, as a body that evaluates while it is read: some targets ahead of the one being
+//! written, never all of them, so that a hundred heavy targets take the memory of a few and leave room for other
+//! callers. Results leave in the order asked; dropping the body gives up what is under way.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::HttpBody;
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::task::{JoinError, JoinSet};
+
+use super::{Key, Outcome, Request, answer_one, target_writer};
+use crate::state::ApiState;
+use crate::stream::{PIECE_BYTES, Writer};
+
+/// Targets of one request that are evaluated or wait to be written: a fifth of the queries that may run at once, so
+/// that one dashboard never fills the turnstile.
+const TARGETS_AHEAD_MAX: usize = 4;
+const _: () = assert!(TARGETS_AHEAD_MAX * 4 < crate::run::QUERIES_MAX);
+
+/// Values (8 MiB of them) that are kept when a later target asks the same; a larger answer is evaluated again.
+const KEPT_VALUES_MAX: usize = 1 << 20;
+
+pub(super) struct Results {
+    state: Arc<ApiState>,
+    /// Ids and what they ask.
+    targets: Vec<(String, Key)>,
+    /// How often each question is still to be answered.
+    uses: HashMap<Key, usize>,
+    /// The target to be written next.
+    next: usize,
+    running: HashSet<Key>,
+    work: JoinSet<(Key, Outcome)>,
+    ready: HashMap<Key, Arc<Outcome>>,
+    /// Values in `ready` that only wait for a later target.
+    kept_values: usize,
+    writing: Option<Writer>,
+    ended: bool,
+}
+
+impl Results {
+    pub(super) fn new(state: Arc<ApiState>, request: &Request) -> Self {
+        let targets: Vec<_> =
+            request.targets.iter().map(|target| (target.id.clone(), Key::of(request, target))).collect();
+        let mut uses = HashMap::new();
+        targets.iter().for_each(|(_, key)| *uses.entry(key.clone()).or_default() += 1);
+        Self {
+            state,
+            targets,
+            uses,
+            next: 0,
+            running: HashSet::new(),
+            work: JoinSet::new(),
+            ready: HashMap::new(),
+            kept_values: 0,
+            writing: None,
+            ended: false,
+        }
+    }
+
+    /// Starts the target to be written next, and those after it as far as there is room.
+    fn start(&mut self) {
+        for i in self.next..self.targets.len() {
+            let key = &self.targets[i].1;
+            if self.running.contains(key) || self.ready.contains_key(key) {
+                continue;
+            }
+            if i > self.next && self.running.len() + self.ready.len() >= TARGETS_AHEAD_MAX {
+                return;
+            }
+            let (state, key) = (self.state.clone(), key.clone());
+            self.running.insert(key.clone());
+            self.work.spawn(async move {
+                let outcome = answer_one(&state, &key).await;
+                (key, outcome)
+            });
+        }
+    }
+
+    /// What writes the next target, if its outcome is there; what nobody needs again is let go.
+    fn writer(&mut self) -> Option<Writer> {
+        let (id, key) = &self.targets[self.next];
+        let outcome = self.ready.get(key)?.clone();
+        let before = if self.next == 0 { br#"{"results":["#.to_vec() } else { b",".to_vec() };
+        let writer = target_writer(before, id, outcome.clone());
+        let left = self.uses.get_mut(key).map_or(0, |left| {
+            *left -= 1;
+            *left
+        });
+        let values = values(&outcome);
+        if left == 0 || self.kept_values + values > KEPT_VALUES_MAX {
+            self.ready.remove(key);
+        }
+        self.kept_values = self.ready.values().map(|outcome| self::values(outcome)).sum();
+        Some(writer)
+    }
+
+    fn write(&mut self) -> Bytes {
+        let mut out = Vec::with_capacity(4096);
+        while let Some(writer) = &mut self.writing
+            && out.len() < PIECE_BYTES
+        {
+            if !writer(&mut out) {
+                self.writing = None;
+                self.next += 1;
+            }
+        }
+        out.into()
+    }
+
+    fn end(&mut self) -> Bytes {
+        self.ended = true;
+        Bytes::from_static(if self.targets.is_empty() { br#"{"results":[]}"# } else { b"]}" })
+    }
+}
+
+fn values(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Answer(shown) => shown.series.iter().map(|s| s.values.len()).sum(),
+        Outcome::Error(_) => 0,
+    }
+}
+
+impl HttpBody for Results {
+    type Data = Bytes;
+    type Error = JoinError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, JoinError>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            if self.writing.is_some() {
+                return Poll::Ready(Some(Ok(Frame::data(self.write()))));
+            }
+            if self.next == self.targets.len() {
+                return Poll::Ready(Some(Ok(Frame::data(self.end()))));
+            }
+            self.start();
+            self.writing = self.writer();
+            if self.writing.is_some() {
+                continue;
+            }
+            match self.work.poll_join_next(context) {
+                Poll::Ready(Some(Ok((key, outcome)))) => {
+                    self.running.remove(&key);
+                    self.ready.insert(key, Arc::new(outcome));
+                }
+                // A panic, which has been reported: the answer breaks off.
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+}

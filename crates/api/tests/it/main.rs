@@ -1,0 +1,8 @@
+//! The API over a store in memory, asked over real HTTP: answers are compared byte for byte.
+
+mod golden;
+mod limits;
+mod rules_and_targets;
+mod services;
+mod streams;
+mod wire;

@@ -1,0 +1,173 @@
+//! The servers that are compared: each a process of its own with a folder of its own, ended when dropped.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::bench::process::{Usage, usage};
+use crate::tools::{command, has, output};
+
+/// Nothing takes this long to start unless it is broken.
+const START_MAX: Duration = Duration::from_secs(60);
+/// No query of the set takes longer on any of them.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// A running server.
+pub(super) struct Server {
+    pub(super) name: &'static str,
+    pub(super) version: String,
+    /// Sent with each query, besides the query.
+    pub(super) extra: &'static str,
+    /// The counter of samples it has stored.
+    samples: &'static str,
+    port: u16,
+    child: Child,
+}
+
+/// Ours, and of the others those that are installed.
+pub(super) fn start_all(binary: &Path, folder: &Path, config: &Path) -> Result<Vec<Server>> {
+    let mut servers = vec![ours(binary, folder, config)?];
+    for (program, start) in [
+        ("prometheus", prometheus as fn(&Path, &Path) -> Result<Server>),
+        ("victoria-metrics", victoria_metrics),
+    ] {
+        if has(program) {
+            servers.push(start(folder, config)?);
+        } else {
+            println!("   {program} is not installed (Debian's package of that name): left out");
+        }
+    }
+    Ok(servers)
+}
+
+fn ours(binary: &Path, folder: &Path, config: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new(binary);
+    command.args(["monitor", "--config"]).arg(config).arg("--data-dir").arg(folder.join("watchfire"));
+    command.args(["--ui-listen", "127.0.0.1:0", "--prometheus-listen"]).arg(format!("127.0.0.1:{port}"));
+    Server::start(
+        "watchfire",
+        command,
+        folder,
+        port,
+        "",
+        "prometheus_tsdb_head_samples_appended_total",
+        "/-/ready",
+    )
+}
+
+fn prometheus(folder: &Path, config: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new("prometheus");
+    command.arg(format!("--config.file={}", config.display())).arg("--log.level=warn");
+    command.arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let samples = "prometheus_tsdb_head_samples_appended_total";
+    Server::start("prometheus", command, folder, port, "", samples, "/-/ready")
+}
+
+fn victoria_metrics(folder: &Path, config: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new("victoria-metrics");
+    command.arg(format!("-promscrape.config={}", config.display())).arg("-loggerLevel=WARN");
+    command.arg(format!("-storageDataPath={}", folder.join("victoria-metrics").display()));
+    command.arg(format!("-httpListenAddr=127.0.0.1:{port}")).arg("-search.latencyOffset=5s");
+    // Its answers are to be computed, as ours are.
+    Server::start(
+        "victoria-metrics",
+        command,
+        folder,
+        port,
+        "&nocache=1",
+        "vm_rows_inserted_total",
+        "/health",
+    )
+}
+
+/// A port that nobody has now. Between here and the server's start somebody else might take it; then the bench fails
+/// and is run again.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+impl Server {
+    fn start(
+        name: &'static str,
+        mut program: Command,
+        folder: &Path,
+        port: u16,
+        extra: &'static str,
+        samples: &'static str,
+        ready: &str,
+    ) -> Result<Self> {
+        let log = std::fs::File::create(folder.join(format!("{name}.log")))?;
+        program.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = program.spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut server = Self { name, version: version_of(name), extra, samples, port, child };
+        let started = Instant::now();
+        while !server.get(ready).is_ok_and(|(status, _)| status == 200) {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{name} ended at once ({status}); its log is in {}", folder.display());
+            }
+            if started.elapsed() > START_MAX {
+                bail!("{name} is not ready after {} s", START_MAX.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    pub(super) fn usage(&self) -> Result<Usage> {
+        usage(u64::from(self.child.id()))
+    }
+
+    /// Samples stored so far.
+    pub(super) fn samples(&self) -> Result<f64> {
+        let (_, body) = self.get("/metrics")?;
+        let lines = body.lines().filter_map(|line| line.strip_prefix(self.samples));
+        let of_it = lines.filter(|rest| rest.starts_with([' ', '{']));
+        Ok(of_it.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<(u16, String)> {
+        self.request(&format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"))
+    }
+
+    /// Sends a form and waits for all of the answer.
+    pub(super) fn post(&self, path: &str, form: &str) -> Result<(u16, String)> {
+        let kind = "application/x-www-form-urlencoded";
+        let length = form.len();
+        self.request(&format!(
+            "POST {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{form}"
+        ))
+    }
+
+    /// By HTTP/1.0, where the answer's end is that of the connection.
+    fn request(&self, text: &str) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        stream.write_all(text.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without an end of its head")?;
+        let status = head.split(' ').nth(1).context("a status")?.parse()?;
+        Ok((status, body.to_owned()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Killed, not asked: what it has stored goes, too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What Debian calls the version of a package; nothing for what is none.
+fn version_of(package: &str) -> String {
+    output(&mut command("dpkg-query", &["-W", "-f", "${Version}", package])).unwrap_or_default()
+}

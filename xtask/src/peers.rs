@@ -1,0 +1,72 @@
+//! What is compared with others: their test data, and a real Prometheus beside ours. Each is a program of its own that
+//! cargo builds when asked, so that the tooling itself stays quick to build.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::packages;
+use crate::tools::{command, step};
+
+/// What `cargo xtask test --full` asks: always the same, so that it fails for a reason of ours. Other seeds are for those
+/// who look for trouble.
+const FULL: [&str; 4] = ["--seed", "1", "--queries", "5000"];
+
+/// What `cargo xtask conformance` takes.
+#[derive(Args)]
+pub(crate) struct Conformance {
+    /// Which data; only promql so far.
+    #[arg(default_value = "promql", value_parser = ["promql"])]
+    what: String,
+    /// Where the data lies, instead of WATCHFIRE_CONFORMANCE or ../shared.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+/// What `cargo xtask differential` takes.
+#[derive(Args)]
+pub(crate) struct Differential {
+    /// Goes to the test as it is: --seed N, --queries N, --only NUMBER, --query TEXT, --show.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Runs the scripts. Their total is to be the last line, so nothing is said after it: the exit code is theirs.
+pub(crate) fn conformance(arguments: &Conformance) -> Result<()> {
+    let mut program = tool("conformance", &[&arguments.what]);
+    if let Some(dir) = &arguments.dir {
+        // The program starts in the root of the workspace, the person may be elsewhere.
+        program.arg("--dir").arg(std::path::absolute(dir)?);
+    }
+    finish(&mut program)
+}
+
+/// Compares with Prometheus.
+pub(crate) fn differential(arguments: &Differential) -> Result<()> {
+    packages::ensure_peers()?;
+    let arguments: Vec<&str> = arguments.arguments.iter().map(String::as_str).collect();
+    finish(&mut tool("differential", &arguments))
+}
+
+/// Both, as the last part of `cargo xtask test --full`.
+pub(crate) fn all() -> Result<()> {
+    packages::ensure_peers()?;
+    step("conformance: promql", &mut tool("conformance", &["promql"]))?;
+    step("differential: promql and Prometheus", &mut tool("differential", &FULL))
+}
+
+fn tool(package: &str, arguments: &[&str]) -> Command {
+    let mut cargo = command("cargo", &["run", "--quiet", "--package", package, "--"]);
+    cargo.args(arguments);
+    cargo
+}
+
+fn finish(program: &mut Command) -> Result<()> {
+    let status = program.status()?;
+    if !status.success() {
+        std::process::exit(status.code().unwrap_or(1));
+    }
+    Ok(())
+}
