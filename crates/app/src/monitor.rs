@@ -266,6 +266,6 @@ fn recovery(report: &RecoveryReport) -> Recovery {
         samples: report.samples,
         series: report.series,
         torn_bytes: report.log.torn_bytes,
-        quarantined: report.log.damage.iter().map(place).collect(),
+        quarantined: report.log.damage.iter().chain(&report.block_damage).map(place).collect(),
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
         long,
         alias = "storage.tsdb.retention.time",
         env = "WATCHFIRE_RETENTION",
-        default_value = "1d",
+        default_value = "30d",
         value_name = "DURATION"
     )]
     retention: DurationMs,

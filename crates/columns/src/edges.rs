@@ -33,7 +33,7 @@ pub struct Edges {
 }
 
 /// What the times alone say of each window.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Spans {
     /// Samples in the window.
     pub count: Vec<u32>,
@@ -63,6 +63,8 @@ struct Known {
     windows: WindowSteps,
     times_ms: Vec<i64>,
     number: u64,
+    /// Whether the spans were given, and the times are not known.
+    is_given: bool,
     /// Index of the first and of the last sample of each window.
     bounds: Vec<(u32, u32)>,
     spans: Spans,
@@ -91,6 +93,32 @@ impl Edges {
         }
     }
 
+    /// Takes what the times say of each window from who knows it without them, and empties the other columns, which
+    /// the caller fills.
+    pub fn give(&mut self, spans: Spans, windows: &WindowSteps) {
+        assert_eq!(spans.count.len(), windows.steps.count, "a span for each window");
+        self.first.clear();
+        self.last.clear();
+        self.resets.clear();
+        let is_same = |known: &Known| known.is_given && known.windows == *windows && known.spans == spans;
+        if self.known.get(self.current).is_some_and(is_same) {
+            return;
+        }
+        if let Some(place) = self.known.iter().position(is_same) {
+            self.current = place;
+            return;
+        }
+        let length = windows.steps.count;
+        self.current = self.remember(length, |number| Known {
+            windows: *windows,
+            times_ms: Vec::new(),
+            number,
+            is_given: true,
+            bounds: Vec::new(),
+            spans,
+        });
+    }
+
     /// What the times of the series say of its windows.
     pub fn spans(&self) -> &Spans {
         static NONE: Spans = Spans { count: Vec::new(), first_ms: Vec::new(), last_ms: Vec::new() };
@@ -111,16 +139,22 @@ impl Edges {
         if let Some(place) = self.known.iter().position(|known| known.is(times_ms, windows)) {
             return place;
         }
+        let length = windows.steps.count.max(times_ms.len());
+        self.remember(length, |number| Known::new(times_ms, windows, number))
+    }
+
+    /// Remembers what `known` makes of a number, and says where.
+    fn remember(&mut self, length: usize, known: impl FnOnce(u64) -> Known) -> usize {
         self.met += 1;
-        let length = windows.steps.count.max(times_ms.len()).max(1);
-        let places_max = (KNOWN_LENGTH_MAX / length).clamp(1, KNOWN_MAX);
+        let places_max = (KNOWN_LENGTH_MAX / length.max(1)).clamp(1, KNOWN_MAX);
+        let known = known(self.met);
         if self.known.len() < places_max {
-            self.known.push(Known::new(times_ms, windows, self.met));
+            self.known.push(known);
             return self.known.len() - 1;
         }
         let place = self.oldest % places_max;
         self.oldest = place + 1;
-        self.known[place] = Known::new(times_ms, windows, self.met);
+        self.known[place] = known;
         place
     }
 }
@@ -138,12 +172,15 @@ impl Known {
                 spans.last_ms[i] = times_ms[to - 1];
             }
         });
-        Self { windows: *windows, times_ms: times_ms.to_vec(), number, bounds, spans }
+        Self { windows: *windows, times_ms: times_ms.to_vec(), number, is_given: false, bounds, spans }
     }
 
     fn is(&self, times_ms: &[i64], windows: &WindowSteps) -> bool {
         // First what differs soonest: each target has its own moment.
-        self.times_ms.first() == times_ms.first() && self.windows == *windows && self.times_ms == times_ms
+        self.times_ms.first() == times_ms.first()
+            && !self.is_given
+            && self.windows == *windows
+            && self.times_ms == times_ms
     }
 }
 
@@ -188,6 +225,23 @@ mod tests {
         assert_eq!(out.resets, [8.0, 8.0, 4.0]);
         assert_eq!(out.spans().count, [3, 3, 3]);
         assert_eq!((&*out.spans().first_ms, &*out.spans().last_ms), (&[1, 2, 3][..], &[3, 4, 5][..]));
+    }
+
+    #[test]
+    fn given_spans_are_known_again_and_never_taken_for_times() {
+        let mut out = Edges::default();
+        let w = windows(10, 20, 10, 5);
+        let spans = |count| Spans { count: vec![count, 0], first_ms: vec![0; 2], last_ms: vec![0; 2] };
+        let mut id_of = |count| {
+            out.give(spans(count), &w);
+            assert_eq!(out.spans(), &spans(count));
+            out.spans_id()
+        };
+        let none = id_of(0);
+        assert_ne!(id_of(1), none);
+        assert_eq!(id_of(0), none);
+        out.fill(&[], &[], &w);
+        assert_ne!(out.spans_id(), none);
     }
 
     #[test]

@@ -51,12 +51,24 @@ pub fn for_each_window(times_ms: &[i64], windows: &WindowSteps, mut visit: impl 
 /// values cost one pass however long the windows; sums and means add up blocks where windows are long, since taking
 /// values out of a running sum would leave rounding behind.
 pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSteps, out: &mut Vec<f64>) {
+    window_by_place(op, values, windows.steps.count, |visit| for_each_window(times_ms, windows, visit), out);
+}
+
+/// As [`window`], for who knows the places of the windows without their times: `each_window` calls what it is given as
+/// [`for_each_window`] does, for `count` windows in order.
+pub fn window_by_place(
+    op: WindowOp,
+    values: &[f64],
+    count: usize,
+    each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
+    out: &mut Vec<f64>,
+) {
     out.clear();
-    out.resize(windows.steps.count, ABSENT);
+    out.resize(count, ABSENT);
     match op {
         WindowOp::Sum => {
             let blocks = Blocks::of(values);
-            for_each_window(times_ms, windows, |i, from, to| {
+            each_window(&mut |i, from, to| {
                 if from < to {
                     let (total, carry) = blocks.sum(values, from, to);
                     out[i] = total + carry;
@@ -65,7 +77,7 @@ pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSt
         }
         WindowOp::Avg => {
             let blocks = Blocks::of(values);
-            for_each_window(times_ms, windows, |i, from, to| {
+            each_window(&mut |i, from, to| {
                 if from < to {
                     let ((total, carry), count) = (blocks.sum(values, from, to), (to - from) as f64);
                     // An infinite sum of finite values has a finite mean, which takes another way.
@@ -77,21 +89,20 @@ pub fn window(op: WindowOp, times_ms: &[i64], values: &[f64], windows: &WindowSt
                 }
             });
         }
-        WindowOp::Count => each(times_ms, values, windows, out, |values| values.len() as f64),
-        WindowOp::Last => each(times_ms, values, windows, out, |values| values[values.len() - 1]),
-        WindowOp::Min => extreme(times_ms, values, windows, out, |a, b| a <= b),
-        WindowOp::Max => extreme(times_ms, values, windows, out, |a, b| a >= b),
+        WindowOp::Count => each(values, each_window, out, |values| values.len() as f64),
+        WindowOp::Last => each(values, each_window, out, |values| values[values.len() - 1]),
+        WindowOp::Min => extreme(values, each_window, out, |a, b| a <= b),
+        WindowOp::Max => extreme(values, each_window, out, |a, b| a >= b),
     }
 }
 
 fn each(
-    times_ms: &[i64],
     values: &[f64],
-    windows: &WindowSteps,
+    each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
     out: &mut [f64],
     of: impl Fn(&[f64]) -> f64,
 ) {
-    for_each_window(times_ms, windows, |i, from, to| {
+    each_window(&mut |i, from, to| {
         if from < to {
             out[i] = of(&values[from..to]);
         }
@@ -99,21 +110,31 @@ fn each(
 }
 
 /// The best value of each window. A queue holds the candidates: a value goes when a later one is as good, since it
-/// will never be the best again; so the best stands in front.
+/// will never be the best again; so the best stands in front. A window that shares nothing with the one before is
+/// simply gone through.
 fn extreme(
-    times_ms: &[i64],
     values: &[f64],
-    windows: &WindowSteps,
+    each_window: impl FnOnce(&mut dyn FnMut(usize, usize, usize)),
     out: &mut [f64],
-    as_good: fn(f64, f64) -> bool,
+    as_good: impl Fn(f64, f64) -> bool,
 ) {
+    // Any number is better than NaN, and a NaN no better than anything but another.
+    let replaces = |value: f64, best: f64| as_good(value, best) || best.is_nan();
     let mut queue: VecDeque<usize> = VecDeque::new();
-    let mut next = 0;
-    for_each_window(times_ms, windows, |i, from, to| {
+    let (mut next, mut seen_to) = (0, 0);
+    each_window(&mut |i, from, to| {
+        let is_apart = from >= seen_to;
+        seen_to = seen_to.max(to);
+        if is_apart {
+            queue.clear();
+            next = from;
+            let best =
+                values[from..to].iter().copied().reduce(|best, v| if replaces(v, best) { v } else { best });
+            out[i] = best.unwrap_or(ABSENT);
+            return;
+        }
         for at in next.max(from)..to {
-            // Any number is better than NaN, and a NaN no better than anything but another.
-            while queue.back().is_some_and(|&back| as_good(values[at], values[back]) || values[back].is_nan())
-            {
+            while queue.back().is_some_and(|&back| replaces(values[at], values[back])) {
                 queue.pop_back();
             }
             queue.push_back(at);
@@ -246,6 +267,27 @@ mod tests {
         assert!(crate::is_absent(out[9]));
         window(WindowOp::Max, &times, &values, &windows(2, 8, 3, 3), &mut out);
         assert_eq!(out, [3.0, 5.0, 6.0]);
+    }
+
+    /// Whether windows overlap, touch or lie apart must not matter.
+    #[test]
+    fn extremes_are_those_of_each_window_by_itself() {
+        let times: Vec<i64> = (1..=300).collect();
+        let value = |t: &i64| if t % 11 == 0 { f64::NAN } else { (t * 7919 % 101) as f64 - 50.0 };
+        let values: Vec<f64> = times.iter().map(value).collect();
+        let (mut all, mut one) = (Vec::new(), Vec::new());
+        for (step_ms, range_ms) in [(1, 1), (1, 5), (5, 1), (7, 7), (7, 8), (10, 33), (60, 50), (40, 299)] {
+            let windows = windows(1, 320, step_ms, range_ms);
+            for op in [WindowOp::Min, WindowOp::Max] {
+                window(op, &times, &values, &windows, &mut all);
+                for (i, at) in windows.steps.iter().enumerate() {
+                    let own = WindowSteps { steps: Steps::instant(TimestampMs(at)), range_ms };
+                    window(op, &times, &values, &own, &mut one);
+                    let is_same = all[i].to_bits() == one[0].to_bits();
+                    assert!(is_same, "{op:?} of {range_ms} before {at}: {} and {}", all[i], one[0]);
+                }
+            }
+        }
     }
 
     #[test]

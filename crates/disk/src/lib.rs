@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod faulty;
+mod map;
 pub mod mem;
 pub mod real;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use error::{DiskError, Op};
 pub use faulty::{Crash, Faults, FaultyDisk};
+pub use map::FileBytes;
 pub use mem::MemDisk;
 pub use real::RealDisk;
 
@@ -56,6 +58,15 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// As above; [`DiskError::is_not_found`] tells a missing file.
     fn read(&self, path: &Path) -> Result<Vec<u8>, DiskError>;
+
+    /// All bytes of a file that has its final name and is never changed again, without reading them now. They stay
+    /// valid when the file is removed.
+    ///
+    /// # Errors
+    /// As [`Disk::read`].
+    fn map(&self, path: &Path) -> Result<FileBytes, DiskError> {
+        self.read(path).map(FileBytes::Owned)
+    }
 
     /// Cuts a file to `len_bytes` and makes that durable.
     ///

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{DiskError, Op};
-use crate::{DirLock, Disk, DiskFile, Entry, LOCK_FILE};
+use crate::{DirLock, Disk, DiskFile, Entry, FileBytes, LOCK_FILE, map};
 
 /// The machine's own files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +38,10 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, DiskError> {
         fs::read(path).map_err(|e| DiskError::io(Op::Read, path, e))
+    }
+
+    fn map(&self, path: &Path) -> Result<FileBytes, DiskError> {
+        File::open(path).and_then(|file| map::map(&file)).map_err(|e| DiskError::io(Op::Read, path, e))
     }
 
     fn truncate(&self, path: &Path, len_bytes: u64) -> Result<(), DiskError> {
@@ -181,6 +185,19 @@ mod tests {
         let error = RealDisk.read(Path::new("/nowhere/at/all")).unwrap_err();
         assert!(error.is_not_found());
         assert!(error.to_string().starts_with("cannot read /nowhere/at/all: "), "{error}");
+    }
+
+    #[test]
+    fn a_mapped_file_stays_readable_when_it_is_gone() {
+        let dir = folder();
+        let path = dir.path().join("m");
+        replace(&RealDisk, &path, b"bytes").unwrap();
+        let bytes = RealDisk.map(&path).unwrap();
+        RealDisk.remove_file(&path).unwrap();
+        assert_eq!(&bytes[..], b"bytes");
+        replace(&RealDisk, &path, b"").unwrap();
+        assert!(RealDisk.map(&path).unwrap().is_empty());
+        assert!(RealDisk.map(&dir.path().join("none")).is_err());
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl<'a> Appender<'a> {
     pub(crate) fn new(db: &'a Db) -> Self {
         db.metrics.active_appenders.inc();
         let number = db.transactions.fetch_add(1, Ordering::Relaxed);
-        Self { db, number, now_ms: db.clock.now_ms(), oldest_ms: db.cutoff_ms(), rows: Vec::new() }
+        Self { db, number, now_ms: db.clock.now_ms(), oldest_ms: db.oldest_taken_ms(), rows: Vec::new() }
     }
 }
 
@@ -198,12 +198,17 @@ impl Db {
     /// the series that the log does not know.
     fn judge(&self, committer: &mut Committer, rows: &mut [Row]) -> Vec<Arc<Series>> {
         let number = self.transactions.fetch_add(1, Ordering::Relaxed);
+        // A block may have been cut since the row was judged first.
+        let takes_from_ms = self.takes_from_ms.load(Ordering::Relaxed);
         let mut new = Vec::new();
         committer.samples.clear();
         for row in rows {
             let mut state = row.series.state();
-            let verdict =
-                if state.is_removed { Verdict::OutOfOrder } else { state.judge(number, row.at_ms, row.bits) };
+            let verdict = if state.is_removed || row.at_ms < takes_from_ms {
+                Verdict::OutOfOrder
+            } else {
+                state.judge(number, row.at_ms, row.bits)
+            };
             match verdict {
                 Verdict::Take => {
                     row.is_taken = true;

@@ -1,22 +1,23 @@
-//! The thread that keeps house: interval syncs, retention, checkpoints. Owned by the store, ended with it.
+//! The threads that keep house: one for interval syncs, which must not wait for the other, and one for blocks, retention and
+//! checkpoints. Owned by the store, ended with it.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wal::SyncPolicy;
 
-use crate::Db;
+use crate::{Db, TsdbError};
 
 /// Between two rounds of retention and checkpoint. A round over 100,000 series takes some milliseconds.
 const ROUND: Duration = Duration::from_secs(30);
 
-/// The running thread; dropping this ends it and waits for the round it is in.
+/// The running threads; dropping this ends them and waits for the round they are in.
 #[derive(Debug)]
 pub(crate) struct Background {
     stop: Arc<Stop>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,12 +28,19 @@ struct Stop {
 
 impl Background {
     pub(crate) fn start(db: &Arc<Db>) -> io::Result<Self> {
-        let stop = Arc::new(Stop::default());
-        let (of_thread, weak, sync) = (Arc::clone(&stop), Arc::downgrade(db), db.sync_policy());
-        let thread = std::thread::Builder::new()
-            .name("tsdb".to_owned())
-            .spawn(move || run(&of_thread, &weak, sync))?;
-        Ok(Self { stop, thread: Some(thread) })
+        let mut this = Self { stop: Arc::default(), threads: Vec::new() };
+        if let SyncPolicy::Interval(interval) = db.sync_policy() {
+            this.spawn("tsdb-sync", db, interval, sync)?;
+        }
+        this.spawn("tsdb", db, ROUND, keep_house)?;
+        Ok(this)
+    }
+
+    fn spawn(&mut self, name: &str, db: &Arc<Db>, pause: Duration, act: fn(&Db)) -> io::Result<()> {
+        let (stop, weak) = (Arc::clone(&self.stop), Arc::downgrade(db));
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        self.threads.push(thread.spawn(move || run(&stop, &weak, pause, act))?);
+        Ok(())
     }
 }
 
@@ -40,12 +48,11 @@ impl Drop for Background {
     fn drop(&mut self) {
         *self.stop.is_wanted.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.stop.changed.notify_all();
-        // The thread itself may hold the store last, and then drops it: it must not wait for itself.
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
-            && thread.join().is_err()
-        {
-            tracing::error!("the housekeeping thread of the metric store panicked");
+        // A thread may itself hold the store last, and then drops it: it must not wait for itself.
+        for thread in self.threads.drain(..) {
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("a housekeeping thread of the metric store panicked");
+            }
         }
     }
 }
@@ -59,22 +66,22 @@ impl Stop {
     }
 }
 
-fn run(stop: &Stop, db: &Weak<Db>, sync: SyncPolicy) {
-    let pause = match sync {
-        SyncPolicy::Interval(interval) => interval.min(ROUND),
-        SyncPolicy::None | SyncPolicy::EveryCommit => ROUND,
-    };
-    let mut last_round = Instant::now();
+/// Calls `act` after each pause, until the store or the wish for it is gone.
+fn run(stop: &Stop, db: &Weak<Db>, pause: Duration, act: fn(&Db)) {
     while !stop.wait(pause) {
         let Some(db) = db.upgrade() else { return };
-        if matches!(sync, SyncPolicy::Interval(_)) {
-            // A failure poisons the log, which says so itself.
-            drop(db.sync());
-        }
-        if last_round.elapsed() >= ROUND {
-            last_round = Instant::now();
-            db.maintain()
-                .unwrap_or_else(|error| tracing::error!(%error, "housekeeping of the metric store failed"));
-        }
+        act(&db);
+    }
+}
+
+fn sync(db: &Db) {
+    // A failure poisons the log, which says so itself.
+    drop(db.sync());
+}
+
+fn keep_house(db: &Db) {
+    match db.maintain() {
+        Ok(()) | Err(TsdbError::Closing) => {}
+        Err(error) => tracing::error!(%error, "housekeeping of the metric store failed"),
     }
 }

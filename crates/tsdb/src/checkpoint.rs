@@ -22,6 +22,8 @@ const LOG_BYTES_AT_STOP: u64 = 4 << 20;
 pub(crate) enum Occasion {
     /// The log may have grown enough.
     Housekeeping,
+    /// A block was cut: the log need not keep what is in it.
+    Cut,
     /// The store is closed.
     Stop,
     /// Damage was found: the log is to be whole again.
@@ -36,7 +38,7 @@ impl Db {
         let is_due = match occasion {
             Occasion::Housekeeping => log_bytes > self.limits.log_bytes_max.max(before),
             Occasion::Stop => log_bytes > LOG_BYTES_AT_STOP,
-            Occasion::Damage => true,
+            Occasion::Damage | Occasion::Cut => true,
         };
         if !is_due {
             return Ok(());

@@ -1,7 +1,7 @@
 //! The store: opening, housekeeping, closing.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use disk::{DirLock, Disk};
@@ -12,8 +12,9 @@ use wal::{SyncPolicy, Wal};
 
 use crate::appender::{Appender, Committer};
 use crate::background::Background;
+use crate::blocks::{Blocks, Opening};
 use crate::checkpoint::Occasion;
-use crate::filenames::{QUARANTINE_DIR, WAL_DIR};
+use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::Replayer;
 use crate::{Cardinality, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError};
@@ -23,6 +24,13 @@ use crate::{Cardinality, HeadStatus, Limits, Maintenance, Metrics, Options, Reco
 pub struct Db {
     pub(crate) head: Head,
     pub(crate) wal: Wal,
+    pub(crate) blocks: Blocks,
+    /// Samples before this are refused: they are in blocks, or being written there.
+    pub(crate) takes_from_ms: AtomicI64,
+    /// Set by [`Db::close`], so that nobody waits for a long compaction.
+    is_closing: AtomicBool,
+    /// Held by whoever changes blocks: one at a time.
+    keeping_house: Mutex<()>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -49,8 +57,10 @@ impl Db {
         let begun = Instant::now();
         options.disk.create_dir_all(&options.dir)?;
         let lock = options.disk.lock_dir(&options.dir)?;
+        let (blocks, block_damage) = open_blocks(&options)?;
         let head = Head::new();
-        let mut replayer = Replayer::new(&head, options.clock.now_ms());
+        let head_from_ms = blocks.view().head_from_ms;
+        let mut replayer = Replayer::new(&head, options.clock.now_ms(), head_from_ms);
         let (wal, log) =
             Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes))?;
         let samples_without_series = replayer.samples_without_series;
@@ -58,7 +68,8 @@ impl Db {
         replayer.finish();
         let maintenance = options.maintenance;
         let dir = options.dir.clone();
-        let db = Arc::new(Self::new(options, head, wal, log.checkpoint_bytes, lock));
+        let db = Arc::new(Self::new(options, head, wal, blocks, log.checkpoint_bytes, lock));
+        db.drop_cut();
         db.retain();
         if !log.damage.is_empty() {
             db.checkpoint_if_due(Occasion::Damage)
@@ -71,16 +82,31 @@ impl Db {
         let series = db.head.totals().series;
         let duration = begun.elapsed();
         db.metrics.replay_duration.set(duration.as_secs_f64());
-        Ok((db, RecoveryReport { duration, series, samples, log, samples_without_series }))
+        let blocks = db.blocks.view().blocks.len();
+        Ok((
+            db,
+            RecoveryReport { duration, series, samples, log, blocks, block_damage, samples_without_series },
+        ))
     }
 
-    fn new(options: Options, head: Head, wal: Wal, checkpoint_bytes: u64, lock: Box<dyn DirLock>) -> Self {
+    fn new(
+        options: Options,
+        head: Head,
+        wal: Wal,
+        blocks: Blocks,
+        checkpoint_bytes: u64,
+        lock: Box<dyn DirLock>,
+    ) -> Self {
         let Options { clock, sync, limits, metrics, .. } = options;
         metrics.retention_limit_seconds.set(limits.retention.as_secs_f64());
-        metrics.retention_limit_bytes.set(i64::try_from(limits.chunk_bytes_max).unwrap_or(i64::MAX));
+        metrics.retention_limit_bytes.set(i64::try_from(limits.retention_bytes).unwrap_or(i64::MAX));
         let db = Self {
             head,
             wal,
+            takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
+            blocks,
+            is_closing: AtomicBool::new(false),
+            keeping_house: Mutex::default(),
             limits,
             clock,
             metrics,
@@ -96,14 +122,30 @@ impl Db {
         db
     }
 
-    /// Housekeeping, all of it: drops what is too old or too much, removes series without samples, writes a checkpoint
-    /// when the log has grown enough. The store does this by itself under [`Maintenance::Background`].
+    /// Housekeeping, all of it: cuts and compacts blocks, drops what is too old or too much, removes series without
+    /// samples, writes a checkpoint when the log has grown enough. The store does this by itself under [`Maintenance::Background`].
     ///
     /// # Errors
-    /// [`TsdbError::Wal`] when a checkpoint could not be written. Nothing is lost; the log stays long until the next.
+    /// [`TsdbError::Wal`] when a checkpoint, [`TsdbError::Disk`] when a block could not be written. Nothing is lost; the
+    /// next round tries again.
     pub fn maintain(&self) -> Result<(), TsdbError> {
+        let _alone = self.keeping_house();
+        let cut = self.cut_if_due();
+        // What is too old need not be compacted; what is too much may be in the way of all else.
+        self.retain_blocks();
+        let compacted = if cut.is_ok() { self.compact() } else { Ok(()) };
         self.retain();
-        self.checkpoint_if_due(Occasion::Housekeeping)
+        cut.and(compacted).and(self.checkpoint_if_due(Occasion::Housekeeping))
+    }
+
+    /// Refuses to go on with long work when the store is being closed.
+    pub(crate) fn check_open(&self) -> Result<(), TsdbError> {
+        if self.is_closing.load(Ordering::Relaxed) { Err(TsdbError::Closing) } else { Ok(()) }
+    }
+
+    /// The turn to change blocks.
+    pub(crate) fn keeping_house(&self) -> MutexGuard<'_, ()> {
+        self.keeping_house.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes all that was committed survive power loss, whatever the policy.
@@ -120,6 +162,7 @@ impl Db {
     /// # Errors
     /// [`TsdbError::Wal`] when the sync or the checkpoint failed. The folder is free then, too.
     pub fn close(&self) -> Result<(), TsdbError> {
+        self.is_closing.store(true, Ordering::Relaxed);
         drop(self.background.lock().unwrap_or_else(PoisonError::into_inner).take());
         let is_first = self.committer.lock().unwrap_or_else(PoisonError::into_inner).close();
         let closed =
@@ -130,7 +173,7 @@ impl Db {
 
     /// The store now.
     pub fn status(&self) -> HeadStatus {
-        let totals = self.head.totals();
+        let (totals, view) = (self.head.totals(), self.blocks.view());
         HeadStatus {
             series: totals.series,
             samples_appended: totals.samples_appended,
@@ -138,6 +181,8 @@ impl Db {
             chunk_bytes: totals.chunk_bytes,
             min_time: totals.span_ms.map(|(min_ms, _)| TimestampMs(min_ms)),
             max_time: totals.span_ms.map(|(_, max_ms)| TimestampMs(max_ms)),
+            blocks: view.blocks.len(),
+            block_bytes: view.bytes(),
             wal_bytes: self.wal.len_bytes(),
             label_pairs: self.head.index().pairs(),
             unavailable: self.refuses_commits().or_else(|| self.wal.unavailable()),
@@ -180,6 +225,16 @@ impl MetricAppend for Db {
     fn appender(&self) -> Box<dyn MetricAppender + '_> {
         Box::new(Appender::new(self))
     }
+}
+
+fn open_blocks(options: &Options) -> Result<(Blocks, Vec<wal::Damage>), TsdbError> {
+    Blocks::open(&Opening {
+        disk: &options.disk,
+        dir: options.dir.join(BLOCKS_DIR),
+        quarantine: &options.dir.join(QUARANTINE_DIR),
+        damage: options.damage,
+        metrics: &options.metrics,
+    })
 }
 
 fn wal_options(options: &Options) -> wal::Options {

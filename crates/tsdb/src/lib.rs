@@ -5,18 +5,30 @@
 //! chunks (`query`). A replay of the log builds the head again (`replay`); a checkpoint lets old segments go
 //! (`checkpoint`); what is too old or too much leaves (`retention`). Formats: docs/formats/records.md and wal.md.
 //!
-//! There are no blocks yet: memory holds all that the retention keeps, by age and by size ([`Limits`]).
+//! Every two hours a block is cut from the head (`cut`) and written to disk (`block`); blocks are compacted (`compaction`)
+//! and leave by age and size (`block_retention`). A query sees blocks and head as one (`merged`, `timeline`). Formats:
+//! docs/formats/block.md and chunks.md.
 
 mod appender;
 mod background;
+#[doc(hidden)]
+pub mod bench;
 mod bits;
+mod block;
+mod block_metrics;
+mod block_retention;
+mod blocks;
 mod cardinality;
 mod checkpoint;
+mod compaction;
+mod cut;
 mod db;
+mod delete;
 mod error;
 mod filenames;
 mod head;
 mod index;
+mod merged;
 mod metrics;
 mod options;
 mod order;
@@ -27,6 +39,7 @@ mod retention;
 mod series;
 mod status;
 mod symbols;
+mod timeline;
 mod xor;
 
 pub use appender::FUTURE_MAX;

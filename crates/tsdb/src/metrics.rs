@@ -8,6 +8,8 @@ use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use crate::block_metrics::BlockMetrics;
+
 type FloatGauge = Gauge<f64, AtomicU64>;
 
 /// From a head of a few series to one of a million.
@@ -17,6 +19,7 @@ const DURATION_BUCKETS_S: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 3
 #[derive(Debug)]
 pub struct Metrics {
     pub(crate) wal: Arc<wal::Metrics>,
+    pub(crate) blocks: BlockMetrics,
     pub(crate) series: Gauge,
     pub(crate) series_created: Counter,
     pub(crate) series_removed: Counter,
@@ -53,6 +56,7 @@ impl Metrics {
             samples.get_or_create(&[("type", "float")]).clone(),
         );
         registry.register("head_samples_appended", "Samples taken", samples);
+        this.blocks.register(registry);
         this.register_head(registry);
         this.register_refusals(registry);
         this.register_housekeeping(registry);
@@ -62,6 +66,7 @@ impl Metrics {
     fn unregistered(wal: wal::Metrics, samples_appended: Counter) -> Self {
         Self {
             wal: Arc::new(wal),
+            blocks: BlockMetrics::default(),
             series: Gauge::default(),
             series_created: Counter::default(),
             series_removed: Counter::default(),
@@ -165,7 +170,7 @@ impl Metrics {
         let limit = self.retention_limit_bytes.clone();
         registry.register_with_unit(
             "retention_limit",
-            "Bytes of chunks beyond which the oldest leave",
+            "Bytes of blocks and log beyond which the oldest blocks leave",
             Unit::Bytes,
             limit,
         );

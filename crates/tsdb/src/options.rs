@@ -34,9 +34,12 @@ pub struct Options {
 /// How much the store may hold and take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Samples older than this before now leave memory and log, a chunk at a time.
+    /// Samples older than this before now leave, a block at a time.
     pub retention: DurationMs,
-    /// Bytes of compressed samples; beyond it the oldest chunks of all series leave early.
+    /// Bytes of blocks and log on disk; beyond it the oldest blocks leave early.
+    pub retention_bytes: u64,
+    /// Bytes of compressed samples in memory; beyond it a block is cut early, and when that does not help (no room on
+    /// the disk) the oldest chunks of all series leave.
     pub chunk_bytes_max: u64,
     /// Series at one time; beyond it new ones are refused and counted.
     pub series_max: usize,
@@ -52,12 +55,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a monitor on one machine bears: a day of samples, a million series, a gibibyte of chunks (at two bytes a
-    /// sample some 500 million samples). A log of 128 MiB is replayed in one or two seconds, and with the rule above
+    /// What a monitor on one machine bears: thirty days or ten gigabytes of samples, a million series, a gibibyte of
+    /// chunks in memory (at two bytes a sample some 500 million samples, of which it holds three hours). A log of 128 MiB is replayed in one or two seconds, and with the rule above
     /// checkpoints at most double what is written.
     pub const fn standard() -> Self {
         Self {
-            retention: DurationMs::from_secs(24 * 3600),
+            retention: DurationMs::from_secs(30 * 24 * 3600),
+            retention_bytes: 10_000_000_000,
             chunk_bytes_max: 1 << 30,
             series_max: 1_000_000,
             labels_per_series_max: 128,

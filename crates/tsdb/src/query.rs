@@ -14,6 +14,10 @@ use storage::query::covering;
 use storage::{MetricQuery, QueryError, Samples, Selection, SeriesSet, StepValues};
 
 use crate::Db;
+use crate::block::IndexView;
+use crate::blocks::View;
+use crate::index::Index;
+use crate::merged::{self, Merged};
 use crate::order::Order;
 use crate::series::Series;
 use crate::xor::{self, Chunk};
@@ -23,25 +27,62 @@ const ORDER_SERIES_MIN: usize = 1000;
 
 impl MetricQuery for Db {
     fn select(&self, selection: &Selection<'_>) -> Result<Box<dyn SeriesSet>, QueryError> {
-        Ok(Box::new(self.find(selection)?))
+        // Before the head is asked: what leaves the head from now on waits until this view is let go.
+        let view = self.blocks.view();
+        let head = Box::new(Selected { _view: Some(Arc::clone(&view)), ..self.find(selection)? });
+        if view.overlapping(selection.range).next().is_none() {
+            return Ok(head);
+        }
+        Ok(Box::new(Merged::new(view, head, selection)?))
     }
 
     fn label_names(&self, selection: &Selection<'_>) -> Result<Vec<String>, QueryError> {
-        let slots = self.find(selection)?.slots();
-        Ok(self.head.index().names_of(&slots))
+        self.with_blocks(
+            selection,
+            |head, slots| head.names_of(slots),
+            |block, places| block.names_of(places),
+        )
     }
 
     fn label_values(&self, name: &str, selection: &Selection<'_>) -> Result<Vec<String>, QueryError> {
-        let slots = self.find(selection)?.slots();
-        Ok(self.head.index().values_of(name, &slots))
+        self.with_blocks(
+            selection,
+            |head, slots| head.values_of(name, slots),
+            |block, places| block.values_of(name, places),
+        )
     }
 
     fn time_span(&self) -> Option<(TimestampMs, TimestampMs)> {
-        self.head.totals().span_ms.map(|(min_ms, max_ms)| (TimestampMs(min_ms), TimestampMs(max_ms)))
+        let head = self.head.totals().span_ms;
+        let view = self.blocks.view();
+        let blocks = view.blocks.iter().map(|block| (block.meta.from_ms, block.meta.end_ms - 1));
+        let span = blocks.chain(head).reduce(|(a, b), (from_ms, to_ms)| (a.min(from_ms), b.max(to_ms)));
+        span.map(|(from_ms, to_ms)| (TimestampMs(from_ms), TimestampMs(to_ms)))
     }
 }
 
 impl Db {
+    /// What head and blocks say of the series selected, together, sorted.
+    fn with_blocks(
+        &self,
+        selection: &Selection<'_>,
+        of_head: impl Fn(&Index, &RoaringBitmap) -> Vec<String>,
+        of_block: impl Fn(&IndexView<'_>, &RoaringBitmap) -> Vec<String>,
+    ) -> Result<Vec<String>, QueryError> {
+        let view = self.blocks.view();
+        let slots = self.find(selection)?.slots();
+        let mut all = of_head(&self.head.index(), &slots);
+        let of_head = all.len();
+        for block in view.overlapping(selection.range) {
+            all.extend(of_block(&block.index(), &merged::find(block, selection)?));
+        }
+        if all.len() > of_head {
+            all.sort_unstable();
+            all.dedup();
+        }
+        Ok(all)
+    }
+
     /// Series that the matchers find and that have samples in the range; those without any, which no commit has made
     /// visible yet, are not among them. In order of labels.
     fn find(&self, selection: &Selection<'_>) -> Result<Selected, QueryError> {
@@ -72,7 +113,7 @@ impl Db {
         {
             return sorted;
         }
-        let Selected { series, found } = &mut all;
+        let Selected { series, found, .. } = &mut all;
         found.sort_unstable_by(|a, b| series[a.place as usize].labels.cmp(&series[b.place as usize].labels));
         all
     }
@@ -91,6 +132,8 @@ struct Selected {
     /// Those that were found, and often all others.
     series: Arc<[Arc<Series>]>,
     found: Vec<Found>,
+    /// Held so that the head keeps what this needs.
+    _view: Option<Arc<View>>,
 }
 
 impl Selected {
@@ -109,7 +152,7 @@ impl Selected {
         if found.len() > selection.series_max {
             return Err(QueryError::TooManySeries { limit: selection.series_max });
         }
-        Ok(Self { series, found })
+        Ok(Self { series, found, _view: None })
     }
 
     /// The same series in the order that is known of all; `None` when it does not have them all.
@@ -120,7 +163,7 @@ impl Selected {
         };
         let mut found: Vec<Found> = self.found.iter().map(place).collect::<Option<_>>()?;
         found.sort_unstable_by_key(|found| found.place);
-        Some(Self { series: Arc::clone(order.sorted()), found })
+        Some(Self { series: Arc::clone(order.sorted()), found, _view: None })
     }
 
     fn slots(&self) -> RoaringBitmap {

@@ -13,6 +13,7 @@ use crate::xor::Chunk;
 const COMMIT: u8 = 1;
 const CHECKPOINT_SERIES: u8 = 2;
 const CHECKPOINT_HEAD: u8 = 3;
+const DELETES: u8 = 4;
 
 /// A series and its name in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +37,21 @@ pub(crate) struct SeriesRecord {
     pub(crate) chunks: Vec<Chunk>,
 }
 
+/// Samples of a series that were deleted, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DeleteRecord {
+    pub(crate) id: u64,
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+}
+
 /// A record that was read.
 #[derive(Debug)]
 pub(crate) enum Record {
     Commit { definitions: Vec<Definition>, samples: Vec<SampleRecord> },
     CheckpointSeries(Vec<SeriesRecord>),
     CheckpointHead { generation: u64 },
+    Deletes(Vec<DeleteRecord>),
 }
 
 /// Writes a commit.
@@ -92,6 +102,18 @@ pub(crate) fn put_checkpoint_head(generation: u64, out: &mut Vec<u8>) {
     put_u64(out, generation);
 }
 
+/// Writes what was deleted.
+pub(crate) fn put_deletes(deletes: &[DeleteRecord], out: &mut Vec<u8>) {
+    out.push(DELETES);
+    put_u64(out, deletes.len() as u64);
+    let mut previous = 0;
+    for delete in deletes {
+        put_delta(out, &mut previous, delete.id);
+        put_i64(out, delete.from_ms);
+        put_i64(out, delete.to_ms);
+    }
+}
+
 /// Reads a record; `None` when the bytes are not one.
 pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
     let (kind, mut input) = bytes.split_first()?;
@@ -99,6 +121,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
         COMMIT => take_commit(&mut input),
         CHECKPOINT_SERIES => take_checkpoint_series(&mut input),
         CHECKPOINT_HEAD => Some(Record::CheckpointHead { generation: take_u64(&mut input)? }),
+        DELETES => take_deletes(&mut input),
         _ => None,
     };
     record.filter(|_| input.is_empty())
@@ -137,6 +160,16 @@ fn take_checkpoint_series(input: &mut &[u8]) -> Option<Record> {
         all.push(SeriesRecord { definition, chunks });
     }
     Some(Record::CheckpointSeries(all))
+}
+
+fn take_deletes(input: &mut &[u8]) -> Option<Record> {
+    let count = take_count(input)?;
+    let mut previous = 0;
+    let mut one = || {
+        let id = take_delta(input, &mut previous)?;
+        Some(DeleteRecord { id, from_ms: take_i64(input)?, to_ms: take_i64(input)? })
+    };
+    (0..count).map(|_| one()).collect::<Option<Vec<_>>>().map(Record::Deletes)
 }
 
 fn take_definition(symbols: &SymbolReader<'_>, previous: &mut u64, input: &mut &[u8]) -> Option<Definition> {
@@ -250,6 +283,19 @@ mod tests {
         bytes.clear();
         put_checkpoint_head(300, &mut bytes);
         assert_eq!(bytes, [3, 0xac, 2]);
+    }
+
+    #[test]
+    fn deletes_come_back() {
+        let all: Vec<DeleteRecord> = [(7, i64::MIN, 0), (3, -5, i64::MAX)]
+            .map(|(id, from_ms, to_ms)| DeleteRecord { id, from_ms, to_ms })
+            .into();
+        let mut bytes = Vec::new();
+        put_deletes(&all, &mut bytes);
+        assert!(matches!(read(&bytes), Some(Record::Deletes(back)) if back == all));
+        for len in 0..bytes.len() {
+            assert!(read(&bytes[..len]).is_none());
+        }
     }
 
     #[test]

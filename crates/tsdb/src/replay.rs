@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wal::Source;
 
 use crate::head::Head;
-use crate::record::{self, Definition, Record, SampleRecord, SeriesRecord};
+use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord, SeriesRecord};
 use crate::series::{Series, Verdict};
 use crate::xor;
 
@@ -16,6 +16,8 @@ const REPLAY: u64 = u64::MAX;
 pub(crate) struct Replayer<'a> {
     head: &'a Head,
     now_ms: i64,
+    /// What is older is in blocks.
+    from_ms: i64,
     /// The series by slot once more: thirty million samples are looked up here without a lock each.
     by_slot: Vec<Option<Arc<Series>>>,
     generation: u64,
@@ -24,8 +26,16 @@ pub(crate) struct Replayer<'a> {
 }
 
 impl<'a> Replayer<'a> {
-    pub(crate) fn new(head: &'a Head, now_ms: i64) -> Self {
-        Self { head, now_ms, by_slot: Vec::new(), generation: 0, samples: 0, samples_without_series: 0 }
+    pub(crate) fn new(head: &'a Head, now_ms: i64, from_ms: i64) -> Self {
+        Self {
+            head,
+            now_ms,
+            from_ms,
+            by_slot: Vec::new(),
+            generation: 0,
+            samples: 0,
+            samples_without_series: 0,
+        }
     }
 
     /// Takes one record.
@@ -42,6 +52,7 @@ impl<'a> Replayer<'a> {
                     self.series(series)?;
                 }
             }
+            Record::Deletes(all) => all.iter().for_each(|delete| self.delete(delete)),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
         }
         Ok(())
@@ -72,6 +83,14 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
+    fn delete(&mut self, delete: &DeleteRecord) {
+        let slot = delete.id as u32 as usize;
+        let series = self.by_slot.get(slot).and_then(Option::as_ref).filter(|series| series.id == delete.id);
+        if let Some(series) = series {
+            series.state().delete(delete.from_ms, delete.to_ms);
+        }
+    }
+
     fn sample(&mut self, sample: &SampleRecord) {
         self.generation = self.generation.max(sample.id >> 32);
         let slot = sample.id as u32 as usize;
@@ -80,6 +99,9 @@ impl<'a> Replayer<'a> {
             self.samples_without_series += 1;
             return;
         };
+        if sample.at_ms < self.from_ms {
+            return;
+        }
         let mut state = series.state();
         // Not newer: the checkpoint has it already.
         if state.judge(REPLAY, sample.at_ms, sample.bits) == Verdict::Take {

@@ -6,6 +6,7 @@
 //! middle of a transaction.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use model::DurationMs;
@@ -17,7 +18,12 @@ use crate::series::{Amount, Series};
 const TOUCHED_GRACE: DurationMs = DurationMs::from_secs(600);
 
 impl Db {
-    /// Samples older than this are let go, and new ones refused.
+    /// Samples older than this are refused: too old, or of a time that blocks have.
+    pub(crate) fn oldest_taken_ms(&self) -> i64 {
+        self.cutoff_ms().max(self.takes_from_ms.load(Ordering::Relaxed))
+    }
+
+    /// Samples older than this are let go.
     pub(crate) fn cutoff_ms(&self) -> i64 {
         let now_ms = self.clock.now_ms();
         let reference_ms = self.head.totals().span_ms.map_or(now_ms, |(_, max_ms)| max_ms.min(now_ms));

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use columns::TimeRange;
 use model::Labels;
 
-use crate::xor::{Chunk, OpenChunk};
+use crate::xor::{self, Chunk, OpenChunk};
 
 /// Time of the newest sample of a series that has none.
 const NEVER_MS: i64 = i64::MIN;
@@ -59,6 +59,8 @@ pub(crate) struct SeriesState {
     open: Option<OpenChunk>,
     /// What an open transaction means to add: its number, time and value.
     pending: Option<(u64, i64, u64)>,
+    /// Up to here samples were deleted: none may come back into what a replay deletes again.
+    deleted_to_ms: Option<i64>,
     /// Whether the log knows the series.
     pub(crate) is_logged: bool,
     /// Whether the store has let it go; a transaction may still hold it.
@@ -136,6 +138,9 @@ impl SeriesState {
     pub(crate) fn judge(&mut self, transaction: u64, at_ms: i64, bits: u64) -> Verdict {
         let pending =
             self.pending.filter(|(of, ..)| *of == transaction).map(|(_, at_ms, bits)| (at_ms, bits));
+        if self.deleted_to_ms.is_some_and(|to_ms| at_ms <= to_ms) {
+            return Verdict::OutOfOrder;
+        }
         match pending.or_else(|| self.newest()) {
             Some((newest_ms, _)) if at_ms < newest_ms => Verdict::OutOfOrder,
             Some((newest_ms, newest)) if at_ms == newest_ms && bits == newest => Verdict::Known,
@@ -220,6 +225,31 @@ impl SeriesState {
     pub(crate) fn chunk_ends(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         let open = self.open.as_ref().map(|open| (open.newest().0, open.bytes().len() as u64));
         self.sealed.iter().map(|chunk| (chunk.last_ms, chunk.bytes.len() as u64)).chain(open)
+    }
+
+    /// Time of the oldest sample from `from_ms` on, as far as its chunk tells.
+    pub(crate) fn oldest_from(&self, from_ms: i64) -> Option<i64> {
+        let sealed = self.sealed.iter().find(|chunk| chunk.last_ms >= from_ms).map(|chunk| chunk.first_ms);
+        let open = self.open.as_ref().filter(|open| open.newest().0 >= from_ms);
+        sealed.or_else(|| open.map(OpenChunk::first_ms))
+    }
+
+    /// Deletes the samples from `from_ms` to `to_ms`, both included, by writing all others anew: it is rare.
+    pub(crate) fn delete(&mut self, from_ms: i64, to_ms: i64) {
+        let mut all = storage::Samples::default();
+        for chunk in self.chunks() {
+            // A chunk that cannot be decoded cannot be cut either; it never happens to what we have written.
+            if xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).is_err() {
+                return;
+            }
+        }
+        (self.sealed, self.open) = (Vec::new(), None);
+        for (at_ms, value) in all.times_ms.iter().zip(&all.values) {
+            if !(from_ms..=to_ms).contains(at_ms) {
+                self.push(*at_ms, value.to_bits());
+            }
+        }
+        self.deleted_to_ms = self.deleted_to_ms.max(Some(to_ms));
     }
 
     /// Drops the chunks that end before `cutoff_ms`.

@@ -15,6 +15,10 @@ pub struct RecoveryReport {
     pub samples: u64,
     /// What the log said: records, torn bytes, damage.
     pub log: wal::Replay,
+    /// Blocks that are open.
+    pub blocks: usize,
+    /// Damaged blocks, set aside.
+    pub block_damage: Vec<wal::Damage>,
     /// Samples of series whose definition was lost with damaged bytes.
     pub samples_without_series: u64,
 }
@@ -34,6 +38,10 @@ pub struct HeadStatus {
     pub min_time: Option<TimestampMs>,
     /// Time of the newest sample; `None` while empty.
     pub max_time: Option<TimestampMs>,
+    /// Blocks on disk.
+    pub blocks: usize,
+    /// Their bytes.
+    pub block_bytes: u64,
     /// Bytes of the log on disk, checkpoint included.
     pub wal_bytes: u64,
     /// Different pairs of label name and value.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use disk::{Crash, Faults, FaultyDisk};
-use model::Labels;
-use tsdb::{Db, SyncPolicy};
+use model::{DurationMs, Labels};
+use tsdb::{Db, Limits, SyncPolicy};
 
 use crate::world::{World, commit, contents};
 
@@ -30,6 +30,8 @@ struct Simulation {
     world: World,
     written: Written,
     next_ms: i64,
+    /// Between transactions. With ten minutes, lives are long enough for blocks and their compaction.
+    step_ms: i64,
 }
 
 impl Simulation {
@@ -40,9 +42,16 @@ impl Simulation {
                 [rng.usize(..3)];
         let log_bytes_max = if rng.bool() { rng.u64(500..6000) } else { u64::MAX };
         let disk = FaultyDisk::new(rng.u64(..), Faults::NONE);
-        let world = World { disk, sync, ..World::with_log_bytes_max(log_bytes_max) };
+        let limits = Limits {
+            log_bytes_max,
+            segment_bytes: 2000,
+            retention: DurationMs::from_secs(1000 * 3600),
+            ..Limits::standard()
+        };
+        let world = World { disk, sync, limits, ..World::new() };
+        let step_ms = if rng.bool() { 1 } else { 600_000 };
         let written = Written { synced_to_ms: -1, ..Written::default() };
-        Self { rng, world, written, next_ms: 0 }
+        Self { rng, world, written, next_ms: 0, step_ms }
     }
 
     fn faults(&mut self) -> Faults {
@@ -74,7 +83,8 @@ impl Simulation {
 
     fn transact(&mut self, db: &Db) {
         let at_ms = self.next_ms;
-        self.next_ms += 1;
+        self.next_ms += self.step_ms;
+        self.world.clock.set(crate::world::NOW_MS + at_ms);
         let series: BTreeSet<String> =
             (0..self.rng.usize(1..6)).map(|_| format!("m i={}", self.rng.u8(..12))).collect();
         let samples: Vec<(&str, i64, f64)> =
@@ -90,6 +100,7 @@ impl Simulation {
         self.world.disk.restart(crash, Faults::NONE);
         let (db, report) = self.world.open();
         assert!(report.log.damage.is_empty(), "{crash:?}: {:?}", report.log.damage);
+        assert!(report.block_damage.is_empty(), "{crash:?}: {:?}", report.block_damage);
         assert_eq!(report.samples_without_series, 0);
         let there = transactions_in(&db);
         let is_sure = crash == Crash::Process || self.world.sync == SyncPolicy::EveryCommit;

@@ -4,11 +4,14 @@
 
 mod append;
 mod background;
+mod blocks;
 mod concurrent;
 mod crash;
 mod damage;
+mod delete;
 mod housekeeping;
 mod kill;
 mod restart;
+mod same;
 mod select;
 mod world;

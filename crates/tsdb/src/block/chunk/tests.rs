@@ -1,0 +1,180 @@
+//! Chunks come back bit by bit, answer at any place as their decoded samples do, and never panic.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Whatever a chunk can be asked is what its samples say.
+fn check(times: &[i64], values: &[f64]) {
+    let mut bytes = vec![7];
+    put_chunk(times, values, &mut bytes);
+    bytes.extend([1, 2, 3]);
+    let chunk = bounded(&bytes[1..]).unwrap();
+    assert_eq!(chunk.len() + 4, bytes.len());
+    assert!(is_sound(chunk));
+    let view = ChunkView::parse(chunk).unwrap();
+    let mut out = Samples::default();
+    view.decode(0, times.len(), &mut out);
+    assert_eq!(out.times_ms, times);
+    let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&out.values), bits(values));
+    for i in 0..times.len() {
+        assert_eq!(
+            (view.times.at(i), view.value(i).to_bits()),
+            (times[i], values[i].to_bits()),
+            "sample {i}"
+        );
+        for at_ms in [times[i].saturating_sub(1), times[i], times[i].saturating_add(1)] {
+            assert_eq!(view.times.until(at_ms), times.partition_point(|t| *t <= at_ms), "until {at_ms}");
+        }
+    }
+    for at_ms in [i64::MIN, i64::MAX, 0] {
+        assert_eq!(view.times.until(at_ms), times.partition_point(|t| *t <= at_ms), "until {at_ms}");
+    }
+    check_parts(&view, times, values);
+    assert_eq!(view.has_stale(), values.iter().any(|v| model::is_stale(*v)));
+    assert!(!view.rises() || values.windows(2).all(|pair| pair[0] <= pair[1]));
+}
+
+fn check_parts(view: &ChunkView<'_>, times: &[i64], values: &[f64]) {
+    let n = times.len();
+    for (from, to) in
+        [(0, n / 2), (n / 3, n), (n / 2, n / 2), (n.saturating_sub(70), n), (1.min(n), n.min(65))]
+    {
+        let mut out = Samples::default();
+        view.decode(from, to, &mut out);
+        assert_eq!(out.times_ms, times[from..to.max(from)]);
+        assert_eq!(out.values.len(), to.max(from) - from);
+        if view.integer_bits().is_some_and(|bits| bits + 13 < EXACT_BITS) {
+            let sum: f64 = values[from..to.max(from)].iter().sum();
+            assert_eq!(view.integer_sum(from, to) as f64, sum, "{from}..{to}");
+        }
+    }
+}
+
+fn steady(count: usize) -> Vec<i64> {
+    (0..count as i64).map(|i| 1_700_000_000_000 + i * 15_000).collect()
+}
+
+#[test]
+fn the_ends_of_numbers() {
+    let stale = model::STALE_NAN;
+    check(&[i64::MIN, 0, i64::MAX], &[stale, f64::NAN, f64::from_bits(0x7ff8_0000_dead_beef)]);
+    check(&[i64::MIN, i64::MIN + 1], &[-0.0, 0.0]);
+    check(&[i64::MAX - 1, i64::MAX], &[f64::INFINITY, f64::NEG_INFINITY]);
+    check(&[0], &[f64::MAX]);
+    check(&steady(5), &[f64::MIN_POSITIVE, 5e-324, -5e-324, f64::MIN, 1e300]);
+    check(&steady(3), &[9_007_199_254_740_991.0, 9_007_199_254_740_992.0, -9_007_199_254_740_993.0]);
+}
+
+#[test]
+fn every_kind_of_series() {
+    for count in [1, 2, 63, 64, 65, 480, 4096] {
+        let times = steady(count);
+        let each = |of: fn(usize) -> f64| (0..count).map(of).collect::<Vec<f64>>();
+        check(&times, &each(|_| 42.0));
+        check(&times, &each(|i| i as f64 * 1500.0 + (i * 7919 % 80) as f64));
+        check(&times, &each(|i| (i * 7919 % 1000) as f64 / 10.0));
+        check(&times, &each(|i| (i * 7919 % 100_000) as f64 / 1e6));
+        check(&times, &each(|i| (i as f64).sin()));
+        check(&times, &each(|i| (i % 300) as f64 * 3.0));
+        check(&times, &each(|i| if i % 200 == 199 { model::STALE_NAN } else { i as f64 }));
+        check(&times, &each(|i| if i % 200 == 5 { model::STALE_NAN } else { (i as f64).sqrt() }));
+    }
+}
+
+#[test]
+fn times_with_jitter_gaps_and_drift() {
+    let values: Vec<f64> = (0..500).map(f64::from).collect();
+    let each = |of: fn(i64) -> i64| (0..500).map(of).collect::<Vec<i64>>();
+    check(&each(|i| i * 15_000 + i * 31 % 7), &values);
+    check(&each(|i| i * 15_000 - i * 31 % 7), &values);
+    check(&each(|i| i * 15_000 + i / 100 * 3_600_000), &values);
+    check(&each(|i| i * 15_000 + i / 9), &values);
+    check(&each(|i| i * i), &values);
+    check(&each(|i| i * 15_000 + i * 7919 % 14_000), &values);
+}
+
+/// Whoever changes this changes what is on people's disks.
+#[test]
+fn layout_is_as_the_format_page_says() {
+    let mut bytes = Vec::new();
+    put_chunk(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
+    let head = [73, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 42, 0, 0, 0];
+    let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
+    let values = [&5i64.to_le_bytes()[..], &[0; 16], &[0, 0, 2, 2], &[3], &[2], &[0b01_1000]].concat();
+    let expected = [&head[..], &times, &values].concat();
+    assert_eq!((bytes.len(), &bytes[4..]), (expected.len() + 4, &expected[..]));
+    assert_eq!(bytes[..4], crc32c::crc32c(&expected).to_le_bytes());
+}
+
+#[test]
+fn a_changed_byte_is_noticed() {
+    let mut bytes = Vec::new();
+    put_chunk(&steady(100), &[1.5; 100], &mut bytes);
+    for at in 0..bytes.len() {
+        bytes[at] ^= 0x10;
+        assert!(!bounded(&bytes).is_some_and(is_sound), "byte {at}");
+        bytes[at] ^= 0x10;
+    }
+}
+
+fn samples() -> impl Strategy<Value = (Vec<i64>, Vec<f64>)> {
+    let step = prop_oneof![8 => Just(15_000i64), 2 => 14_990..15_010i64, 1 => 1..1_000_000i64, 1 => 1..i64::MAX / 500];
+    let value = |kind: u8| match kind {
+        0 => any::<u64>().prop_map(f64::from_bits).boxed(),
+        1 => (0..100_000u32).prop_map(f64::from).boxed(),
+        2 => (-100_000..100_000i32).prop_map(|v| f64::from(v) / 100.0).boxed(),
+        3 => prop_oneof![Just(model::STALE_NAN), Just(f64::NAN), Just(-0.0), (0..9u8).prop_map(f64::from)]
+            .boxed(),
+        _ => Just(1.5).boxed(),
+    };
+    (0..5u8, any::<i32>()).prop_flat_map(move |(kind, start)| {
+        prop::collection::vec((step.clone(), value(kind)), 1..300).prop_map(move |steps| {
+            let mut at = i64::from(start);
+            let mut samples = (Vec::new(), Vec::new());
+            for (step, value) in steps {
+                if let Some(next) = at.checked_add(step) {
+                    at = next;
+                    samples.0.push(at);
+                    samples.1.push(value);
+                }
+            }
+            samples
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_samples_come_back((times, values) in samples()) {
+        check(&times, &values);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(
+        (times, values) in samples(),
+        changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..20),
+        cut in any::<u16>(),
+    ) {
+        let mut bytes = Vec::new();
+        put_chunk(&times, &values, &mut bytes);
+        for (at, byte) in changes {
+            let at = usize::from(at) % bytes.len().min(120);
+            bytes[at] = byte;
+        }
+        bytes.truncate(bytes.len() - usize::from(cut) % 8);
+        is_sound(&bytes);
+        bounded(&bytes);
+        if let Some(view) = ChunkView::parse(&bytes) {
+            view.decode(0, view.count, &mut Samples::default());
+            for i in 0..view.count + 1 {
+                view.value(i);
+                view.times.until(view.times.at(i));
+            }
+            view.integer_sum(0, view.count);
+        }
+    }
+}

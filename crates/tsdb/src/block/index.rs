@@ -1,0 +1,359 @@
+//! The index of a block as it lies in its file. Nothing is unpacked before somebody asks for it.
+//!
+//! The sum was checked when the block was opened; what still does not add up is answered with `None` or nothing.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use model::{Labels, MatchOp, Matcher};
+use roaring::RoaringBitmap;
+use stdx::varint::{take_i64, take_u64};
+
+use super::index_writer::ChunkEntry;
+
+/// Labels that a series may have here: more than any limit allows.
+const LABELS_MAX: u64 = 1 << 16;
+
+/// Where the tables of an index are, relative to its beginning.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    symbols: Table,
+    names: usize,
+    name_count: usize,
+    values: usize,
+    pair_count: usize,
+    postings: Table,
+    series: Table,
+}
+
+/// Offsets and what they point into.
+#[derive(Debug, Clone)]
+struct Table {
+    count: usize,
+    offsets: usize,
+    data: usize,
+    end: usize,
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk::<4>()?) as usize)
+}
+
+impl Table {
+    fn parse(bytes: &[u8], offsets: usize, count: usize) -> Option<Self> {
+        let data = offsets.checked_add(count.checked_add(1)?.checked_mul(4)?)?;
+        let end = data.checked_add(u32_at(bytes, data.checked_sub(4)?)?)?;
+        (end <= bytes.len()).then_some(Self { count, offsets, data, end })
+    }
+
+    fn get<'a>(&self, bytes: &'a [u8], i: usize) -> Option<&'a [u8]> {
+        if i >= self.count {
+            return None;
+        }
+        let at = self.offsets + 4 * i;
+        bytes.get(self.data..self.end)?.get(u32_at(bytes, at)?..u32_at(bytes, at + 4)?)
+    }
+}
+
+impl Layout {
+    /// Finds the tables; `None` when they do not fit into the bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let symbols = Table::parse(bytes, 4, u32_at(bytes, 0)?)?;
+        let names = symbols.end.checked_add(4)?;
+        let name_count = u32_at(bytes, symbols.end)?;
+        let pairs_at = names.checked_add(name_count.checked_mul(8)?)?;
+        let (pair_count, values) = (u32_at(bytes, pairs_at)?, pairs_at.checked_add(4)?);
+        let postings = Table::parse(bytes, values.checked_add(pair_count.checked_mul(4)?)?, pair_count)?;
+        let series = Table::parse(bytes, postings.end.checked_add(4)?, u32_at(bytes, postings.end)?)?;
+        Some(Self { symbols, names, name_count, values, pair_count, postings, series })
+    }
+}
+
+/// An index, to be asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IndexView<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) layout: &'a Layout,
+}
+
+/// What an index says of a series.
+#[derive(Debug, Clone)]
+pub(crate) struct SeriesEntry {
+    /// Number of its first chunk among all of the block.
+    pub(crate) first_chunk: u64,
+    pub(crate) chunks: Vec<ChunkEntry>,
+}
+
+impl<'a> IndexView<'a> {
+    pub(crate) fn series_count(&self) -> u32 {
+        self.layout.series.count as u32
+    }
+
+    fn symbol(&self, i: usize) -> Option<&'a str> {
+        std::str::from_utf8(self.layout.symbols.get(self.bytes, i)?).ok()
+    }
+
+    fn symbol_of(&self, text: &str) -> Option<usize> {
+        let at = |i| self.layout.symbols.get(self.bytes, i).unwrap_or_default();
+        let place = partition(0..self.layout.symbols.count, |i| at(i) < text.as_bytes());
+        (at(place) == text.as_bytes() && place < self.layout.symbols.count).then_some(place)
+    }
+
+    /// The chunks of the series at a place.
+    pub(crate) fn series(&self, place: u32, block_from_ms: i64) -> Option<SeriesEntry> {
+        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
+        let input = &mut entry;
+        let label_count = take_u64(input).filter(|count| *count <= LABELS_MAX)?;
+        for _ in 0..2 * label_count {
+            take_u64(input)?;
+        }
+        let (first_chunk, count) = (take_u64(input)?, take_u64(input)?);
+        let mut chunks = Vec::with_capacity(usize::try_from(count).ok()?.min(input.len()));
+        let (mut last_ms, mut offset_bytes) = (block_from_ms, 0u64);
+        for _ in 0..count {
+            let first_ms = last_ms.wrapping_add(take_i64(input)?);
+            last_ms = first_ms.wrapping_add(take_u64(input)? as i64);
+            offset_bytes = offset_bytes.checked_add(take_u64(input)?)?;
+            chunks.push(ChunkEntry { first_ms, last_ms, offset_bytes });
+        }
+        Some(SeriesEntry { first_chunk, chunks })
+    }
+
+    /// The labels of a series.
+    pub(crate) fn labels(&self, place: u32) -> Option<Labels> {
+        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
+        let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
+        let mut input = entry;
+        let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(label_count as usize);
+        for _ in 0..label_count {
+            let name = self.symbol(usize::try_from(take_u64(&mut input)?).ok()?)?;
+            let value = self.symbol(usize::try_from(take_u64(&mut input)?).ok()?)?;
+            if pairs.last().is_some_and(|(before, _)| *before >= name) {
+                return None;
+            }
+            pairs.push((name, value));
+        }
+        Some(Labels::from_sorted(pairs))
+    }
+
+    /// How the labels of a series compare with others, without making them.
+    pub(crate) fn compare(&self, place: u32, labels: &Labels) -> Option<Ordering> {
+        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
+        let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
+        let mut others = labels.iter();
+        for _ in 0..label_count {
+            let name = self.symbol(usize::try_from(take_u64(&mut entry)?).ok()?)?;
+            let value = self.symbol(usize::try_from(take_u64(&mut entry)?).ok()?)?;
+            let Some(other) = others.next() else { return Some(Ordering::Greater) };
+            let order = (name, value).cmp(&other);
+            if order != Ordering::Equal {
+                return Some(order);
+            }
+        }
+        Some(if others.next().is_some() { Ordering::Less } else { Ordering::Equal })
+    }
+
+    /// Number and pairs of each name.
+    fn name(&self, n: usize) -> Option<(usize, Range<usize>)> {
+        let at = self.layout.names + 8 * n;
+        let (name, first) = (u32_at(self.bytes, at)?, u32_at(self.bytes, at + 4)?);
+        // Behind the last name there is the number of pairs, where another name would stand.
+        let is_last = n + 1 >= self.layout.name_count;
+        let end = if is_last { self.layout.pair_count } else { u32_at(self.bytes, at + 12)? };
+        Some((name, first..end.min(self.layout.pair_count)))
+    }
+
+    fn pairs_of(&self, name: &str) -> Range<usize> {
+        let Some(symbol) = self.symbol_of(name) else { return 0..0 };
+        let number = |n| self.name(n).map_or(usize::MAX, |(number, _)| number);
+        let n = partition(0..self.layout.name_count, |n| number(n) < symbol);
+        self.name(n)
+            .filter(|(number, _)| *number == symbol && n < self.layout.name_count)
+            .map_or(0..0, |(_, pairs)| pairs)
+    }
+
+    fn value(&self, pair: usize) -> Option<&'a str> {
+        self.symbol(u32_at(self.bytes, self.layout.values + 4 * pair)?)
+    }
+
+    fn pair_of(&self, pairs: Range<usize>, value: &str) -> Option<usize> {
+        let symbol = self.symbol_of(value)?;
+        let number = |pair| u32_at(self.bytes, self.layout.values + 4 * pair).unwrap_or(usize::MAX);
+        let pair = partition(pairs.clone(), |pair| number(pair) < symbol);
+        (pairs.contains(&pair) && number(pair) == symbol).then_some(pair)
+    }
+
+    fn postings(&self, pair: usize) -> RoaringBitmap {
+        let Some((kind, mut list)) = self.layout.postings.get(self.bytes, pair).and_then(<[u8]>::split_first)
+        else {
+            return RoaringBitmap::new();
+        };
+        if *kind == 1 {
+            return RoaringBitmap::deserialize_from(list).unwrap_or_default();
+        }
+        let mut places = RoaringBitmap::new();
+        let mut place = 0u64;
+        while let Some(more) = take_u64(&mut list) {
+            place = place.wrapping_add(more);
+            places.extend(u32::try_from(place).ok());
+        }
+        places
+    }
+
+    fn union(&self, pairs: impl Iterator<Item = usize>) -> RoaringBitmap {
+        let mut union = RoaringBitmap::new();
+        pairs.for_each(|pair| union |= self.postings(pair));
+        union
+    }
+
+    fn all(&self) -> RoaringBitmap {
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..self.series_count());
+        all
+    }
+
+    /// Places of the series that satisfy all matchers; the way of the head's index.
+    pub(crate) fn matching(&self, matchers: &[Matcher]) -> RoaringBitmap {
+        let (takes_away, mut looks): (Vec<&Matcher>, Vec<&Matcher>) =
+            matchers.iter().partition(|m| m.matches_empty());
+        looks.sort_by_key(|m| m.only_values().map_or(usize::MAX, <[String]>::len));
+        let mut found: Option<RoaringBitmap> = None;
+        for matcher in looks {
+            let places = self.with_value(matcher);
+            let left = found.map_or(places.clone(), |so_far| so_far & places);
+            if left.is_empty() {
+                return left;
+            }
+            found = Some(left);
+        }
+        let mut found = found.unwrap_or_else(|| self.all());
+        for matcher in takes_away {
+            let pairs = self.pairs_of(&matcher.name);
+            found -= match (matcher.op, matcher.value.as_str()) {
+                (MatchOp::NotEqual, value) => self.union(self.pair_of(pairs, value).into_iter()),
+                _ => self.union(pairs.filter(|pair| self.value(*pair).is_some_and(|v| !matcher.matches(v)))),
+            };
+        }
+        found
+    }
+
+    fn with_value(&self, matcher: &Matcher) -> RoaringBitmap {
+        let pairs = self.pairs_of(&matcher.name);
+        match matcher.only_values() {
+            Some(values) => self.union(values.iter().filter_map(|value| self.pair_of(pairs.clone(), value))),
+            None => self.union(pairs.filter(|pair| self.value(*pair).is_some_and(|v| matcher.matches(v)))),
+        }
+    }
+
+    /// Names of labels that these series have.
+    pub(crate) fn names_of(&self, places: &RoaringBitmap) -> Vec<String> {
+        let names = (0..self.layout.name_count).filter_map(|n| self.name(n));
+        let has =
+            names.filter(|(_, pairs)| pairs.clone().any(|pair| !self.postings(pair).is_disjoint(places)));
+        has.filter_map(|(name, _)| self.symbol(name).map(str::to_owned)).collect()
+    }
+
+    /// Values of a label that these series have.
+    pub(crate) fn values_of(&self, name: &str, places: &RoaringBitmap) -> Vec<String> {
+        let has = self.pairs_of(name).filter(|pair| !self.postings(*pair).is_disjoint(places));
+        has.filter_map(|pair| self.value(pair).map(str::to_owned)).collect()
+    }
+}
+
+/// The first of the range for which `is_before` does not hold.
+fn partition(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::index_writer::IndexWriter;
+    use super::*;
+
+    const SERIES: [&[(&str, &str)]; 5] = [
+        &[("__name__", "down"), ("job", "a")],
+        &[("__name__", "up")],
+        &[("__name__", "up"), ("env", "prod"), ("job", "b")],
+        &[("__name__", "up"), ("job", "a")],
+        &[("__name__", "up"), ("job", "b")],
+    ];
+
+    fn index() -> Vec<u8> {
+        let mut writer = IndexWriter::default();
+        for (i, pairs) in (0i64..).zip(SERIES) {
+            let chunk = |n: i64| ChunkEntry {
+                first_ms: i + 1000 * n,
+                last_ms: i + 1000 * n + 900,
+                offset_bytes: (16 + 200 * i + 100 * n) as u64,
+            };
+            writer.add(&Labels::from_pairs(pairs.iter().copied()), &[chunk(0), chunk(1)]);
+        }
+        writer.finish(0)
+    }
+
+    #[test]
+    fn series_come_back_and_matchers_find_what_asking_each_finds() {
+        let bytes = index();
+        let layout = Layout::parse(&bytes).unwrap();
+        let index = IndexView { bytes: &bytes, layout: &layout };
+        let all: Vec<Labels> = SERIES.iter().map(|pairs| Labels::from_pairs(pairs.iter().copied())).collect();
+        for (place, labels) in (0..).zip(&all) {
+            assert_eq!(index.labels(place).as_ref(), Some(labels));
+            for other in all.iter().chain([&Labels::empty()]) {
+                assert_eq!(index.compare(place, other), Some(labels.cmp(other)));
+            }
+            let entry = index.series(place, 0).unwrap();
+            assert_eq!((entry.first_chunk, entry.chunks.len()), (u64::from(place) * 2, 2));
+            assert_eq!(entry.chunks[1].offset_bytes, u64::from(116 + 200 * place));
+        }
+        assert!(index.labels(5).is_none() && index.series(5, 0).is_none());
+        for name in ["__name__", "job", "env", "nothing"] {
+            for op in [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex] {
+                for value in ["", "a", "b", "up", "a|b", ".+", ".*", "prod", "zzz"] {
+                    let matchers = [Matcher::new(name, op, value).unwrap(), Matcher::equal("__name__", "up")];
+                    let asked = (0..).zip(&all).filter(|(_, l)| matchers.iter().all(|m| m.matches_labels(l)));
+                    let expected: Vec<u32> = asked.map(|(place, _)| place).collect();
+                    let found: Vec<u32> = index.matching(&matchers).iter().collect();
+                    assert_eq!(found, expected, "{name} {} {value}", op.as_str());
+                }
+            }
+        }
+        assert_eq!(index.names_of(&RoaringBitmap::from([1, 4])), ["__name__", "job"]);
+        assert_eq!(index.values_of("job", &RoaringBitmap::from([1, 2, 3])), ["a", "b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic(changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..30), cut in 0..40usize) {
+            let mut bytes = index();
+            for (at, byte) in changes {
+                let at = usize::from(at) % bytes.len();
+                bytes[at] = byte;
+            }
+            bytes.truncate(bytes.len() - cut);
+            let Some(layout) = Layout::parse(&bytes) else { return Ok(()) };
+            let index = IndexView { bytes: &bytes, layout: &layout };
+            for place in 0..6 {
+                index.labels(place);
+                index.compare(place, &Labels::from_pairs([("__name__", "up")]));
+                index.series(place, 0);
+            }
+            let found = index.matching(&[Matcher::new("job", MatchOp::Regex, "a|c.*").unwrap()]);
+            index.names_of(&found);
+            index.values_of("job", &found);
+        }
+    }
+}

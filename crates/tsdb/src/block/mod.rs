@@ -1,0 +1,20 @@
+//! Blocks: samples of a span of time, written once, read at any place (docs/formats/block.md, chunks.md).
+
+pub(crate) mod chunk;
+mod index;
+mod index_writer;
+pub(crate) mod meta;
+mod pack;
+mod reader;
+mod scale;
+mod times;
+pub(crate) mod tombstones;
+mod values;
+mod writer;
+
+pub(crate) use index::IndexView;
+pub(crate) use reader::{Block, OpenError, Part};
+pub(crate) use writer::BlockWriter;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! A small block, byte by byte the same for ever: whoever changes this changes what is on people's disks.
+
+use std::path::Path;
+
+use columns::TimeRange;
+use disk::{Disk, MemDisk};
+use model::Labels;
+use prometheus_client::metrics::counter::Counter;
+use storage::Samples;
+
+use super::meta::Meta;
+use super::tombstones::Tombstones;
+use super::{Block, BlockWriter};
+
+const DIR: &str = "/blocks";
+
+fn write(disk: &MemDisk) -> Meta {
+    disk.create_dir_all(Path::new(DIR)).unwrap();
+    let meta =
+        Meta { number: 12, level: 2, from_ms: 0, end_ms: 7_200_000, sources: vec![3, 4], ..Meta::default() };
+    let mut writer = BlockWriter::begin(disk, Path::new(DIR), meta).unwrap();
+    for (name, value) in [("down", 0.25), ("up", 1.0)] {
+        let mut samples = Samples::default();
+        (0..480).for_each(|i| samples.push(i * 15_000, value + i as f64));
+        writer.series(&Labels::from_pairs([("__name__", name), ("job", "a")]), &samples).unwrap();
+    }
+    writer.series(&Labels::from_pairs([("__name__", "without")]), &Samples::default()).unwrap();
+    writer.finish().unwrap().unwrap()
+}
+
+#[test]
+fn layout_is_as_the_format_page_says() {
+    let disk = MemDisk::new();
+    let meta = write(&disk);
+    assert_eq!((meta.series, meta.chunks, meta.samples), (2, 2, 960));
+    let bytes = disk.read(Path::new("/blocks/00000012.block")).unwrap();
+    assert_eq!(bytes[..12], *b"WFBK\x01\0\0\0\x0c\0\0\0");
+    assert_eq!(bytes[bytes.len() - 8..bytes.len() - 4], *b"KBFW");
+    assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (LEN_BYTES, SUM));
+}
+
+const LEN_BYTES: usize = 361;
+const SUM: u32 = 1_202_204_893;
+
+#[test]
+fn a_block_comes_back() {
+    let disk = MemDisk::new();
+    let meta = write(&disk);
+    let block = Block::open(&disk, Path::new(DIR), 12, &Counter::default()).unwrap();
+    assert_eq!(block.meta, meta);
+    let mut out = Samples::default();
+    block.samples(1, TimeRange::ALL, &mut out).unwrap();
+    assert_eq!((out.times_ms.len(), out.values[479]), (480, 480.0));
+    assert!(Block::open(&disk, Path::new(DIR), 13, &Counter::default()).is_err());
+}
+
+#[test]
+fn tombstones_come_back_and_damaged_ones_are_refused() {
+    let mut tombstones = Tombstones::default();
+    for (place, from_ms, to_ms) in [(7, 10, 20), (7, 21, 30), (7, 50, 60), (2, i64::MIN, i64::MAX)] {
+        tombstones.add(place, from_ms, to_ms);
+    }
+    assert_eq!(tombstones.of(7), [(10, 30), (50, 60)]);
+    let mut bytes = tombstones.to_bytes();
+    assert_eq!(Tombstones::from_bytes(&bytes), Some(tombstones));
+    for at in 0..bytes.len() {
+        bytes[at] ^= 4;
+        assert_eq!(Tombstones::from_bytes(&bytes), None, "byte {at}");
+        bytes[at] ^= 4;
+    }
+}

@@ -1,0 +1,173 @@
+//! Integers of a chunk in mini-blocks: a line each, and what is above it, packed; readable at any place.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+use super::pack::{Line, bits_of, for_each_packed, packed_bytes, put_packed, read_bits};
+
+/// Values of a mini-block: with fewer, the lines take more than they save; with more, one outlier costs more.
+pub(crate) const MINI_LEN: usize = 64;
+/// Bases, slopes, widths.
+const HEAD_BYTES: usize = 28;
+
+/// Appends the values section without exceptions; with sums where asked.
+pub(crate) fn put_values(values: &[i64], with_sums: bool, out: &mut Vec<u8>) {
+    let lines = lines(values);
+    let minis = || values.chunks(MINI_LEN).zip(&lines);
+    let sums: Vec<u64> =
+        if with_sums { minis().map(|(v, line)| residuals(v, line).sum()).collect() } else { Vec::new() };
+    let bases: Vec<i64> = lines.iter().map(|line| line.base).collect();
+    let slopes: Vec<i64> = lines.iter().map(|line| line.slope).collect();
+    let (refs, slope) = (Line::fit(&bases), Line::below(&slopes, 0));
+    let mut end = 0;
+    let ends: Vec<u64> = lines
+        .iter()
+        .map(|line| {
+            end += u64::from(line.width);
+            end
+        })
+        .collect();
+    let sum_width = sums.iter().copied().map(bits_of).max().unwrap_or(0);
+    let end_width = bits_of(end);
+    [refs.base, refs.slope, slope.base].iter().for_each(|field| out.extend_from_slice(&field.to_le_bytes()));
+    out.extend([refs.width, slope.width, sum_width, end_width].map(|width| width as u8));
+    put_packed(bases.iter().enumerate().map(|(b, base)| refs.above(b, *base)), refs.width, out);
+    put_packed(slopes.iter().map(|s| slope.above(0, *s)), slope.width, out);
+    put_packed(sums.into_iter(), sum_width, out);
+    put_packed(ends.into_iter(), end_width, out);
+    minis().for_each(|(mini, line)| put_packed(residuals(mini, line), line.width, out));
+}
+
+fn residuals<'a>(mini: &'a [i64], line: &'a Line) -> impl Iterator<Item = u64> + 'a {
+    mini.iter().enumerate().map(|(j, value)| line.above(j, *value))
+}
+
+/// The line of each mini-block: sloping ones only where they save more bits than they take.
+fn lines(values: &[i64]) -> Vec<Line> {
+    let flat: Vec<Line> = values.chunks(MINI_LEN).map(|mini| Line::below(mini, 0)).collect();
+    let best: Vec<Line> = values.chunks(MINI_LEN).map(Line::fit).collect();
+    let bits = |lines: &[Line]| lines.iter().map(|line| line.width as usize * MINI_LEN).sum::<usize>();
+    let slopes: Vec<i64> = best.iter().map(|line| line.slope).collect();
+    let taken = Line::below(&slopes, 0).width as usize * best.len();
+    if bits(&best) + taken < bits(&flat) { best } else { flat }
+}
+
+/// The values section, to be read at any place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Values<'a> {
+    count: usize,
+    refs: Line,
+    slope_base: i64,
+    slope_width: u32,
+    sum_width: u32,
+    end_width: u32,
+    ref_bytes: &'a [u8],
+    slope_bytes: &'a [u8],
+    sum_bytes: &'a [u8],
+    end_bytes: &'a [u8],
+    data: &'a [u8],
+}
+
+/// A mini-block: its line, and where its bits begin.
+#[derive(Debug, Clone, Copy)]
+struct Mini {
+    line: Line,
+    at_bit: usize,
+}
+
+impl<'a> Values<'a> {
+    /// The section in these bytes; `None` when they are none.
+    pub(crate) fn parse(bytes: &'a [u8], count: usize) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+        let field = |at: usize| {
+            head.get(at..).and_then(<[u8]>::first_chunk::<8>).map(|field| i64::from_le_bytes(*field))
+        };
+        let [.., ref_width, slope_width, sum_width, end_width] = head.map(u32::from);
+        if [ref_width, slope_width, sum_width, end_width].iter().any(|width| *width > 64) {
+            return None;
+        }
+        let minis = count.div_ceil(MINI_LEN);
+        let (ref_bytes, rest) = rest.split_at_checked(packed_bytes(minis, ref_width))?;
+        let (slope_bytes, rest) = rest.split_at_checked(packed_bytes(minis, slope_width))?;
+        let (sum_bytes, rest) = rest.split_at_checked(packed_bytes(minis, sum_width))?;
+        let (end_bytes, data) = rest.split_at_checked(packed_bytes(minis, end_width))?;
+        let refs = Line { base: field(0)?, slope: field(8)?, width: ref_width };
+        let slope_base = field(16)?;
+        let (count, data) = (count, data);
+        Some(Self {
+            count,
+            refs,
+            slope_base,
+            slope_width,
+            sum_width,
+            end_width,
+            ref_bytes,
+            slope_bytes,
+            sum_bytes,
+            end_bytes,
+            data,
+        })
+    }
+
+    #[inline]
+    fn mini(&self, b: usize) -> Mini {
+        let packed = |bytes, width: u32| read_bits(bytes, b * width as usize, width);
+        let base = self.refs.at(b).wrapping_add(packed(self.ref_bytes, self.refs.width) as i64);
+        let slope = self.slope_base.wrapping_add(packed(self.slope_bytes, self.slope_width) as i64);
+        let end = packed(self.end_bytes, self.end_width);
+        let begin = match b.checked_sub(1) {
+            None => 0,
+            Some(before) => read_bits(self.end_bytes, before * self.end_width as usize, self.end_width),
+        };
+        // More than 64 bits, or an end before the beginning, are no bytes of ours; zeros are as good as anything.
+        let width =
+            end.checked_sub(begin).and_then(|w| u32::try_from(w).ok()).filter(|w| *w <= 64).unwrap_or(0);
+        Mini { line: Line { base, slope, width }, at_bit: (begin as usize).wrapping_mul(MINI_LEN) }
+    }
+
+    /// Value `i`.
+    #[inline]
+    pub(crate) fn at(&self, i: usize) -> i64 {
+        let (mini, j) = (self.mini(i / MINI_LEN), i % MINI_LEN);
+        let at_bit = mini.at_bit.wrapping_add(j * mini.line.width as usize);
+        mini.line.at(j).wrapping_add(read_bits(self.data, at_bit, mini.line.width) as i64)
+    }
+
+    /// Calls `take` with the values `from..to`, in order.
+    #[inline]
+    pub(crate) fn for_each(&self, from: usize, to: usize, mut take: impl FnMut(i64)) {
+        let (mut at, to) = (from, to.min(self.count));
+        while at < to {
+            let (b, j) = (at / MINI_LEN, at % MINI_LEN);
+            let count = (MINI_LEN - j).min(to - at);
+            let mini = self.mini(b);
+            let mut line = mini.line.at(j);
+            let at_bit = mini.at_bit.wrapping_add(j * mini.line.width as usize);
+            for_each_packed(self.data, at_bit, mini.line.width, count, |above| {
+                take(line.wrapping_add(above as i64));
+                line = line.wrapping_add(mini.line.slope);
+            });
+            at += count;
+        }
+    }
+
+    /// The sum of the values `from..to`, from the sums of whole mini-blocks where they lie inside; wrapping.
+    pub(crate) fn sum(&self, from: usize, to: usize) -> i64 {
+        let to = to.min(self.count);
+        let (first, last) = (from.div_ceil(MINI_LEN), to / MINI_LEN);
+        let mut sum = 0i64;
+        if first >= last {
+            self.for_each(from, to, |value| sum = sum.wrapping_add(value));
+            return sum;
+        }
+        self.for_each(from, first * MINI_LEN, |value| sum = sum.wrapping_add(value));
+        for b in first..last {
+            let line = self.mini(b).line;
+            let above = read_bits(self.sum_bytes, b * self.sum_width as usize, self.sum_width) as i64;
+            let len = MINI_LEN as i64;
+            let ramp = line.slope.wrapping_mul(len * (len - 1) / 2);
+            sum = sum.wrapping_add(line.base.wrapping_mul(len)).wrapping_add(ramp).wrapping_add(above);
+        }
+        self.for_each(last * MINI_LEN, to, |value| sum = sum.wrapping_add(value));
+        sum
+    }
+}
