@@ -149,6 +149,6 @@ mod tests {
         assert_eq!(orders, json!([{ "targets": ["127.0.0.1:8001"], "labels": { "instance": "orders-1" } }]));
         assert_eq!(read("targets/load.json").trim(), "[]");
         assert!(read(GATEWAY).contains("{name: orders-1, url: http://127.0.0.1:5001}"));
-        assert!(read(PROMETHEUS).matches("job_name").count() == 4, "{}", read(PROMETHEUS));
+        assert!(read(PROMETHEUS).matches("job_name").count() == 5, "{}", read(PROMETHEUS));
     }
 }

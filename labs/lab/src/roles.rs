@@ -96,6 +96,14 @@ pub fn roles() -> Vec<Role> {
             scrape: ("load", "http"),
             arguments: load,
         },
+        Role {
+            name: "agent",
+            about: "metrics of this host and of the lab's processes",
+            ports: &[RolePort { flag: "--listen", url: "http", default: 9100 }],
+            after: &[],
+            scrape: ("node", "http"),
+            arguments: agent,
+        },
     ]
 }
 
@@ -134,6 +142,10 @@ fn gateway(place: &Place<'_>) -> Vec<String> {
 fn load(place: &Place<'_>) -> Vec<String> {
     let target = place.known.url("gateway", "http").unwrap_or_default();
     strings(&["load", "--host", &target, "--stage", "normal"]).collect()
+}
+
+fn agent(place: &Place<'_>) -> Vec<String> {
+    strings(&["agent"]).chain(path_flag("--processes", &place.data_dir.join(files::ENDPOINTS))).collect()
 }
 
 fn strings(words: &[&str]) -> impl Iterator<Item = String> {
