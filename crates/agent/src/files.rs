@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 /// that 30,000 sockets fit. What stands behind is left out and the file counts as cut.
 const FILE_MAX_BYTES: usize = 4 << 20;
 
+/// A page: no attribute of `/sys` is larger.
+const ATTRIBUTE_MAX_BYTES: usize = 4096;
+
+/// What one call asks for; most files are smaller.
+const READ_BYTES: usize = 8 << 10;
+
 /// Names that one folder may give, as many as a host with a thousand interfaces has. More are left out and counted.
 const NAMES_MAX: usize = 1024;
 
@@ -49,12 +55,14 @@ pub(crate) struct Files {
     pub roots: Roots,
     /// Times that a limit of this module cut something off.
     pub n_cut: u64,
+    boot_time_s: Option<f64>,
+    /// Grows as files ask for it and is never cleared: what a file filled is counted apart.
     buffer: Vec<u8>,
 }
 
 impl Files {
     pub(crate) fn new(roots: Roots) -> Self {
-        Self { roots, n_cut: 0, buffer: Vec::with_capacity(16 << 10) }
+        Self { roots, n_cut: 0, boot_time_s: None, buffer: Vec::new() }
     }
 
     /// The text of a file below `/proc`.
@@ -66,7 +74,7 @@ impl Files {
     /// The text of a file below `/sys`.
     pub(crate) fn sys(&mut self, name: &str) -> Result<&str, Failure> {
         let path = self.roots.sys.join(name);
-        self.read(&path)
+        self.read_attribute(&path)
     }
 
     /// The text of a file below `/`.
@@ -86,6 +94,22 @@ impl Files {
         crate::text::number_or_hex(self.sys_line(name)?)
     }
 
+    /// Whether a file below a root can be opened.
+    pub(crate) fn can_open(&self, root: &Path, name: &str) -> bool {
+        File::open(root.join(name)).is_ok()
+    }
+
+    /// When the machine started, since the Unix epoch; read once, so that start times of processes stay the same when the
+    /// clock is corrected.
+    pub(crate) fn boot_time_s(&mut self, proc: &Path) -> f64 {
+        if let Some(known) = self.boot_time_s {
+            return known;
+        }
+        let read = self.read(&proc.join("stat")).ok().and_then(|text| crate::text::keyed(text, "btime"));
+        self.boot_time_s = read;
+        read.unwrap_or(0.0)
+    }
+
     /// The names in a folder below `/sys`, sorted, so that series come in the same order each time.
     pub(crate) fn sys_names(&mut self, folder: &str) -> Result<Vec<String>, Failure> {
         let path = self.roots.sys.join(folder);
@@ -98,34 +122,45 @@ impl Files {
         Ok(names)
     }
 
+    /// The text of an attribute of `/sys`: the kernel gives it whole, at most a page, at the first read, so that asking
+    /// for its end, as elsewhere, is saved. Some two hundred are read in a scrape.
+    fn read_attribute(&mut self, path: &Path) -> Result<&str, Failure> {
+        let mut file = File::open(path).map_err(|source| failure(path, source))?;
+        let n_bytes = read_once(&mut file, &mut self.buffer, 0).map_err(|source| failure(path, source))?;
+        self.n_cut += u64::from(n_bytes > ATTRIBUTE_MAX_BYTES);
+        Ok(make_text(self.buffer.get_mut(..n_bytes).unwrap_or_default()))
+    }
+
     /// The text of a file, up to the cap; bytes that are no UTF-8 become `?`.
     pub(crate) fn read(&mut self, path: &Path) -> Result<&str, Failure> {
-        self.buffer.clear();
         let file = File::open(path).map_err(|source| failure(path, source))?;
         let mut file = file.take(FILE_MAX_BYTES as u64);
-        read_all(&mut file, &mut self.buffer).map_err(|source| failure(path, source))?;
-        self.n_cut += u64::from(self.buffer.len() >= FILE_MAX_BYTES);
-        Ok(make_text(&mut self.buffer))
+        let n_bytes = read_all(&mut file, &mut self.buffer).map_err(|source| failure(path, source))?;
+        self.n_cut += u64::from(n_bytes >= FILE_MAX_BYTES);
+        Ok(make_text(self.buffer.get_mut(..n_bytes).unwrap_or_default()))
     }
 }
 
 /// Like `read_to_end` without asking for the size first, which kernel files do not know: two calls for most files.
-fn read_all(file: &mut impl Read, out: &mut Vec<u8>) -> io::Result<()> {
-    const STEP: usize = 8 << 10;
+fn read_all(file: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut n_bytes = 0;
     loop {
-        let start = out.len();
-        out.resize(start + STEP, 0);
-        let space = out.get_mut(start..).unwrap_or_default();
-        match file.read(space) {
-            Ok(count) => out.truncate(start + count),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => out.truncate(start),
-            Err(error) => {
-                out.truncate(start);
-                return Err(error);
-            }
+        match read_once(file, buffer, n_bytes)? {
+            0 => return Ok(n_bytes),
+            more => n_bytes += more,
         }
-        if out.len() == start {
-            return Ok(());
+    }
+}
+
+/// Reads once behind the first `n_bytes`, again only when a signal came in between.
+fn read_once(file: &mut impl Read, buffer: &mut Vec<u8>, n_bytes: usize) -> io::Result<usize> {
+    if buffer.len() < n_bytes + READ_BYTES {
+        buffer.resize(n_bytes + READ_BYTES, 0);
+    }
+    loop {
+        match file.read(buffer.get_mut(n_bytes..).unwrap_or_default()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }
@@ -156,13 +191,15 @@ mod tests {
         let mut files = Files::new(Roots { sys: folder.path().to_owned(), ..Roots::host() });
         let long = "x".repeat(100_000);
         std::fs::write(folder.path().join("long"), &long).expect("written");
+        assert_eq!(files.read(&folder.path().join("long")).expect("there"), long);
         std::fs::write(folder.path().join("odd"), b"a\xff\xf0\x9fb\xc3").expect("written");
-        assert_eq!(files.sys("long").expect("there"), long);
         assert_eq!(files.sys("odd").expect("there"), "a???b?");
         assert!(matches!(files.sys("nothing"), Err(Failure::Missing(_))));
         assert!(matches!(files.sys("long/below"), Err(Failure::Missing(_))));
         assert!(matches!(files.sys(""), Err(Failure::Unreadable { .. })));
         assert_eq!(files.n_cut, 0);
+        assert!(files.sys("long").expect("there").len() > ATTRIBUTE_MAX_BYTES);
+        assert_eq!(files.n_cut, 1);
     }
 
     #[test]

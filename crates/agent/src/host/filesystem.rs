@@ -71,8 +71,8 @@ struct Mount {
 impl Filesystems {
     pub(crate) fn collect(&mut self, files: &mut Files, out: &mut Out) -> Result<(), Failure> {
         // The first process sees the host's mounts even if we run in a name space of our own.
-        let own = matches!(files.proc("1/mountinfo"), Err(_) | Ok(""));
-        let text = files.proc(if own { "self/mountinfo" } else { "1/mountinfo" })?;
+        let is_open = files.can_open(&files.roots.proc, "1/mountinfo");
+        let text = files.proc(if is_open { "1/mountinfo" } else { "self/mountinfo" })?;
         let mut seen = BTreeSet::new();
         let mounts: Vec<Mount> = text
             .lines()

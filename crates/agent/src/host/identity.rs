@@ -38,7 +38,7 @@ const OS_LABELS: [(&str, &str); 12] = [
 
 /// The distribution.
 pub(crate) fn os(files: &mut Files, out: &mut Out) -> Result<(), Failure> {
-    let is_local = files.root("etc/os-release").is_ok();
+    let is_local = files.can_open(&files.roots.root, "etc/os-release");
     let text = files.root(if is_local { "etc/os-release" } else { "usr/lib/os-release" })?;
     let labels = OS_LABELS.map(|(label, key)| (label, setting(text, key).unwrap_or_default()));
     out.info("node_os_info", "The distribution; always 1.", &labels);

@@ -20,6 +20,7 @@ pub(crate) use kernel::stall_total;
 pub(crate) fn collectors() -> Vec<(&'static str, Collect)> {
     let mut cpu = cpu::Cpu::default();
     let mut filesystem = filesystem::Filesystems::default();
+    let mut interfaces = network::Interfaces::default();
     vec![
         ("arp", Box::new(sockets::arp)),
         ("clocksource", Box::new(clock::clocksource)),
@@ -33,7 +34,7 @@ pub(crate) fn collectors() -> Vec<(&'static str, Collect)> {
         ("filesystem", Box::new(move |files, out| filesystem.collect(files, out))),
         ("loadavg", Box::new(kernel::loadavg)),
         ("meminfo", Box::new(memory::meminfo)),
-        ("netclass", Box::new(network::netclass)),
+        ("netclass", Box::new(move |files, out| interfaces.collect(files, out))),
         ("netdev", Box::new(network::netdev)),
         ("netstat", Box::new(sockets::netstat)),
         ("os", Box::new(identity::os)),

@@ -1,5 +1,8 @@
 //! Network interfaces: traffic from `/proc/net/dev`, properties from `/sys/class/net`.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use crate::files::{Failure, Files};
 use crate::text::number;
 use crate::write::{Column, Out, Row, counter, gauge};
@@ -82,55 +85,111 @@ const PROPERTIES: [(&str, Column); 17] = [
 
 const UP: Column = gauge("node_network_up", "Whether the interface works.");
 const INFO: Column = gauge("node_network_info", "What an interface is; always 1.");
-const INFO_FILES: [(&str, &str); 5] = [
-    ("address", "address"),
-    ("broadcast", "broadcast"),
-    ("duplex", "duplex"),
-    ("ifalias", "ifalias"),
-    ("operstate", "operstate"),
-];
+const INFO_LABELS: [&str; 5] = ["address", "broadcast", "duplex", "ifalias", "operstate"];
 
-/// The interface is switched on, says its flags.
-const FLAG_UP: u64 = 1;
+/// The interface is switched on, say its flags.
+const FLAG_UP: u32 = 1;
 
-/// Properties by interface. One that is down refuses some of them.
-pub(crate) fn netclass(files: &mut Files, out: &mut Out) -> Result<(), Failure> {
-    let columns = PROPERTIES.map(|(_, column)| column);
-    let (mut rows, mut ups, mut infos) = (Vec::new(), Vec::new(), Vec::new());
-    for device in files.sys_names("class/net")? {
-        // Bonding puts a plain file beside the interfaces.
-        if !files.roots.sys.join("class/net").join(&device).is_dir() {
-            continue;
-        }
-        let read = |(file, _): &(&str, Column)| files.sys_number(&format!("class/net/{device}/{file}"));
-        let values: Vec<Option<f64>> = PROPERTIES.iter().map(read).collect();
-        let flags = PROPERTIES.iter().position(|(file, _)| *file == "flags");
-        let flags = flags.and_then(|idx| values.get(idx).copied().flatten()).unwrap_or(0.0) as u64;
-        rows.push(Row::new("device", &device, values));
-        let info = info(files, &device, flags & FLAG_UP != 0);
-        let is_up = info.labels.contains(&("operstate", "up".to_owned()));
-        ups.push(Row::new("device", &device, vec![Some(f64::from(u8::from(is_up)))]));
-        infos.push(info);
-    }
-    out.table(&columns, &rows);
-    out.table(&[UP], &ups);
-    out.table(&[INFO], &infos);
-    Ok(())
+/// The files that change by themselves. As long as they stay, the others are believed for `BELIEVED`.
+const SIGNS: [&str; 3] = ["carrier_changes", "flags", "operstate"];
+
+/// How long the rest of an interface's twenty files is believed: they change when an administrator changes them. Reading
+/// them takes longer than all other collectors together.
+const BELIEVED: Duration = Duration::from_secs(30);
+
+/// What an interface said, and when.
+#[derive(Debug)]
+struct Interface {
+    signs: [String; SIGNS.len()],
+    read_at: Instant,
+    values: Row,
+    up: Row,
+    info: Row,
 }
 
-fn info(files: &mut Files, device: &str, is_on: bool) -> Row {
-    let mut labels = vec![("device", device.to_owned())];
-    for (label, file) in INFO_FILES {
-        let value = files.sys_line(&format!("class/net/{device}/{file}")).unwrap_or_default();
-        labels.push((label, value.to_owned()));
+/// Properties by interface.
+#[derive(Debug, Default)]
+pub(crate) struct Interfaces {
+    known: BTreeMap<String, Interface>,
+}
+
+impl Interfaces {
+    pub(crate) fn collect(&mut self, files: &mut Files, out: &mut Out) -> Result<(), Failure> {
+        let devices = files.sys_names("class/net")?;
+        self.known.retain(|device, _| devices.binary_search(device).is_ok());
+        for device in devices {
+            let signs = SIGNS.map(|file| property(files, &device, file));
+            let is_fresh = |i: &Interface| i.signs == signs && i.read_at.elapsed() < BELIEVED;
+            if self.known.get(&device).is_some_and(is_fresh) {
+                continue;
+            }
+            match read(files, &device, signs) {
+                Some(interface) => self.known.insert(device, interface),
+                None => self.known.remove(&device),
+            };
+        }
+        let rows = |row: fn(&Interface) -> &Row| self.known.values().map(row).cloned().collect::<Vec<_>>();
+        out.table(&PROPERTIES.map(|(_, column)| column), &rows(|i| &i.values));
+        out.table(&[UP], &rows(|i| &i.up));
+        out.table(&[INFO], &rows(|i| &i.info));
+        Ok(())
     }
-    labels.push(("adminstate", if is_on { "up" } else { "down" }.to_owned()));
-    Row { labels, values: vec![Some(1.0)] }
+}
+
+fn property(files: &mut Files, device: &str, file: &str) -> String {
+    files.sys_line(&format!("class/net/{device}/{file}")).unwrap_or_default().to_owned()
+}
+
+/// All of an interface's files. One that is down refuses some; bonding puts a plain file beside the interfaces.
+fn read(files: &mut Files, device: &str, signs: [String; SIGNS.len()]) -> Option<Interface> {
+    if !files.roots.sys.join("class/net").join(device).is_dir() {
+        return None;
+    }
+    let number = |(file, _): &(&str, Column)| files.sys_number(&format!("class/net/{device}/{file}"));
+    let values: Vec<Option<f64>> = PROPERTIES.iter().map(number).collect();
+    let [_, flags, state] = &signs;
+    let flags = flags.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    let is_up = f64::from(u8::from(state == "up"));
+    let mut labels = vec![("device", device.to_owned())];
+    labels.extend(INFO_LABELS.map(|label| (label, property(files, device, label))));
+    labels.push(("adminstate", if flags & FLAG_UP != 0 { "up" } else { "down" }.to_owned()));
+    Some(Interface {
+        signs,
+        read_at: Instant::now(),
+        values: Row::new("device", device, values),
+        up: Row::new("device", device, vec![Some(is_up)]),
+        info: Row { labels, values: vec![Some(1.0)] },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_of_carrier_makes_an_interface_be_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let device = folder.path().join("class/net/eth0");
+        std::fs::create_dir_all(&device).expect("made");
+        let write = |file: &str, text: &str| std::fs::write(device.join(file), text).expect("written");
+        let mut files =
+            Files::new(crate::files::Roots { sys: folder.path().to_owned(), ..crate::files::Roots::host() });
+        let mut interfaces = Interfaces::default();
+        let mut has = |line: &str| {
+            let mut out = Out::new(0);
+            interfaces.collect(&mut files, &mut out).expect("there");
+            out.finish().lines().any(|l| l == line)
+        };
+        write("carrier_changes", "1\n");
+        write("speed", "1000\n");
+        assert!(has("node_network_speed_bytes{device=\"eth0\"} 125000000"));
+        write("speed", "100\n");
+        assert!(has("node_network_speed_bytes{device=\"eth0\"} 125000000"));
+        write("carrier_changes", "3\n");
+        assert!(has("node_network_speed_bytes{device=\"eth0\"} 12500000"));
+        std::fs::remove_dir_all(&device).expect("removed");
+        assert!(!has("node_network_speed_bytes{device=\"eth0\"} 12500000"));
+    }
 
     #[test]
     fn lines_of_net_dev() {

@@ -49,8 +49,7 @@ pub(crate) fn read(files: &mut Files, proc: &Path, pid: &str) -> Result<Usage, F
         usage.written_bytes = keyed(io, "write_bytes:");
     }
     usage.open_fds = open_fds(&folder);
-    let boot_time_s = files.read(&proc.join("stat")).ok().and_then(|text| keyed(text, "btime"));
-    usage.start_time_s = boot_time_s.unwrap_or(0.0) + usage.start_ticks / ticks_per_second();
+    usage.start_time_s = files.boot_time_s(proc) + usage.start_ticks / ticks_per_second();
     Ok(usage)
 }
 
