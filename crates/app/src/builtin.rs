@@ -2,10 +2,14 @@
 
 use dashboards::Builtin;
 
-const ALL: [(&str, &str); 1] = [(
-    "application-performance.json",
-    include_str!("../../../deploy/provision/dashboards/application-performance.json"),
-)];
+const ALL: [(&str, &str); 3] = [
+    (
+        "application-performance.json",
+        include_str!("../../../deploy/provision/dashboards/application-performance.json"),
+    ),
+    ("infrastructure.json", include_str!("../../../deploy/provision/dashboards/infrastructure.json")),
+    ("use-red.json", include_str!("../../../deploy/provision/dashboards/use-red.json")),
+];
 
 /// All of them.
 pub(crate) fn dashboards() -> Vec<Builtin> {

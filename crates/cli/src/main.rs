@@ -1,5 +1,6 @@
 //! The one binary: subcommands, flags, exit codes. What they do lives in the crates below and in the labs.
 
+mod agent;
 mod gateway;
 mod load;
 mod monitor;
@@ -37,6 +38,8 @@ enum Command {
     Up(up::Arguments),
     /// Run the monitor: scrape, store, query, rules, alerts, dashboards.
     Monitor(monitor::Arguments),
+    /// Run the agent: metrics of this host, its control groups and chosen processes.
+    Agent(agent::Arguments),
     /// Run one of the services to be observed.
     #[command(subcommand)]
     Service(service::Service),
@@ -64,6 +67,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Up(up) => up::run(up).await,
         Command::Monitor(monitor) => monitor::run(monitor, mode).await,
+        Command::Agent(agent) => agent::run(agent, mode).await,
         Command::Service(service) => service::run(service, mode).await,
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,

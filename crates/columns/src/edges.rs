@@ -87,9 +87,9 @@ impl Edges {
         // Bounds of an empty window are zeros, which may be read.
         self.first.extend(known.bounds.iter().map(|&(from, _)| values[from as usize]));
         self.last.extend(known.bounds.iter().map(|&(_, to)| values[to as usize]));
-        if let Some(lost) = lost_until(values) {
-            self.resets
-                .extend(known.bounds.iter().map(|&(from, to)| lost[to as usize] - lost[from as usize]));
+        if let Some(falls) = falls(values) {
+            let lost = |&(from, to): &(u32, u32)| lost_between(&falls, from, to);
+            self.resets.extend(known.bounds.iter().map(lost));
         }
     }
 
@@ -184,9 +184,18 @@ impl Known {
     }
 }
 
-/// For each sample, the sum of the values from which the series has fallen up to and including it; `None` when it
-/// never fell. So a long window costs no more than a short one.
-fn lost_until(values: &[f64]) -> Option<Vec<f64>> {
+/// A reset: a sample below the one before it.
+struct Fall {
+    /// Index of the sample.
+    at: u32,
+    /// The value from which the series fell.
+    lost: f64,
+    /// The sum of all losses so far, this one included.
+    total: f64,
+}
+
+/// All resets; `None` when there is none.
+fn falls(values: &[f64]) -> Option<Vec<Fall>> {
     // Without a way out in the middle the comparison is done for several values at once.
     let falls =
         values.iter().zip(&values[1..]).fold(false, |falls, (before, after)| falls | (after < before));
@@ -194,15 +203,29 @@ fn lost_until(values: &[f64]) -> Option<Vec<f64>> {
         return None;
     }
     let mut total = 0.0;
-    let mut previous = f64::NEG_INFINITY;
-    let running = values.iter().map(|&value| {
-        if value < previous {
-            total += previous;
-        }
-        previous = value;
-        total
+    let pairs = values.windows(2).zip(1..).filter(|(pair, _)| pair[1] < pair[0]);
+    let falls = pairs.map(|(pair, at)| {
+        total += pair[0];
+        Fall { at, lost: pair[0], total }
     });
-    Some(running.collect())
+    Some(falls.collect())
+}
+
+/// As many losses are added up one by one: a difference of totals has lost the digits of small values beside large ones,
+/// and all of them beside an infinity.
+const ADDED_MAX: usize = 256;
+
+/// What was lost after sample `first`, up to and including sample `last`.
+fn lost_between(falls: &[Fall], first: u32, last: u32) -> f64 {
+    let from = falls.partition_point(|fall| fall.at <= first);
+    let within = &falls[from..falls.partition_point(|fall| fall.at <= last)];
+    match within {
+        [] => 0.0,
+        [begin, .., end] if within.len() > ADDED_MAX && end.total.is_finite() => {
+            end.total - begin.total + begin.lost
+        }
+        _ => within.iter().map(|fall| fall.lost).sum(),
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +265,16 @@ mod tests {
         assert_eq!(id_of(0), none);
         out.fill(&[], &[], &w);
         assert_ne!(out.spans_id(), none);
+    }
+
+    #[test]
+    fn what_was_lost_before_a_window_leaves_no_trace() {
+        let mut out = Edges::default();
+        let inf = f64::INFINITY;
+        out.fill(&[1, 2, 3, 4, 5, 6], &[inf, 1e18, 3.0, 2.5, 7.0, 0.5], &windows(6, 6, 1, 4));
+        assert_eq!(out.resets, [3.0 + 7.0]);
+        out.fill(&[1, 2, 3], &[inf, 1.0, 0.0], &windows(2, 3, 1, 3));
+        assert_eq!(out.resets, [inf, inf]);
     }
 
     #[test]

@@ -96,14 +96,26 @@ impl Writer {
         }
         for (label, value) in labels {
             self.out.push_str(separator);
-            self.out.push_str(&quoted_unless(label, is_label_name(label)));
-            let _ = write!(self.out, "=\"{}\"", escape_label_value(value));
+            push_name(&mut self.out, label, is_label_name(label));
+            self.out.push_str("=\"");
+            push_label_value(&mut self.out, value);
+            self.out.push('"');
             separator = ",";
         }
         if separator == "," {
             self.out.push('}');
         }
     }
+}
+
+/// Most names and values need nothing done: a body of a thousand series is written without an allocation for each.
+fn push_name(out: &mut String, name: &str, is_bare: bool) {
+    if is_bare { out.push_str(name) } else { out.push_str(&quoted_unless(name, false)) }
+}
+
+fn push_label_value(out: &mut String, value: &str) {
+    let is_plain = !value.bytes().any(|b| matches!(b, b'\\' | b'\n' | b'"'));
+    if is_plain { out.push_str(value) } else { out.push_str(&escape_label_value(value)) }
 }
 
 fn quoted_unless(name: &str, is_bare: bool) -> String {

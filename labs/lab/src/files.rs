@@ -213,8 +213,8 @@ mod tests {
         let labels = json!({ "instance": "orders-1", "tier": "service" });
         assert_eq!(orders, json!([{ "targets": ["127.0.0.1:8001"], "labels": labels }]));
         assert_eq!(read("targets/load.json").trim(), "[]");
-        // Twelve services, the gateway, the generator and the monitor itself.
-        assert_eq!(read(PROMETHEUS).matches("job_name").count(), 15, "{}", read(PROMETHEUS));
+        // Twelve services, the gateway, the generator, the agent and the monitor itself.
+        assert_eq!(read(PROMETHEUS).matches("job_name").count(), 16, "{}", read(PROMETHEUS));
         assert!(read("services/catalog.yml").contains("/api/products/{id}"));
         assert!(!run_dir(folder.path()).join(TRAFFIC).exists(), "its targets are not known yet");
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::config::{GatewayConfig, LabConfig, LoadConfig, MonitorConfig, ServiceConfig, ServiceKind};
+use crate::config::{
+    AgentConfig, GatewayConfig, LabConfig, LoadConfig, MonitorConfig, ServiceConfig, ServiceKind,
+};
 use crate::endpoints::Endpoints;
 use crate::files;
 
@@ -12,6 +14,7 @@ use crate::files;
 pub(crate) const MONITOR: &str = "monitor";
 pub(crate) const GATEWAY: &str = "gateway";
 pub(crate) const LOAD: &str = "load";
+pub(crate) const AGENT: &str = "agent";
 /// The supervisor itself, in `endpoints.json`.
 pub(crate) const SUPERVISOR: &str = "up";
 
@@ -73,6 +76,7 @@ enum Program {
     Service(Box<ServiceConfig>),
     Gateway,
     Load(Box<LoadConfig>),
+    Agent,
 }
 
 /// The roles of the default lab.
@@ -92,6 +96,7 @@ pub fn roles_of(lab: &LabConfig) -> Vec<Role> {
     let mut roles: Vec<Role> = std::iter::once(monitor_role(lab.monitor)).chain(services).collect();
     roles.extend(lab.gateway.as_ref().map(gateway_role));
     roles.extend(lab.load.as_ref().map(load_role));
+    roles.extend(lab.agent.as_ref().map(agent_role));
     roles
 }
 
@@ -159,6 +164,18 @@ fn load_role(load: &LoadConfig) -> Role {
     }
 }
 
+fn agent_role(agent: &AgentConfig) -> Role {
+    Role {
+        name: AGENT.to_owned(),
+        about: "metrics of this host and of the lab's processes".to_owned(),
+        group: Group::Monitoring,
+        ports: vec![RolePort { flag: "--listen", url: "http", default: agent.port }],
+        after: vec![],
+        scrape: scrape("node", "http"),
+        program: Program::Agent,
+    }
+}
+
 fn scrape(job: &str, url: &'static str) -> ScrapeTarget {
     ScrapeTarget { job: job.to_owned(), url, labels: BTreeMap::new() }
 }
@@ -173,6 +190,9 @@ impl Role {
                 .chain(path_flag("--config", &files::run_dir(data_dir).join(files::GATEWAY)))
                 .collect(),
             Program::Load(load) => generator(load, data_dir, known),
+            Program::Agent => {
+                words(&["agent"]).chain(path_flag("--processes", &data_dir.join(files::ENDPOINTS))).collect()
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use ::config::{ConfigError, Position, Spanned};
 
 use super::{LabConfig, ServiceConfig, ServiceKind};
-use crate::roles::{GATEWAY, LOAD, MONITOR, SUPERVISOR};
+use crate::roles::{AGENT, GATEWAY, LOAD, MONITOR, SUPERVISOR};
 
 /// Most services: each is a process with some ten threads.
 const SERVICES_MAX: usize = 100;
@@ -36,7 +36,7 @@ impl Check<'_> {
             let what = format!("{} services; must be 1 to {SERVICES_MAX}", services.len());
             return self.refuse(Position::default(), what);
         }
-        let mut seen = BTreeSet::from([MONITOR, GATEWAY, LOAD, SUPERVISOR]);
+        let mut seen = BTreeSet::from([MONITOR, GATEWAY, LOAD, AGENT, SUPERVISOR]);
         for ServiceConfig { name, job, .. } in services {
             self.word(name)?;
             job.as_ref().map_or(Ok(()), |job| self.word(job))?;
@@ -68,6 +68,7 @@ impl Check<'_> {
             (lab.monitor.prometheus, MONITOR, nowhere),
             (lab.gateway.as_ref().map_or(0, |it| it.port), GATEWAY, nowhere),
             (lab.load.as_ref().map_or(0, |it| it.port), LOAD, nowhere),
+            (lab.agent.map_or(0, |it| it.port), AGENT, nowhere),
         ];
         let services = lab.services.iter().flat_map(|service| {
             let Spanned { value, at } = &service.name;

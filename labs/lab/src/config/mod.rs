@@ -28,12 +28,24 @@ pub struct LabConfig {
     /// Who sends requests.
     #[serde(default)]
     pub load: Option<LoadConfig>,
+    /// Who tells of the host and the processes.
+    #[serde(default)]
+    pub agent: Option<AgentConfig>,
     /// Who watches.
     #[serde(default)]
     pub monitor: MonitorConfig,
     /// How it watches.
     #[serde(default)]
     pub scrape: ScrapeConfig,
+}
+
+/// The agent on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Where it is scraped; any free one without it.
+    #[serde(default)]
+    pub port: u16,
 }
 
 /// One process of the fleet.

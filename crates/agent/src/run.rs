@@ -1,0 +1,89 @@
+//! The agent as a role: start, serve, stop.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use exposition::Format;
+use net::{BindError, Server, ServerLimits, ServerMetrics};
+use prometheus_client::registry::Registry;
+
+use crate::collectors::Collectors;
+use crate::files::Roots;
+use crate::own;
+
+/// Connections at once: one or two who scrape, and a few people who look.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What an agent needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where `/metrics` is served.
+    pub listen: SocketAddr,
+    /// Where the host's files are.
+    pub roots: Roots,
+    /// A file that names processes to be watched: an object of names, each with a `pid`, as the lab's `endpoints.json`.
+    pub processes: Option<PathBuf>,
+}
+
+/// An agent that serves. Dropping it without [`Running::stop`] cuts everything at once.
+#[derive(Debug)]
+pub struct Running {
+    server: Server,
+}
+
+struct Agent {
+    /// Collectors keep state and share a buffer: scrapes that come at once take turns.
+    collectors: Mutex<Collectors>,
+    registry: Registry,
+}
+
+/// Starts to serve. Nothing is read before the first scrape.
+///
+/// # Errors
+/// When the port cannot be had.
+pub async fn start(options: Options) -> Result<Running, BindError> {
+    let listener = net::bind(options.listen).await?;
+    let mut registry = Registry::default();
+    let server_metrics = ServerMetrics::register(&mut registry);
+    let collectors = Mutex::new(Collectors::new(options.roots, options.processes));
+    let agent = Arc::new(Agent { collectors, registry });
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health", get(|| std::future::ready("ok\n")))
+        .with_state(agent);
+    let limits = ServerLimits { connections_max: CONNECTIONS_MAX, ..ServerLimits::standard() };
+    Ok(Running { server: Server::start_counted(listener, router, limits, server_metrics) })
+}
+
+impl Running {
+    /// Where it serves, by name.
+    pub fn urls(&self) -> BTreeMap<String, String> {
+        [("http".to_owned(), self.server.url())].into()
+    }
+
+    /// Lets a scrape under way finish within the server's limit.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// Reading files blocks, if only for a millisecond, so that it has a thread of its own.
+async fn metrics(State(agent): State<Arc<Agent>>) -> Response {
+    let collected = tokio::task::spawn_blocking(move || {
+        let mut collectors = agent.collectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut body = collectors.collect();
+        own::append_registry(&mut body, &agent.registry);
+        body
+    });
+    match collected.await {
+        Ok(body) => ([(header::CONTENT_TYPE, Format::Text.content_type())], body).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "a collector failed; see the log").into_response(),
+    }
+}
