@@ -107,8 +107,28 @@ impl Blocks {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Removes blocks that nobody is shown: one whose name came to be though its writer was told otherwise, or a source that
+    /// could not be removed. While one is there nothing may change, or a start would find two tellings of the same time.
+    pub(crate) fn clear_strays(&self) -> Result<(), TsdbError> {
+        let view = self.view();
+        let mut has_removed = false;
+        for entry in self.disk.list(&self.dir)? {
+            if let Some(BlockFile::Block(number)) = BlockFile::parse(&entry.name)
+                && !view.blocks.iter().any(|block| block.meta.number == number)
+            {
+                self.disk.remove_file(&self.dir.join(entry.name))?;
+                has_removed = true;
+            }
+        }
+        if has_removed {
+            self.disk.sync_dir(&self.dir)?;
+        }
+        Ok(())
+    }
+
     /// Begins to write a block.
     pub(crate) fn begin(&self, meta: Meta) -> Result<BlockWriter<'_>, TsdbError> {
+        self.clear_strays()?;
         Ok(BlockWriter::begin(&*self.disk, &self.dir, meta)?)
     }
 

@@ -17,6 +17,7 @@ impl Db {
     /// [`TsdbError::Wal`], [`TsdbError::Disk`]: a part may be deleted; the same call again does the rest.
     pub fn delete_series(&self, matchers: &[Matcher], range: TimeRange) -> Result<(), TsdbError> {
         let _alone = self.keeping_house();
+        self.blocks.clear_strays()?;
         self.delete_in_head(matchers, range)?;
         for block in self.blocks.view().overlapping(range) {
             let mut tombstones = (*block.tombstones()).clone();

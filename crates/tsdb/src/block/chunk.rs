@@ -27,6 +27,7 @@ pub(crate) fn put_chunk(times_ms: &[i64], values: &[f64], out: &mut Vec<u8>) {
         "{} samples",
         values.len()
     );
+    debug_assert!(times_ms.is_sorted_by(|a, b| a < b), "times that do not grow");
     let scaled = Scaled::of(values);
     let magnitude = scaled.integers.iter().map(|k| bits_of(k.unsigned_abs())).max().unwrap_or(0);
     let magnitude = if scaled.scale == SCALE_BITS { 64 } else { magnitude };

@@ -83,6 +83,23 @@ fn every_kind_of_series() {
     }
 }
 
+/// Few samples far apart: what the simulation found.
+#[test]
+fn sparse_times() {
+    let mut rng = fastrand::Rng::with_seed(3);
+    for _ in 0..3000 {
+        let mut at = 1_700_000_000_000;
+        let times: Vec<i64> = (0..rng.usize(1..40))
+            .map(|_| {
+                at += 600_000 * rng.i64(1..60);
+                at
+            })
+            .collect();
+        let values: Vec<f64> = times.iter().map(|at| (at - 1_700_000_000_000) as f64).collect();
+        check(&times, &values);
+    }
+}
+
 #[test]
 fn times_with_jitter_gaps_and_drift() {
     let values: Vec<f64> = (0..500).map(f64::from).collect();
