@@ -132,6 +132,11 @@ fn start_peer() -> Option<(Peer, SocketAddr)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn same_as_node_exporter() {
+    // Values move between two reads, more so on a busy machine: `cargo xtask test --full` asks for the comparison.
+    if std::env::var_os("WATCHFIRE_PEERS").is_none() {
+        eprintln!("SKIPPED: set WATCHFIRE_PEERS=1 to compare with {PROGRAM}");
+        return;
+    }
     let Some((_peer, theirs_at)) = start_peer() else {
         eprintln!("SKIPPED: {PROGRAM} is not installed; apt-get install {PROGRAM}");
         return;

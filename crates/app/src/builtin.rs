@@ -2,13 +2,14 @@
 
 use dashboards::Builtin;
 
-const ALL: [(&str, &str); 3] = [
+const ALL: [(&str, &str); 4] = [
     (
         "application-performance.json",
         include_str!("../../../deploy/provision/dashboards/application-performance.json"),
     ),
     ("infrastructure.json", include_str!("../../../deploy/provision/dashboards/infrastructure.json")),
     ("use-red.json", include_str!("../../../deploy/provision/dashboards/use-red.json")),
+    ("watchfire-self.json", include_str!("../../../deploy/provision/dashboards/watchfire-self.json")),
 ];
 
 /// All of them.

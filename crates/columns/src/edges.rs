@@ -5,6 +5,7 @@
 //! comparison of its times, and whoever derives something from the times alone ([`Spans`]) can do so once, too.
 
 use crate::WindowSteps;
+use crate::falls::Falls;
 use crate::window::for_each_window;
 
 /// Sorts of times remembered: targets of a usual fleet, of which each has its own.
@@ -87,8 +88,9 @@ impl Edges {
         // Bounds of an empty window are zeros, which may be read.
         self.first.extend(known.bounds.iter().map(|&(from, _)| values[from as usize]));
         self.last.extend(known.bounds.iter().map(|&(_, to)| values[to as usize]));
-        if let Some(falls) = falls(values) {
-            let lost = |&(from, to): &(u32, u32)| lost_between(&falls, from, to);
+        let falls = Falls::of(values);
+        if !falls.is_empty() {
+            let lost = |&(from, to): &(u32, u32)| falls.between(from as usize, to as usize);
             self.resets.extend(known.bounds.iter().map(lost));
         }
     }
@@ -181,50 +183,6 @@ impl Known {
             && !self.is_given
             && self.windows == *windows
             && self.times_ms == times_ms
-    }
-}
-
-/// A reset: a sample below the one before it.
-struct Fall {
-    /// Index of the sample.
-    at: u32,
-    /// The value from which the series fell.
-    lost: f64,
-    /// The sum of all losses so far, this one included.
-    total: f64,
-}
-
-/// All resets; `None` when there is none.
-fn falls(values: &[f64]) -> Option<Vec<Fall>> {
-    // Without a way out in the middle the comparison is done for several values at once.
-    let falls =
-        values.iter().zip(&values[1..]).fold(false, |falls, (before, after)| falls | (after < before));
-    if !falls {
-        return None;
-    }
-    let mut total = 0.0;
-    let pairs = values.windows(2).zip(1..).filter(|(pair, _)| pair[1] < pair[0]);
-    let falls = pairs.map(|(pair, at)| {
-        total += pair[0];
-        Fall { at, lost: pair[0], total }
-    });
-    Some(falls.collect())
-}
-
-/// As many losses are added up one by one: a difference of totals has lost the digits of small values beside large ones,
-/// and all of them beside an infinity.
-const ADDED_MAX: usize = 256;
-
-/// What was lost after sample `first`, up to and including sample `last`.
-fn lost_between(falls: &[Fall], first: u32, last: u32) -> f64 {
-    let from = falls.partition_point(|fall| fall.at <= first);
-    let within = &falls[from..falls.partition_point(|fall| fall.at <= last)];
-    match within {
-        [] => 0.0,
-        [begin, .., end] if within.len() > ADDED_MAX && end.total.is_finite() => {
-            end.total - begin.total + begin.lost
-        }
-        _ => within.iter().map(|fall| fall.lost).sum(),
     }
 }
 

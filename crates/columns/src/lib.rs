@@ -4,9 +4,11 @@
 //! column needs no second array and loops stay plain. Knows no engine, no language, no HTTP.
 
 pub mod edges;
+pub mod falls;
 pub mod steps;
 pub mod window;
 
 pub use edges::{Edges, Spans, SpansId};
+pub use falls::Falls;
 pub use steps::{ABSENT, Steps, TimeRange, is_absent};
 pub use window::{WindowOp, WindowSteps, compensated_add};

@@ -3,7 +3,7 @@
 //! What a question needs is looked up in the chunks; only what cannot be looked up is decoded. Every answer is that of
 //! the defaults of [`storage::SeriesSet`] over all samples, bit by bit.
 
-use columns::{Edges, Spans, Steps, WindowOp, WindowSteps, window};
+use columns::{Edges, Falls, Spans, Steps, WindowOp, WindowSteps, window};
 use storage::{Samples, StepValues};
 
 use crate::block::chunk::ChunkView;
@@ -197,13 +197,12 @@ impl<'a> Timeline<'a> {
 
     /// As the default of [`storage::SeriesSet::window_edges`], without stale markers.
     pub(crate) fn edges(&self, windows: &WindowSteps, out: &mut Edges) -> usize {
-        let losses = self.losses();
-        let (mut lost_first, mut lost_last) = (0, 0);
+        let falls = self.falls();
         let mut read = 0;
         let count = windows.steps.count;
         let mut spans = Spans { count: vec![0; count], first_ms: vec![0; count], last_ms: vec![0; count] };
         let (mut firsts, mut lasts) = (vec![0.0; count], vec![0.0; count]);
-        let mut resets = if losses.is_empty() { Vec::new() } else { vec![0.0; count] };
+        let mut resets = if falls.is_empty() { Vec::new() } else { vec![0.0; count] };
         self.for_each_window(windows, |i, (from, at_from), (to, at_to)| {
             let ((first_ms, first), (last_ms, last)) =
                 (self.sample(from, at_from), self.sample(to - 1, at_to));
@@ -212,8 +211,7 @@ impl<'a> Timeline<'a> {
             (spans.first_ms[i], firsts[i]) = (first_ms, first);
             (spans.last_ms[i], lasts[i]) = (last_ms, last);
             if let Some(reset) = resets.get_mut(i) {
-                *reset =
-                    lost_until(&losses, to - 1, &mut lost_last) - lost_until(&losses, from, &mut lost_first);
+                *reset = falls.between(from, to - 1);
             }
         });
         out.give(spans, windows);
@@ -237,15 +235,14 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    /// Where the series falls, and the sum of the values from which it fell until there.
-    fn losses(&self) -> Vec<(usize, f64)> {
-        let mut losses = Vec::new();
-        let (mut total, mut previous) = (0.0, f64::NEG_INFINITY);
+    /// Where the series falls, and from what.
+    fn falls(&self) -> Falls {
+        let mut falls = Falls::default();
+        let mut previous = f64::NEG_INFINITY;
         for run in &self.runs {
             let mut fall = |i: usize, value: f64| {
                 if value < previous {
-                    total += previous;
-                    losses.push((run.before + i, total));
+                    falls.push(run.before + i, previous);
                 }
                 previous = value;
             };
@@ -258,7 +255,7 @@ impl<'a> Timeline<'a> {
                 values.iter().enumerate().for_each(|(i, value)| fall(i, *value));
             }
         }
-        losses
+        falls
     }
 
     /// As the default of [`storage::SeriesSet::window`], without stale markers.
@@ -323,7 +320,7 @@ impl<'a> Timeline<'a> {
 
     /// Extremes of a series that only rises: the ends of each window.
     fn extremes(&self, op: WindowOp, windows: &WindowSteps, out: &mut [f64]) -> bool {
-        if !self.runs.iter().all(Run::rises_by_integers) || !self.losses().is_empty() {
+        if !self.runs.iter().all(Run::rises_by_integers) || !self.falls().is_empty() {
             return false;
         }
         self.for_each_window(windows, |i, (from, left), (to, right)| {
@@ -334,12 +331,4 @@ impl<'a> Timeline<'a> {
         });
         true
     }
-}
-
-/// The sum of losses up to and including sample `i`, which grows from call to call.
-fn lost_until(losses: &[(usize, f64)], i: usize, next: &mut usize) -> f64 {
-    while losses.get(*next).is_some_and(|(at, _)| *at <= i) {
-        *next += 1;
-    }
-    next.checked_sub(1).map_or(0.0, |last| losses[last].1)
 }

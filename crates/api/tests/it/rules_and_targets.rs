@@ -279,7 +279,8 @@ async fn grafana() {
 async fn our_own() {
     let site = Site::start().await;
     let (status, body) = site.get_ui("/api/ui/notifications").await;
-    assert_eq!((status, body.as_str()), (200, r#"{"groups":[],"notifications":[],"receivers":["team"]}"#));
+    let answer: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, answer), (200, json!({"groups": [], "notifications": [], "receivers": ["team"]})));
     let (status, body) = site.get_ui("/api/ui/status").await;
     let answer: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!((status, &answer["head"]["series"]), (200, &json!(4)));

@@ -65,7 +65,7 @@ async fn what_cannot_start_says_why() {
     assert!(up_fails(&["--check", "--lab", &wrong.display().to_string()]).contains("lab.yml:2:26"));
     let checked = Command::new(binary()).args(["up", "--check"]).output().expect("the binary starts");
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-    assert!(checked.status.success() && said.contains("16 roles"), "{said}");
+    assert!(checked.status.success() && said.contains("17 roles"), "{said}");
 
     let lab = RunningLab::start(&[]).await;
     let said = up_fails(&["--data-dir", &lab.data_dir().display().to_string(), "--ports", "auto"]);
