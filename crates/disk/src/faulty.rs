@@ -12,8 +12,10 @@ use crate::{DirLock, Disk, DiskFile, Entry, MemDisk};
 pub enum Crash {
     /// The process dies (`kill -9`): the kernel still has all that was written.
     Process,
-    /// The power goes: only what was synced is sure.
+    /// The power goes: only what was synced is sure, and a beginning of the rest may be there.
     PowerLoss,
+    /// The power goes, and of what was not synced any pages may be there, whatever their order.
+    TornPages,
 }
 
 /// What shall go wrong. Chances are in a thousand, drawn for each call.
@@ -90,6 +92,11 @@ impl FaultyDisk {
     /// How many calls that change something there have been since the last [`FaultyDisk::restart`].
     pub fn ops(&self) -> u64 {
         self.with(|state| state.ops)
+    }
+
+    /// The faults of now.
+    pub fn faults(&self) -> Faults {
+        self.with(|state| state.faults)
     }
 
     /// Other faults from now on.

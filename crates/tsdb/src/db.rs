@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use disk::{DirLock, Disk};
 use model::TimestampMs;
 use stdx::Clock;
 use storage::{MetricAppend, MetricAppender};
-use wal::{SyncPolicy, Wal};
+use wal::{Refusal, SyncPolicy, Wal};
 
 use crate::appender::{Appender, Committer};
 use crate::background::Background;
@@ -193,8 +193,14 @@ impl Db {
             block_bytes: view.bytes(),
             wal_bytes: self.wal.len_bytes(),
             label_pairs: self.head.index().pairs(),
-            unavailable: self.refuses_commits().or_else(|| self.wal.unavailable()),
+            unavailable: self.unavailable(),
         }
+    }
+
+    /// Why no samples are taken at present; `None` when all is well. Waits for nothing.
+    pub fn unavailable(&self) -> Option<Refusal> {
+        let refused = self.refuses_commits().map(|reason| Refusal { reason, lasted: Duration::ZERO });
+        refused.or_else(|| self.wal.unavailable())
     }
 
     /// Which labels have most series and values, at most `limit` entries a list. Walks all label values.

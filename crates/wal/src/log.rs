@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use disk::{Disk, DiskError, DiskFile};
 
@@ -45,11 +45,32 @@ pub struct Options {
     pub metrics: Arc<Metrics>,
 }
 
+/// An append that has waited so long for the disk is shown as a refusal: whoever waits for it gets no answer either.
+const STUCK_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a log takes nothing at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong, for people.
+    pub reason: String,
+    /// For how long.
+    pub lasted: Duration,
+}
+
 /// A log that is open for appending.
 #[derive(Debug)]
 pub struct Wal {
     pub(crate) options: Options,
     state: Mutex<State>,
+    /// Apart from the state, which is held while the disk works: who asks how it goes must not wait for a disk that hangs.
+    shown: Mutex<Shown>,
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    refusal: Option<(String, Instant)>,
+    /// Since when an append has been at the disk.
+    at_disk_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -87,7 +108,7 @@ impl Wal {
         options.metrics.corruptions.inc_by(report.damage.len() as u64);
         options.metrics.torn_bytes.inc_by(report.torn_bytes);
         let state = State { current: None, next_number, older_bytes: bytes, poisoned: None, repairs: 0, refused: None };
-        let this = Self { options, state: Mutex::new(state) };
+        let this = Self { options, state: Mutex::new(state), shown: Mutex::default() };
         this.show(&this.state());
         Ok((this, report))
     }
@@ -104,7 +125,9 @@ impl Wal {
             return Ok(());
         }
         let mut state = self.state();
+        self.shown().at_disk_since = Some(Instant::now());
         let done = self.append_locked(&mut state, batch);
+        self.shown().at_disk_since = None;
         let refused = done.as_ref().err().map(ToString::to_string);
         // Said when it begins and when it is over, not at every append in between.
         match (&state.refused, &refused) {
@@ -207,10 +230,17 @@ impl Wal {
         self.state().len_bytes()
     }
 
-    /// Why the log takes nothing at present: poisoned, or the last append was refused.
-    pub fn unavailable(&self) -> Option<String> {
-        let state = self.state();
-        state.poisoned.clone().or_else(|| state.refused.clone())
+    /// Why the log takes nothing at present: it is poisoned, the last append was refused, or one has waited for the disk
+    /// for seconds. Never waits for the disk itself.
+    pub fn unavailable(&self) -> Option<Refusal> {
+        let shown = self.shown();
+        let refused =
+            shown.refusal.as_ref().map(|(reason, since)| Refusal { reason: reason.clone(), lasted: since.elapsed() });
+        refused.or_else(|| {
+            let lasted = shown.at_disk_since?.elapsed();
+            let reason = "the disk does not answer: a write to the log is waiting".to_owned();
+            (lasted > STUCK_AFTER).then_some(Refusal { reason, lasted })
+        })
     }
 
     /// Called when all files but the newest segment come to so many bytes.
@@ -226,6 +256,10 @@ impl Wal {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append_locked(&self, state: &mut State, batch: &mut Batch) -> Result<(), WalError> {
@@ -300,7 +334,11 @@ impl Wal {
     fn show(&self, state: &State) {
         let metrics = &self.options.metrics;
         metrics.storage_bytes.set(i64::try_from(state.len_bytes()).unwrap_or(i64::MAX));
-        metrics.writable.set(i64::from(state.poisoned.is_none() && state.refused.is_none()));
+        let refusal = state.poisoned.as_ref().or(state.refused.as_ref());
+        metrics.writable.set(i64::from(refusal.is_none()));
+        let mut shown = self.shown();
+        let since = shown.refusal.take().map_or_else(Instant::now, |(_, since)| since);
+        shown.refusal = refusal.map(|reason| (reason.clone(), since));
     }
 }
 

@@ -180,7 +180,7 @@ fn a_failed_sync_poisons() {
     assert!(matches!(append(&wal, &["x"]), Err(WalError::Poisoned { .. })));
     disk.set_faults(Faults::NONE);
     assert!(matches!(append(&wal, &["y"]), Err(WalError::Poisoned { .. })), "it stays so");
-    assert!(wal.unavailable().unwrap().contains("cannot sync"));
+    assert!(wal.unavailable().unwrap().reason.contains("cannot sync"));
     disk.restart(Crash::PowerLoss, Faults::NONE);
     assert_eq!(open(&disk).2[..2], ["record number 0", "good"]);
 }
