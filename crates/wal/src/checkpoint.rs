@@ -70,6 +70,7 @@ impl<'a> Checkpoint<'a> {
         let id = FileId { kind: FileKind::CheckpointDone, number: self.number, part: self.parts };
         let path = options.dir.join(LogFile::CheckpointDone { number: self.number }.name());
         self.is_sealed = true;
+        self.wal.sealing(self.number);
         disk::replace(&*options.disk, &path, &id.header())?;
         options.metrics.truncations.inc();
         if self.purpose == Purpose::Repair {

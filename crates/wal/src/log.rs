@@ -81,6 +81,9 @@ struct State {
     /// Bytes of all files but the newest segment.
     older_bytes: u64,
     poisoned: Option<String>,
+    /// Number of the newest checkpoint that is done or may be. It can be that of the next segment, when nothing was
+    /// appended since; no other checkpoint may have it, or it would be written over.
+    checkpoint: u64,
     /// How often the log was written anew. A sync that began before that speaks of files that are gone.
     repairs: u64,
     /// Why the last append was refused; cleared by the next good one.
@@ -107,7 +110,16 @@ impl Wal {
         let Found { report, next_number, bytes } = replay::replay(&options, visit)?;
         options.metrics.corruptions.inc_by(report.damage.len() as u64);
         options.metrics.torn_bytes.inc_by(report.torn_bytes);
-        let state = State { current: None, next_number, older_bytes: bytes, poisoned: None, repairs: 0, refused: None };
+        let checkpoint = report.checkpoint.unwrap_or(0);
+        let state = State {
+            current: None,
+            next_number,
+            older_bytes: bytes,
+            poisoned: None,
+            checkpoint,
+            repairs: 0,
+            refused: None,
+        };
         let this = Self { options, state: Mutex::new(state), shown: Mutex::default() };
         this.show(&this.state());
         Ok((this, report))
@@ -175,6 +187,9 @@ impl Wal {
     pub fn begin_checkpoint(&self) -> Result<Checkpoint<'_>, WalError> {
         let mut state = self.state();
         self.begin_segment(&mut state)?;
+        if state.current.as_ref().is_some_and(|segment| segment.id.number <= state.checkpoint) {
+            self.begin_segment(&mut state)?;
+        }
         let number = state.current.as_ref().map_or(0, |segment| segment.id.number);
         self.show(&state);
         Ok(Checkpoint::new(self, number, Purpose::Shorten))
@@ -188,8 +203,8 @@ impl Wal {
     pub fn begin_repair(&self) -> Option<Checkpoint<'_>> {
         let mut state = self.state();
         state.poisoned.as_ref()?;
-        let number = state.next_number;
-        state.next_number += 1;
+        let number = state.next_number.max(state.checkpoint + 1);
+        state.next_number = number + 1;
         Some(Checkpoint::new(self, number, Purpose::Repair))
     }
 
@@ -211,6 +226,12 @@ impl Wal {
         state.refused = None;
         self.show(&state);
         true
+    }
+
+    /// The mark that checkpoint `number` is done may be on the disk from now on.
+    pub(crate) fn sealing(&self, number: u64) {
+        let mut state = self.state();
+        state.checkpoint = state.checkpoint.max(number);
     }
 
     /// All that was in doubt is in checkpoint `number`, which is on the disk: the log goes on behind it.

@@ -83,3 +83,25 @@ fn a_probe_says_nothing_of_a_poisoned_log() {
     disk.set_faults(Faults::NONE);
     assert!(!wal.probe() && wal.unavailable().is_some());
 }
+
+#[test]
+fn a_checkpoint_right_after_a_repair_does_not_write_over_it() {
+    for after_ops in 0.. {
+        let (disk, wal) = poisoned();
+        disk.set_faults(Faults::NONE);
+        repair(&wal).unwrap();
+        disk.set_faults(Faults { crash_after_ops: disk.ops() + after_ops, ..Faults::NONE });
+        let done = (|| {
+            let mut checkpoint = wal.begin_checkpoint()?;
+            checkpoint.record(|out| out.extend_from_slice(b"the next"))?;
+            checkpoint.finish()
+        })();
+        disk.restart(Crash::Process, Faults::NONE);
+        let (_, replay, records) = open(&disk);
+        assert!(replay.damage.is_empty(), "after {after_ops} calls: {replay:?}");
+        assert!(records == ["c:all that is known"] || records == ["c:the next"], "{records:?}");
+        if done.is_ok() {
+            return assert_eq!(records, ["c:the next"]);
+        }
+    }
+}
