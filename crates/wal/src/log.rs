@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 /// An append that has waited so long for the disk is shown as a refusal: whoever waits for it gets no answer either.
-const STUCK_AFTER: Duration = Duration::from_secs(5);
+const STUCK_AFTER: Duration = Duration::from_secs(3);
 
 /// Why a log takes nothing at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,7 @@ struct Shown {
     refusal: Option<(String, Instant)>,
     /// Since when an append has been at the disk.
     at_disk_since: Option<Instant>,
+    len_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -246,9 +247,9 @@ impl Wal {
         self.show(&state);
     }
 
-    /// Size of the log on disk, in bytes.
+    /// Size of the log on disk, in bytes. Never waits for the disk.
     pub fn len_bytes(&self) -> u64 {
-        self.state().len_bytes()
+        self.shown().len_bytes
     }
 
     /// Why the log takes nothing at present: it is poisoned, the last append was refused, or one has waited for the disk
@@ -358,6 +359,7 @@ impl Wal {
         let refusal = state.poisoned.as_ref().or(state.refused.as_ref());
         metrics.writable.set(i64::from(refusal.is_none()));
         let mut shown = self.shown();
+        shown.len_bytes = state.len_bytes();
         let since = shown.refusal.take().map_or_else(Instant::now, |(_, since)| since);
         shown.refusal = refusal.map(|reason| (reason.clone(), since));
     }
