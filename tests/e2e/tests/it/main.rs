@@ -4,5 +4,7 @@ mod alerts;
 mod clients;
 mod dashboard;
 mod fleet;
+mod full_disk;
+mod kills;
 mod orders;
 mod supervisor;
