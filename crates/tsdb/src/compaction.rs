@@ -14,6 +14,7 @@ use storage::{QueryError, Samples};
 use crate::block::Block;
 use crate::block::meta::Meta;
 use crate::blocks::View;
+use crate::cut::keep_growing;
 use crate::{Db, Limits, TsdbError};
 
 /// Each level spans so many of the one below.
@@ -75,6 +76,7 @@ impl Db {
             for (block, place) in parts {
                 block.samples(place, TimeRange::ALL, &mut samples)?;
             }
+            keep_growing(&mut samples);
             writer.series(&labels, &samples)?;
         }
         let written = writer.finish()?;

@@ -130,5 +130,25 @@ fn read(series: &Arc<Series>, range: TimeRange, out: &mut Samples) -> Result<(),
             QueryError::Damaged(format!("a chunk of {} in memory, from {}", series.labels, chunk.first_ms))
         })?;
     }
+    keep_growing(out);
     Ok(())
+}
+
+/// Leaves out each sample that is not newer than all before it. We never write such, but what is read was on a disk, and a block in
+/// which times do not grow could not be searched.
+pub(crate) fn keep_growing(samples: &mut Samples) {
+    if samples.times_ms.is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut kept = Samples::default();
+    for (at_ms, value) in samples.times_ms.iter().zip(&samples.values) {
+        if kept.times_ms.last().is_none_or(|last_ms| last_ms < at_ms) {
+            kept.push(*at_ms, *value);
+        }
+    }
+    tracing::error!(
+        left_out = samples.times_ms.len() - kept.times_ms.len(),
+        "samples of a series were out of order"
+    );
+    *samples = kept;
 }

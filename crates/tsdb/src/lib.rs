@@ -26,6 +26,8 @@ mod db;
 mod delete;
 mod error;
 mod filenames;
+#[doc(hidden)]
+pub mod fuzz;
 mod head;
 mod index;
 mod merged;

@@ -173,7 +173,8 @@ async fn answer(mut stream: TcpStream, series: u64, served: Arc<AtomicU64>) {
         let scrape = served.fetch_add(1, Ordering::SeqCst) + 1;
         let lines = (0..series).map(|i| format!("m{{i=\"{i}\"}} {}\n", value_of(scrape, i)));
         let body: String = lines.collect();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len());
         if stream.write_all(format!("{head}{body}").as_bytes()).await.is_err() {
             return;
         }

@@ -69,7 +69,6 @@ fn config(folder: &Path, target: &Target) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 async fn a_full_disk_is_told_and_left_behind_without_a_restart() {
     let Some(disk) = SmallDisk::mount() else {
         return eprintln!("left out: this user may not mount a file system");
@@ -95,7 +94,8 @@ async fn a_full_disk_is_told_and_left_behind_without_a_restart() {
     std::fs::remove_file(filler).expect("removed");
     until("readiness", LIMIT, async || ready(&monitor, 200).await).await;
     shows(&monitor, "prometheus_tsdb_wal_writable 1").await.expect("the metric tells it");
-    let more = async || newest(&monitor).await.and_then(|n| if n > stuck { Ok(()) } else { Err(n.to_string()) });
+    let more =
+        async || newest(&monitor).await.and_then(|n| if n > stuck { Ok(()) } else { Err(n.to_string()) });
     until("new samples", LIMIT, more).await;
     monitor.kill().await;
 }

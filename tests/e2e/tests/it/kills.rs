@@ -106,13 +106,13 @@ fn tally(tally: &mut Tally, data: &Path) {
     tally.half_made_blocks += u64::from(blocks.iter().any(|name| name.ends_with(".tmp")));
     let log = names("wal");
     let newest_done = log.iter().filter_map(|name| name.strip_suffix(".done")).max();
-    let is_half_made = |name: &String| name.ends_with(".tmp") || newest_done.is_none_or(|done| !name.starts_with(done));
+    let is_half_made =
+        |name: &String| name.ends_with(".tmp") || newest_done.is_none_or(|done| !name.starts_with(done));
     let has_half_made = log.iter().filter(|name| name.starts_with("checkpoint")).any(is_half_made);
     tally.half_made_checkpoints += u64::from(has_half_made);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "what a long run found")]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (kills, seed) =
