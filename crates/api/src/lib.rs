@@ -31,5 +31,5 @@ pub use metrics::ApiMetrics;
 pub use routes::{prometheus_router, ui_router};
 pub use state::{
     ApiState, Facts, Notifications, Ranking, Recovery, RuleGroups, Runtime, Services, StoreRankings,
-    StoreStatus, Targets,
+    StoreRefusal, StoreStatus, Targets,
 };

@@ -35,8 +35,15 @@ pub struct StoreStatus {
     pub min_time: Option<TimestampMs>,
     /// Newest sample.
     pub max_time: Option<TimestampMs>,
-    /// Why nothing is stored at present, if so.
-    pub unavailable: Option<String>,
+}
+
+/// Why no samples are stored at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRefusal {
+    /// What is wrong, for people.
+    pub reason: String,
+    /// Since when.
+    pub since: TimestampMs,
 }
 
 /// Name and count.
@@ -122,6 +129,8 @@ impl Notifications for Dispatcher {
 pub trait Runtime: Send + Sync {
     /// The store now.
     fn store_status(&self) -> StoreStatus;
+    /// Why no samples are stored at present; `None` when all is well. Waits for nothing.
+    fn store_refusal(&self) -> Option<StoreRefusal>;
     /// The store's rankings, at most `limit` entries each.
     fn store_rankings(&self, limit: usize) -> StoreRankings;
     /// The configuration as loaded, secrets hidden.

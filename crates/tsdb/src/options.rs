@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use disk::Disk;
 use model::DurationMs;
@@ -52,6 +53,9 @@ pub struct Limits {
     /// The log may grow to this, or to the size of the last checkpoint if that is more, before a checkpoint lets old
     /// segments go.
     pub log_bytes_max: u64,
+    /// Between two rounds of housekeeping (cuts, compaction, retention, checkpoints) under
+    /// [`Maintenance::Background`]. A round over 100,000 series takes some milliseconds.
+    pub housekeeping_every: Duration,
 }
 
 impl Limits {
@@ -68,6 +72,7 @@ impl Limits {
             label_bytes_max: 16 << 10,
             segment_bytes: wal::SEGMENT_BYTES,
             log_bytes_max: 128 << 20,
+            housekeeping_every: Duration::from_secs(30),
         }
     }
 }

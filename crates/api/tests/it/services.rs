@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
     ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreRankings,
-    StoreStatus, Targets,
+    StoreRefusal, StoreStatus, Targets,
 };
 use dashboards::{Builtin, Dashboards, Sources};
 use model::{AlertState, DurationMs, Labels, Metadata, MetricKind, TimestampMs};
@@ -54,6 +54,7 @@ pub(crate) struct Site {
     pub(crate) prometheus: Server,
     pub(crate) ui: Server,
     client: Client,
+    refusal: Refusing,
 }
 
 impl Site {
@@ -67,6 +68,7 @@ impl Site {
 
     pub(crate) async fn with(store: Arc<dyn MetricQuery>, options: EngineOptions) -> Self {
         let mut registry = Registry::default();
+        let refusal = Refusing::default();
         let sources = Sources {
             folder: None,
             builtin: vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }],
@@ -78,7 +80,7 @@ impl Site {
             rules: Arc::new(Still),
             alerting: Arc::new(Still),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
-            runtime: Arc::new(StillRuntime(facts())),
+            runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -89,7 +91,13 @@ impl Site {
         let router = api::prometheus_router(state, registry, &ui.url());
         let limits = ServerLimits::standard();
         let prometheus = Server::start_counted(any_port().await, router, limits, connections);
-        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client") }
+        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client"), refusal }
+    }
+
+    /// The store refuses samples for this reason from now on, or takes them again.
+    pub(crate) fn refuse(&self, reason: Option<&str>) {
+        let refusal = reason.map(|reason| StoreRefusal { reason: reason.into(), since: TimestampMs(NOW_MS) });
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
     /// Asks the Prometheus port.
@@ -253,7 +261,10 @@ impl Notifications for Still {
     }
 }
 
-struct StillRuntime(Facts);
+struct StillRuntime(Facts, Refusing);
+
+/// Why the store takes nothing, for a test to set.
+type Refusing = Arc<Mutex<Option<StoreRefusal>>>;
 
 fn facts() -> Facts {
     Facts {
@@ -272,6 +283,10 @@ fn facts() -> Facts {
 impl Runtime for StillRuntime {
     fn store_status(&self) -> StoreStatus {
         StoreStatus { series: 4, label_pairs: 9, chunks: 4, ..StoreStatus::default() }
+    }
+
+    fn store_refusal(&self) -> Option<StoreRefusal> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn store_rankings(&self, limit: usize) -> StoreRankings {

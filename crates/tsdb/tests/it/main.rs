@@ -15,3 +15,4 @@ mod restart;
 mod same;
 mod select;
 mod world;
+mod written;
