@@ -40,6 +40,8 @@ pub struct Metrics {
     pub(crate) out_of_order: Counter,
     pub(crate) duplicate: Counter,
     pub(crate) out_of_bounds: Counter,
+    pub(crate) exemplars_out_of_order: Counter,
+    pub(crate) exemplars_refused: Counter,
     pub(crate) commit_errors: Counter,
     pub(crate) file_errors: Counter,
     pub(crate) http_errors: Counter,
@@ -95,6 +97,16 @@ impl Metrics {
             "scrapes_sample_out_of_bounds",
             format!("{refused} their time"),
             m.out_of_bounds.clone(),
+        );
+        target.register(
+            "scrapes_exemplar_out_of_order",
+            "Exemplars refused because of their order",
+            m.exemplars_out_of_order.clone(),
+        );
+        target.register(
+            "scrapes_exemplar_refused",
+            "Exemplars refused because of their labels",
+            m.exemplars_refused.clone(),
         );
         target.register(
             "scrapes_commit_failed",

@@ -119,6 +119,7 @@ impl Db {
                 checkpoint.record(|out| record::put_checkpoint_series(&series, out))?;
             }
         }
+        self.checkpoint_exemplars(&mut checkpoint)?;
         Ok(checkpoint.finish()?)
     }
 }

@@ -14,6 +14,7 @@ use crate::appender::{Appender, Committer};
 use crate::background::Background;
 use crate::blocks::{Blocks, Opening};
 use crate::checkpoint::Occasion;
+use crate::exemplars::Exemplars;
 use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::Replayer;
@@ -25,6 +26,7 @@ pub struct Db {
     pub(crate) head: Head,
     pub(crate) wal: Wal,
     pub(crate) blocks: Blocks,
+    pub(crate) exemplars: Exemplars,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
     /// Set by [`Db::close`], so that nobody waits for a long compaction.
@@ -67,10 +69,12 @@ impl Db {
             Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes))?;
         let samples_without_series = replayer.samples_without_series;
         let samples = replayer.samples;
+        let exemplars = std::mem::take(&mut replayer.exemplars);
         replayer.finish();
         let maintenance = options.maintenance;
         let dir = options.dir.clone();
         let db = Arc::new(Self::new(options, head, wal, blocks, log.checkpoint_bytes, lock));
+        db.exemplars.take(exemplars, &db.metrics.exemplars);
         db.drop_cut();
         db.retain();
         if !log.damage.is_empty() {
@@ -107,6 +111,7 @@ impl Db {
             wal,
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
+            exemplars: Exemplars::new(limits.exemplars_max, &metrics.exemplars),
             is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
             checkpointing: Mutex::default(),

@@ -9,6 +9,7 @@ mod concurrent;
 mod crash;
 mod damage;
 mod delete;
+mod exemplars;
 mod housekeeping;
 mod kill;
 mod restart;
