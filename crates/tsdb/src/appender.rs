@@ -236,8 +236,11 @@ impl Db {
         for row in rows.iter().filter(|row| row.is_taken) {
             let added = row.series.state().push(row.at_ms, row.bits);
             samples += 1;
-            amount.chunks += added.chunks;
-            amount.bytes += added.bytes;
+            amount.chunks += added.amount.chunks;
+            amount.bytes += added.amount.bytes;
+            if added.finished_bytes > 0 {
+                self.head.spill.wait(&row.series, added.finished_bytes);
+            }
             range = TimeRange {
                 from: range.from.min(TimestampMs(row.at_ms)),
                 to: range.to.max(TimestampMs(row.at_ms)),

@@ -13,6 +13,9 @@ use crate::{Db, TsdbError};
 /// Between two rounds of retention and checkpoint. A round over 100,000 series takes some milliseconds.
 const ROUND: Duration = Duration::from_secs(30);
 
+/// Between two looks at the chunks that wait for a file: the fastest ingest finishes some mebibytes of them meanwhile.
+const SPILL_ROUND: Duration = Duration::from_secs(1);
+
 /// The running threads; dropping this ends them and waits for the round they are in.
 #[derive(Debug)]
 pub(crate) struct Background {
@@ -32,6 +35,7 @@ impl Background {
         if let SyncPolicy::Interval(interval) = db.sync_policy() {
             this.spawn("tsdb-sync", db, interval, sync)?;
         }
+        this.spawn("tsdb-spill", db, SPILL_ROUND, Db::spill_if_due)?;
         this.spawn("tsdb", db, ROUND, keep_house)?;
         Ok(this)
     }

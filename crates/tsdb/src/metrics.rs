@@ -26,6 +26,8 @@ pub struct Metrics {
     pub(crate) series_refused: Counter,
     pub(crate) chunks: Gauge,
     pub(crate) chunk_bytes: Gauge,
+    pub(crate) spilled_bytes: Gauge,
+    pub(crate) spills_failed: Counter,
     pub(crate) samples_appended: Counter,
     pub(crate) active_appenders: Gauge,
     pub(crate) min_time: Gauge,
@@ -73,6 +75,8 @@ impl Metrics {
             series_refused: Counter::default(),
             chunks: Gauge::default(),
             chunk_bytes: Gauge::default(),
+            spilled_bytes: Gauge::default(),
+            spills_failed: Counter::default(),
             samples_appended,
             active_appenders: Gauge::default(),
             min_time: Gauge::default(),
@@ -100,7 +104,10 @@ impl Metrics {
         head.register("series_created", "Series that were made", self.series_created.clone());
         head.register("series_removed", "Series that had no samples left", self.series_removed.clone());
         head.register("series_refused", "Series refused by a limit", self.series_refused.clone());
-        head.register("chunks", "Chunks in memory", self.chunks.clone());
+        head.register("chunks", "Chunks, those in files included", self.chunks.clone());
+        head.register("spilled_bytes", "Bytes of finished chunks in files", self.spilled_bytes.clone());
+        let help = "Attempts to write finished chunks to a file that failed; they stay in memory";
+        head.register("spills_failed", help, self.spills_failed.clone());
         head.register("chunk_bytes", "Bytes of compressed samples in memory", self.chunk_bytes.clone());
         head.register("active_appenders", "Open transactions", self.active_appenders.clone());
         head.register("min_time", "Time of the oldest sample in milliseconds", self.min_time.clone());

@@ -1,31 +1,32 @@
 //! One series in memory: its chunks, its newest sample, and what a sample may do to it.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use columns::TimeRange;
 use model::Labels;
 
-use crate::xor::{self, Chunk, OpenChunk};
+use crate::newest::{Cells, Newest};
+use crate::spill::{Files, Place};
+use crate::xor::{self, CHUNK_SAMPLES, Chunk, OpenChunk};
 
-/// Time of the newest sample of a series that has none.
-const NEVER_MS: i64 = i64::MIN;
+/// Up to here nothing was deleted.
+const NOTHING_DELETED_MS: i64 = i64::MIN;
 
 /// A series. Its labels lie in one allocation that the maps, the index and answers share.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) id: u64,
     pub(crate) labels: Labels,
-    /// Time of the newest sample, to be read without the lock: who finds a hundred thousand series asks each for it, and
-    /// as many locks would take longer than all else.
-    newest_ms: AtomicI64,
+    /// Where its newest sample is told to those who do not want the lock.
+    cells: Arc<Cells>,
     state: Mutex<SeriesState>,
 }
 
 /// The state, locked. What may be read without the lock is brought up to date when it ends.
 pub(crate) struct StateGuard<'a> {
-    newest_ms: &'a AtomicI64,
+    series: &'a Series,
+    is_changed: bool,
     state: MutexGuard<'a, SeriesState>,
 }
 
@@ -39,34 +40,72 @@ impl Deref for StateGuard<'_> {
 
 impl DerefMut for StateGuard<'_> {
     fn deref_mut(&mut self) -> &mut SeriesState {
+        self.is_changed = true;
         &mut self.state
     }
 }
 
 impl Drop for StateGuard<'_> {
     fn drop(&mut self) {
-        let newest_ms = self.state.newest().map_or(NEVER_MS, |(at_ms, _)| at_ms);
-        self.newest_ms.store(newest_ms, Ordering::Release);
+        // A series that was removed no longer owns its slot.
+        if self.is_changed && !self.state.is_removed {
+            self.series.cells.set(self.series.slot(), self.state.newest());
+        }
     }
 }
 
-/// What changes of a series. The lock is held for a microsecond at a time: decoding is done outside.
-#[derive(Debug, Default)]
+/// What changes of a series. The lock is held for a microsecond at a time: decoding is done outside. There are very many
+/// of these: what few series have at a moment is in a box.
+#[derive(Debug)]
 pub(crate) struct SeriesState {
-    /// Finished chunks, oldest first.
-    sealed: Vec<Chunk>,
     /// The chunk that takes samples; `None` only while there is no sample at all.
     open: Option<OpenChunk>,
+    /// The newest of the chunks that lie in files.
+    spilled: Place,
+    /// How many lie there.
+    spilled_chunks: u32,
+    /// Samples that the open chunk takes. The first one takes fewer, by slot, so that series that began together do not
+    /// finish their chunks together for ever.
+    samples_max: u8,
+    /// Time of the oldest sample, if there is one.
+    oldest_ms: i64,
     /// What an open transaction means to add: its number, time and value.
-    pending: Option<(u64, i64, u64)>,
-    /// Up to here samples were deleted: none may come back into what a replay deletes again.
-    deleted_to_ms: Option<i64>,
+    pending: Pending,
+    rare: Option<Box<Rare>>,
     /// Whether the log knows the series.
     pub(crate) is_logged: bool,
     /// Whether the store has let it go; a transaction may still hold it.
     pub(crate) is_removed: bool,
     /// When somebody last asked for it or meant to add to it.
     pub(crate) touched_ms: i64,
+}
+
+/// What few series have.
+#[derive(Debug)]
+struct Rare {
+    /// Finished chunks that wait for their file, oldest first.
+    waiting: Vec<Chunk>,
+    /// Up to here samples were deleted: none may come back into what a replay deletes again.
+    deleted_to_ms: i64,
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), deleted_to_ms: NOTHING_DELETED_MS }
+    }
+}
+
+/// The newest sample that a transaction means to add.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    of: u64,
+    at_ms: i64,
+    bits: u64,
+}
+
+impl Pending {
+    /// No transaction has this number.
+    const NONE: Self = Self { of: u64::MAX - 1, at_ms: 0, bits: 0 };
 }
 
 /// What a sample may do.
@@ -85,14 +124,25 @@ pub(crate) enum Verdict {
 /// How much was added or dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Amount {
+    /// Chunks, those in files included.
     pub(crate) chunks: u64,
+    /// Bytes in memory.
     pub(crate) bytes: u64,
 }
 
+/// What a sample has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Added {
+    pub(crate) amount: Amount,
+    /// Bytes of the chunk that was finished by it; 0 when none was.
+    pub(crate) finished_bytes: u64,
+}
+
 impl Series {
-    pub(crate) fn new(id: u64, labels: Labels, now_ms: i64) -> Self {
-        let state = SeriesState { touched_ms: now_ms, ..SeriesState::default() };
-        Self { id, labels, newest_ms: AtomicI64::new(NEVER_MS), state: Mutex::new(state) }
+    pub(crate) fn new(id: u64, labels: Labels, now_ms: i64, cells: Arc<Cells>) -> Self {
+        let slot = id as u32;
+        cells.set(slot, None);
+        Self { id, labels, cells, state: Mutex::new(SeriesState::new(slot, now_ms)) }
     }
 
     /// The upper half of the id names the generation, the lower the slot.
@@ -102,43 +152,58 @@ impl Series {
 
     pub(crate) fn state(&self) -> StateGuard<'_> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        StateGuard { newest_ms: &self.newest_ms, state }
+        StateGuard { series: self, is_changed: false, state }
     }
 
-    /// Time of the newest sample if the series may have one in `range`, without the lock where that is possible.
-    pub(crate) fn newest_if_in(&self, range: TimeRange) -> Option<i64> {
-        let newest_ms = self.newest_ms.load(Ordering::Acquire);
-        if newest_ms == NEVER_MS || newest_ms < range.from.0 {
-            return None;
+    /// Gives its slot up if `is_due` says so. False when it does not, or when that has happened before.
+    pub(crate) fn leave_if(&self, is_due: impl FnOnce(&SeriesState) -> bool) -> bool {
+        let mut state = self.state();
+        let leaves = !state.is_removed && is_due(&state);
+        if leaves {
+            state.is_removed = true;
+            self.cells.set(self.slot(), None);
         }
-        if newest_ms > range.to.0 {
-            let state = self.state();
-            return state.newest().filter(|_| state.overlaps(range)).map(|(at_ms, _)| at_ms);
-        }
-        Some(newest_ms)
+        leaves
+    }
+
+    /// The newest sample of all if the series may have one in `range`.
+    pub(crate) fn newest_if_in(&self, range: TimeRange) -> Option<Newest> {
+        let state = self.state();
+        state.newest().filter(|_| state.overlaps(range))
     }
 }
 
 impl SeriesState {
+    fn new(slot: u32, now_ms: i64) -> Self {
+        Self {
+            open: None,
+            spilled: Place::NONE,
+            spilled_chunks: 0,
+            samples_max: first_samples_max(slot),
+            oldest_ms: i64::MAX,
+            pending: Pending::NONE,
+            rare: None,
+            is_logged: false,
+            is_removed: false,
+            touched_ms: now_ms,
+        }
+    }
+
     /// Time and bits of the newest sample.
-    pub(crate) fn newest(&self) -> Option<(i64, u64)> {
+    pub(crate) fn newest(&self) -> Option<Newest> {
         self.open.as_ref().map(OpenChunk::newest)
     }
 
     /// Time of the oldest sample.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.sealed
-            .first()
-            .map(|chunk| chunk.first_ms)
-            .or_else(|| self.open.as_ref().map(OpenChunk::first_ms))
+        self.open.as_ref().map(|_| self.oldest_ms)
     }
 
     /// Judges a sample of transaction `transaction` against what is here and what that transaction has added; if it is
     /// to be taken, it counts as added.
     pub(crate) fn judge(&mut self, transaction: u64, at_ms: i64, bits: u64) -> Verdict {
-        let pending =
-            self.pending.filter(|(of, ..)| *of == transaction).map(|(_, at_ms, bits)| (at_ms, bits));
-        if self.deleted_to_ms.is_some_and(|to_ms| at_ms <= to_ms) {
+        let pending = (self.pending.of == transaction).then_some((self.pending.at_ms, self.pending.bits));
+        if self.rare.as_ref().is_some_and(|rare| at_ms <= rare.deleted_to_ms) {
             return Verdict::OutOfOrder;
         }
         match pending.or_else(|| self.newest()) {
@@ -146,56 +211,105 @@ impl SeriesState {
             Some((newest_ms, newest)) if at_ms == newest_ms && bits == newest => Verdict::Known,
             Some((newest_ms, _)) if at_ms == newest_ms => Verdict::Duplicate,
             _ => {
-                self.pending = Some((transaction, at_ms, bits));
+                self.pending = Pending { of: transaction, at_ms, bits };
                 Verdict::Take
             }
         }
     }
 
     /// Adds a sample that was judged [`Verdict::Take`].
-    pub(crate) fn push(&mut self, at_ms: i64, bits: u64) -> Amount {
-        if let Some(open) = self.open.as_mut().filter(|open| !open.is_over(at_ms)) {
+    pub(crate) fn push(&mut self, at_ms: i64, bits: u64) -> Added {
+        let samples_max = u16::from(self.samples_max);
+        if let Some(open) = self.open.as_mut().filter(|open| !open.is_over(at_ms, samples_max)) {
             let before = open.bytes().len();
             open.push(at_ms, bits);
-            return Amount { chunks: 0, bytes: (open.bytes().len() - before) as u64 };
+            let bytes = (open.bytes().len() - before) as u64;
+            return Added { amount: Amount { chunks: 0, bytes }, finished_bytes: 0 };
         }
         let begun = OpenChunk::new(at_ms, bits);
-        let bytes = begun.bytes().len() as u64;
-        if let Some(full) = self.open.replace(begun) {
-            self.sealed.push(full.seal());
-        }
-        Amount { chunks: 1, bytes }
+        let amount = Amount { chunks: 1, bytes: begun.bytes().len() as u64 };
+        let Some(full) = self.open.replace(begun) else {
+            self.oldest_ms = at_ms;
+            return Added { amount, finished_bytes: 0 };
+        };
+        let full = full.seal();
+        let finished_bytes = full.bytes.len() as u64;
+        self.samples_max = CHUNK_SAMPLES as u8;
+        self.rare.get_or_insert_default().waiting.push(full);
+        Added { amount, finished_bytes }
     }
 
     /// Takes over the chunks of a checkpoint; false when the last one cannot be gone on with.
     pub(crate) fn restore(&mut self, mut chunks: Vec<Chunk>) -> bool {
         let Some(last) = chunks.pop() else { return true };
         let Ok(open) = OpenChunk::resume(&last.bytes) else { return false };
+        self.oldest_ms = chunks.first().map_or(open.first_ms(), |chunk| chunk.first_ms);
         self.open = Some(open);
-        chunks.shrink_to_fit();
-        self.sealed = chunks;
+        if !chunks.is_empty() {
+            self.samples_max = CHUNK_SAMPLES as u8;
+        }
+        (self.spilled, self.spilled_chunks) = (Place::NONE, 0);
+        self.set_waiting(chunks);
+        true
+    }
+
+    fn set_waiting(&mut self, chunks: Vec<Chunk>) {
+        if !chunks.is_empty() || self.rare.is_some() {
+            self.rare.get_or_insert_default().waiting = chunks;
+        }
+        self.rare.take_if(|rare| rare.waiting.is_empty() && rare.deleted_to_ms == NOTHING_DELETED_MS);
+    }
+
+    fn waiting_chunks(&self) -> &[Chunk] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.waiting)
+    }
+
+    /// The newest chunk in files, and the finished ones behind it that are not there yet.
+    pub(crate) fn waiting(&self) -> (Place, Vec<Chunk>) {
+        (self.spilled, self.waiting_chunks().to_vec())
+    }
+
+    /// Says that `chunks`, behind `before`, lie in files now, the newest at `place`. False when the series has changed since
+    /// it gave them: then they stay in memory, and what is in the file is nobody's.
+    pub(crate) fn has_spilled(&mut self, before: Place, chunks: &[Chunk], place: Place) -> bool {
+        let waiting = self.waiting_chunks();
+        let is_same = |(a, b): (&Chunk, &Chunk)| Arc::ptr_eq(&a.bytes, &b.bytes);
+        if self.spilled != before || waiting.len() < chunks.len() || !waiting.iter().zip(chunks).all(is_same)
+        {
+            return false;
+        }
+        let left = waiting.iter().skip(chunks.len()).cloned().collect();
+        self.set_waiting(left);
+        self.spilled = place;
+        self.spilled_chunks += chunks.len() as u32;
         true
     }
 
     /// All chunks, the open one as it is now at the end.
-    pub(crate) fn chunks(&self) -> Vec<Chunk> {
-        self.chunks_in(TimeRange::ALL)
-    }
-
-    /// The chunks that may have samples in `range`.
-    pub(crate) fn chunks_in(&self, range: TimeRange) -> Vec<Chunk> {
-        let sealed = self.sealed_in(range);
-        let mut all = Vec::with_capacity(sealed.len() + 1);
-        all.extend_from_slice(sealed);
-        all.extend(self.open_in(range).map(OpenChunk::seal));
+    pub(crate) fn chunks(&self, files: &Files) -> Vec<Chunk> {
+        let mut all: Vec<Chunk> = files
+            .chain(self.spilled, self.oldest_ms, TimeRange::ALL)
+            .map(|chunk| Chunk {
+                first_ms: chunk.first_ms,
+                last_ms: chunk.last_ms,
+                bytes: Arc::from(chunk.bytes),
+            })
+            .collect();
+        all.reverse();
+        all.extend_from_slice(self.waiting_chunks());
+        all.extend(self.open.as_ref().map(OpenChunk::seal));
         all
     }
 
-    /// Finished chunks that may have samples in `range`.
-    pub(crate) fn sealed_in(&self, range: TimeRange) -> &[Chunk] {
-        let from = self.sealed.partition_point(|chunk| chunk.last_ms < range.from.0);
-        let to = self.sealed.partition_point(|chunk| chunk.first_ms <= range.to.0);
-        self.sealed.get(from..to).unwrap_or_default()
+    /// The newest chunk in files if some there may have samples in `range`, and when the oldest begins.
+    pub(crate) fn spilled_in(&self, range: TimeRange) -> (Place, i64) {
+        let is_later = self.spilled.is_none() || range.from.0 > self.spilled_to_ms();
+        (if is_later { Place::NONE } else { self.spilled }, self.oldest_ms)
+    }
+
+    /// Finished chunks in memory that may have samples in `range`.
+    pub(crate) fn waiting_in(&self, range: TimeRange) -> impl Iterator<Item = &Chunk> {
+        self.waiting_chunks().iter().filter(move |chunk| chunk.overlaps(range))
     }
 
     /// The chunk that takes samples, if it may have some in `range`.
@@ -204,65 +318,96 @@ impl SeriesState {
         open.filter(|open| open.first_ms() <= range.to.0 && range.from.0 <= open.newest().0)
     }
 
-    /// Whether some chunk may have a sample in `range`.
+    /// Whether there may be a sample in `range`: of gaps only those between the chunks in memory are known.
     pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
-        let spans = |first_ms: i64, last_ms: i64| first_ms <= range.to.0 && range.from.0 <= last_ms;
-        self.open.as_ref().is_some_and(|open| spans(open.first_ms(), open.newest().0))
-            || self.sealed.iter().rev().any(|chunk| chunk.overlaps(range))
+        self.open_in(range).is_some()
+            || self.waiting_in(range).next().is_some()
+            || (!self.spilled.is_none()
+                && self.oldest_ms <= range.to.0
+                && range.from.0 <= self.spilled_to_ms())
+    }
+
+    /// Before this lie the samples in files.
+    fn spilled_to_ms(&self) -> i64 {
+        let next = self.waiting_chunks().first().map(|chunk| chunk.first_ms);
+        next.or_else(|| self.open.as_ref().map(OpenChunk::first_ms)).map_or(i64::MAX, |next_ms| next_ms - 1)
     }
 
     /// How much is here.
     pub(crate) fn amount(&self) -> Amount {
-        let bytes: usize = self.sealed.iter().map(|chunk| chunk.bytes.len()).sum();
+        let waiting = self.waiting_chunks();
+        let bytes: usize = waiting.iter().map(|chunk| chunk.bytes.len()).sum();
         let open = self.open.as_ref().map_or(0, |open| open.bytes().len());
-        Amount {
-            chunks: self.sealed.len() as u64 + u64::from(self.open.is_some()),
-            bytes: (bytes + open) as u64,
-        }
+        let chunks = waiting.len() as u64 + u64::from(self.spilled_chunks) + u64::from(self.open.is_some());
+        Amount { chunks, bytes: (bytes + open) as u64 }
     }
 
-    /// End and size of each chunk, oldest first.
+    /// End and size of each chunk in memory, oldest first.
     pub(crate) fn chunk_ends(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         let open = self.open.as_ref().map(|open| (open.newest().0, open.bytes().len() as u64));
-        self.sealed.iter().map(|chunk| (chunk.last_ms, chunk.bytes.len() as u64)).chain(open)
+        self.waiting_chunks().iter().map(|chunk| (chunk.last_ms, chunk.bytes.len() as u64)).chain(open)
     }
 
     /// Time of the oldest sample from `from_ms` on, as far as its chunk tells.
-    pub(crate) fn oldest_from(&self, from_ms: i64) -> Option<i64> {
-        let sealed = self.sealed.iter().find(|chunk| chunk.last_ms >= from_ms).map(|chunk| chunk.first_ms);
-        let open = self.open.as_ref().filter(|open| open.newest().0 >= from_ms);
-        sealed.or_else(|| open.map(OpenChunk::first_ms))
+    pub(crate) fn oldest_from(&self, from_ms: i64, files: &Files) -> Option<i64> {
+        if self.oldest_ms >= from_ms {
+            return self.oldest_ms();
+        }
+        let range = TimeRange { from: model::TimestampMs(from_ms), to: model::TimestampMs(i64::MAX) };
+        let spilled = files.chain(self.spilled, self.oldest_ms, range).last().map(|chunk| chunk.first_ms);
+        let waiting = || self.waiting_in(range).next().map(|chunk| chunk.first_ms);
+        spilled.or_else(waiting).or_else(|| self.open_in(range).map(OpenChunk::first_ms))
     }
 
-    /// Deletes the samples from `from_ms` to `to_ms`, both included, by writing all others anew: it is rare.
-    pub(crate) fn delete(&mut self, from_ms: i64, to_ms: i64) {
+    /// Deletes the samples from `from_ms` to `to_ms`, both included, by writing all others anew: it is rare. Gives what
+    /// waits for a file now.
+    pub(crate) fn delete(&mut self, from_ms: i64, to_ms: i64, files: &Files) -> u64 {
         let mut all = storage::Samples::default();
-        for chunk in self.chunks() {
+        for chunk in self.chunks(files) {
             // A chunk that cannot be decoded cannot be cut either; it never happens to what we have written.
             if xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).is_err() {
-                return;
+                return 0;
             }
         }
-        (self.sealed, self.open) = (Vec::new(), None);
+        (self.spilled, self.spilled_chunks, self.open) = (Place::NONE, 0, None);
+        let rare = self.rare.get_or_insert_default();
+        rare.waiting = Vec::new();
+        rare.deleted_to_ms = rare.deleted_to_ms.max(to_ms);
+        let mut finished_bytes = 0;
         for (at_ms, value) in all.times_ms.iter().zip(&all.values) {
             if !(from_ms..=to_ms).contains(at_ms) {
-                self.push(*at_ms, value.to_bits());
+                finished_bytes += self.push(*at_ms, value.to_bits()).finished_bytes;
             }
         }
-        self.deleted_to_ms = self.deleted_to_ms.max(Some(to_ms));
+        finished_bytes
     }
 
     /// Drops the chunks that end before `cutoff_ms`.
-    pub(crate) fn drop_before(&mut self, cutoff_ms: i64) {
-        let old = self.sealed.partition_point(|chunk| chunk.last_ms < cutoff_ms);
-        if old > 0 {
-            self.sealed.drain(..old);
-            self.sealed.shrink_to_fit();
+    pub(crate) fn drop_before(&mut self, cutoff_ms: i64, files: &Files) {
+        if self.oldest_ms >= cutoff_ms || self.open.is_none() {
+            return;
         }
-        if self.open.as_ref().is_some_and(|open| open.newest().0 < cutoff_ms) {
-            self.open = None;
+        let range = TimeRange { from: model::TimestampMs(cutoff_ms), to: model::TimestampMs(i64::MAX) };
+        let (mut spilled_chunks, mut oldest_ms) = (0, None);
+        for chunk in files.chain(self.spilled, self.oldest_ms, range) {
+            (spilled_chunks, oldest_ms) = (spilled_chunks + 1, Some(chunk.first_ms));
         }
+        if spilled_chunks == 0 {
+            self.spilled = Place::NONE;
+        }
+        self.spilled_chunks = spilled_chunks;
+        let kept: Vec<Chunk> = self.waiting_in(range).cloned().collect();
+        self.set_waiting(kept);
+        self.open.take_if(|open| open.newest().0 < cutoff_ms);
+        let in_memory = self.waiting_chunks().first().map(|chunk| chunk.first_ms);
+        let open = self.open.as_ref().map(OpenChunk::first_ms);
+        self.oldest_ms = oldest_ms.or(in_memory).or(open).unwrap_or(i64::MAX);
     }
+}
+
+/// Samples of a series' first chunk: any number up to the usual one, and so spread that neighbours differ.
+fn first_samples_max(slot: u32) -> u8 {
+    (slot.wrapping_mul(0x9e37_79b1) >> 16) as u8 % CHUNK_SAMPLES as u8 + 1
 }
 
 #[cfg(test)]
@@ -270,7 +415,8 @@ mod tests {
     use super::*;
 
     fn state_with(samples: &[(i64, u64)]) -> SeriesState {
-        let mut state = SeriesState::default();
+        let mut state = SeriesState::new(0, 0);
+        state.samples_max = CHUNK_SAMPLES as u8;
         for &(at, bits) in samples {
             state.push(at, bits);
         }
@@ -296,10 +442,10 @@ mod tests {
     #[test]
     fn old_chunks_go_and_the_rest_stays() {
         let mut state = state_with(&(0..300).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
-        assert_eq!(state.amount().chunks, 3);
-        state.drop_before(120_000);
-        assert_eq!((state.amount().chunks, state.oldest_ms()), (2, Some(120_000)));
-        state.drop_before(299_001);
+        assert_eq!(state.amount().chunks, 8);
+        state.drop_before(120_000, &Files::default());
+        assert_eq!((state.amount().chunks, state.oldest_ms()), (5, Some(120_000)));
+        state.drop_before(299_001, &Files::default());
         assert_eq!((state.amount().chunks, state.newest()), (0, None));
     }
 
@@ -308,9 +454,11 @@ mod tests {
         let state = state_with(&(0..300).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
         let range = |from, to| TimeRange { from: model::TimestampMs(from), to: model::TimestampMs(to) };
         for (from, to, chunks) in
-            [(0, 0, 1), (119_000, 120_000, 2), (240_000, 500_000, 1), (299_001, 500_000, 0), (0, 300_000, 3)]
+            [(0, 0, 1), (119_000, 120_000, 2), (280_000, 500_000, 1), (299_001, 500_000, 0), (0, 300_000, 8)]
         {
-            assert_eq!(state.chunks_in(range(from, to)).len(), chunks, "{from} to {to}");
+            let found = state.waiting_in(range(from, to)).count();
+            let open = usize::from(state.open_in(range(from, to)).is_some());
+            assert_eq!(found + open, chunks, "{from} to {to}");
             assert_eq!(state.overlaps(range(from, to)), chunks > 0);
         }
     }

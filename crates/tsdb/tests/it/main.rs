@@ -14,4 +14,5 @@ mod kill;
 mod restart;
 mod same;
 mod select;
+mod spill;
 mod world;
