@@ -29,6 +29,7 @@ pub struct Metrics {
     pub(crate) spilled_bytes: Gauge,
     pub(crate) spills_failed: Counter,
     pub(crate) samples_appended: Counter,
+    pub(crate) late_samples: Counter,
     pub(crate) active_appenders: Gauge,
     pub(crate) min_time: Gauge,
     pub(crate) max_time: Gauge,
@@ -78,6 +79,7 @@ impl Metrics {
             spilled_bytes: Gauge::default(),
             spills_failed: Counter::default(),
             samples_appended,
+            late_samples: Counter::default(),
             active_appenders: Gauge::default(),
             min_time: Gauge::default(),
             max_time: Gauge::default(),
@@ -109,6 +111,8 @@ impl Metrics {
         let help = "Attempts to write finished chunks to a file that failed; they stay in memory";
         head.register("spills_failed", help, self.spills_failed.clone());
         head.register("chunk_bytes", "Bytes of compressed samples in memory", self.chunk_bytes.clone());
+        let help = "Samples taken though they were older than their series, within the window";
+        head.register("out_of_order_samples_appended", help, self.late_samples.clone());
         head.register("active_appenders", "Open transactions", self.active_appenders.clone());
         head.register("min_time", "Time of the oldest sample in milliseconds", self.min_time.clone());
         head.register("max_time", "Time of the newest sample in milliseconds", self.max_time.clone());

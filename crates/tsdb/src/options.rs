@@ -36,6 +36,9 @@ pub struct Options {
 pub struct Limits {
     /// Samples older than this before now leave, a block at a time.
     pub retention: DurationMs,
+    /// How much older than the newest of its series a sample may be: 0 takes none that is late. Prometheus' setting of this
+    /// name counts from the newest sample of all series instead; there one clock that runs ahead shuts out all others.
+    pub out_of_order_time_window: DurationMs,
     /// Bytes of blocks and log on disk; beyond it the oldest blocks leave early.
     pub retention_bytes: u64,
     /// Bytes of compressed samples in memory; beyond it a block is cut early, and when that does not help (no room on
@@ -59,7 +62,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a monitor on one machine bears: thirty days or ten gigabytes of samples, a million series, a gibibyte of
+    /// What a monitor on one machine bears: thirty days or ten gigabytes of samples, five minutes
+    /// for late ones, a million series, a gibibyte of
     /// chunks in memory, which it comes to only when none can be written to files, and four gibibytes of those files (at
     /// four bytes a sample a billion samples, of which it holds three hours), two mebibytes each, so that a small head needs
     /// none and a large one some hundred a day. A log of 128 MiB is replayed in one or two seconds, and with the rule above
@@ -67,6 +71,7 @@ impl Limits {
     pub const fn standard() -> Self {
         Self {
             retention: DurationMs::from_secs(30 * 24 * 3600),
+            out_of_order_time_window: DurationMs::from_secs(300),
             retention_bytes: 10_000_000_000,
             chunk_bytes_max: 1 << 30,
             spill_file_bytes: 2 << 20,

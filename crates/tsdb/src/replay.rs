@@ -113,9 +113,13 @@ impl<'a> Replayer<'a> {
             return;
         }
         let mut state = series.state();
-        // Not newer: the checkpoint has it already.
-        if state.judge(REPLAY, sample.at_ms, sample.bits) == Verdict::Take {
-            let finished_bytes = state.push(sample.at_ms, sample.bits).finished_bytes;
+        // Known: the checkpoint has it already.
+        // How late it may be was judged when it was committed.
+        let rules = (REPLAY, i64::MAX);
+        let files = || self.head.spill.files();
+        let verdict = state.judge(rules, (sample.at_ms, sample.bits), files);
+        if matches!(verdict, Verdict::Take | Verdict::TakeLate) {
+            let finished_bytes = state.add(sample.at_ms, sample.bits, files).finished_bytes;
             self.samples += 1;
             drop(state);
             if finished_bytes > 0 {

@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use columns::TimeRange;
-use model::Labels;
+use model::{Labels, TimestampMs};
+use storage::Samples;
 
 use crate::newest::{Cells, Newest};
 use crate::spill::{Files, Place};
@@ -12,6 +13,9 @@ use crate::xor::{self, CHUNK_SAMPLES, Chunk, OpenChunk};
 
 /// Up to here nothing was deleted.
 const NOTHING_DELETED_MS: i64 = i64::MIN;
+/// Samples of one series that may lie beside its chunks because they came late. With one more, the chunks since the oldest of
+/// them are written anew, which takes as long as some hundred samples do.
+const LATE_SAMPLES: usize = 32;
 
 /// A series. Its labels lie in one allocation that the maps, the index and answers share.
 #[derive(Debug)]
@@ -85,13 +89,21 @@ pub(crate) struct SeriesState {
 struct Rare {
     /// Finished chunks that wait for their file, oldest first.
     waiting: Vec<Chunk>,
+    /// Samples that came late, in order of time, until there are enough to write the chunks of their time anew.
+    late: Vec<Newest>,
     /// Up to here samples were deleted: none may come back into what a replay deletes again.
     deleted_to_ms: i64,
 }
 
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.late.is_empty() && self.deleted_to_ms == NOTHING_DELETED_MS
+    }
+}
+
 impl Default for Rare {
     fn default() -> Self {
-        Self { waiting: Vec::new(), deleted_to_ms: NOTHING_DELETED_MS }
+        Self { waiting: Vec::new(), late: Vec::new(), deleted_to_ms: NOTHING_DELETED_MS }
     }
 }
 
@@ -113,12 +125,21 @@ impl Pending {
 pub(crate) enum Verdict {
     /// Newer than all: take it.
     Take,
+    /// Older than the newest, nothing is there, and not too late: take it.
+    TakeLate,
     /// Here already.
     Known,
-    /// Older than the newest.
+    /// Older than the newest, and too late.
     OutOfOrder,
     /// Another value is here.
     Duplicate,
+}
+
+impl Verdict {
+    /// Of a sample at the time of a known one.
+    pub(crate) fn of_same_time(known: u64, bits: u64) -> Self {
+        if known == bits { Self::Known } else { Self::Duplicate }
+    }
 }
 
 /// How much was added or dropped.
@@ -128,6 +149,18 @@ pub(crate) struct Amount {
     pub(crate) chunks: u64,
     /// Bytes in memory.
     pub(crate) bytes: u64,
+}
+
+impl Amount {
+    /// What has come since there was `before`; modulo 2^64 where something has gone.
+    fn less(self, before: Self) -> Self {
+        Self { chunks: self.chunks.wrapping_sub(before.chunks), bytes: self.bytes.wrapping_sub(before.bytes) }
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { chunks: self.chunks.wrapping_add(other.chunks), bytes: self.bytes.wrapping_add(other.bytes) }
+    }
 }
 
 /// What a sample has done.
@@ -196,20 +229,35 @@ impl SeriesState {
 
     /// Time of the oldest sample.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.open.as_ref().map(|_| self.oldest_ms)
+        let late_ms = self.late().first().map_or(i64::MAX, |(at_ms, _)| *at_ms);
+        self.open.as_ref().map(|_| self.oldest_ms.min(late_ms))
     }
 
     /// Judges a sample of transaction `transaction` against what is here and what that transaction has added; if it is
-    /// to be taken, it counts as added.
-    pub(crate) fn judge(&mut self, transaction: u64, at_ms: i64, bits: u64) -> Verdict {
+    /// newer than both, it counts as added. What is late by no more than `late_max_ms` is looked up in `files`.
+    pub(crate) fn judge(
+        &mut self,
+        (transaction, late_max_ms): (u64, i64),
+        (at_ms, bits): Newest,
+        files: impl FnOnce() -> Arc<Files>,
+    ) -> Verdict {
         let pending = (self.pending.of == transaction).then_some((self.pending.at_ms, self.pending.bits));
         if self.rare.as_ref().is_some_and(|rare| at_ms <= rare.deleted_to_ms) {
             return Verdict::OutOfOrder;
         }
         match pending.or_else(|| self.newest()) {
-            Some((newest_ms, _)) if at_ms < newest_ms => Verdict::OutOfOrder,
-            Some((newest_ms, newest)) if at_ms == newest_ms && bits == newest => Verdict::Known,
-            Some((newest_ms, _)) if at_ms == newest_ms => Verdict::Duplicate,
+            // A marker that comes late says that a series had ended which has gone on.
+            Some((newest_ms, _))
+                if at_ms < newest_ms.saturating_sub(late_max_ms)
+                    || (at_ms < newest_ms && bits == model::STALE_NAN.to_bits()) =>
+            {
+                Verdict::OutOfOrder
+            }
+            Some((newest_ms, _)) if at_ms < newest_ms => match self.bits_at(at_ms, &files()) {
+                None => Verdict::TakeLate,
+                Some(known) => Verdict::of_same_time(known, bits),
+            },
+            Some((newest_ms, newest)) if at_ms == newest_ms => Verdict::of_same_time(newest, bits),
             _ => {
                 self.pending = Pending { of: transaction, at_ms, bits };
                 Verdict::Take
@@ -217,8 +265,21 @@ impl SeriesState {
         }
     }
 
-    /// Adds a sample that was judged [`Verdict::Take`].
-    pub(crate) fn push(&mut self, at_ms: i64, bits: u64) -> Added {
+    /// Adds a sample that was judged [`Verdict::Take`] or [`Verdict::TakeLate`].
+    pub(crate) fn add(&mut self, at_ms: i64, bits: u64, files: impl FnOnce() -> Arc<Files>) -> Added {
+        if self.newest().is_none_or(|(newest_ms, _)| newest_ms < at_ms) {
+            return self.push(at_ms, bits);
+        }
+        let before = self.amount();
+        let late = &mut self.rare.get_or_insert_default().late;
+        late.insert(late.partition_point(|(known_ms, _)| *known_ms < at_ms), (at_ms, bits));
+        let is_enough = late.len() >= LATE_SAMPLES;
+        let finished_bytes = if is_enough { self.fold(&files()) } else { 0 };
+        Added { amount: self.amount().less(before), finished_bytes }
+    }
+
+    /// Adds a sample that is newer than all.
+    fn push(&mut self, at_ms: i64, bits: u64) -> Added {
         let samples_max = u16::from(self.samples_max);
         if let Some(open) = self.open.as_mut().filter(|open| !open.is_over(at_ms, samples_max)) {
             let before = open.bytes().len();
@@ -229,7 +290,7 @@ impl SeriesState {
         let begun = OpenChunk::new(at_ms, bits);
         let amount = Amount { chunks: 1, bytes: begun.bytes().len() as u64 };
         let Some(full) = self.open.replace(begun) else {
-            self.oldest_ms = at_ms;
+            self.oldest_ms = self.oldest_ms.min(at_ms);
             return Added { amount, finished_bytes: 0 };
         };
         let full = full.seal();
@@ -257,7 +318,20 @@ impl SeriesState {
         if !chunks.is_empty() || self.rare.is_some() {
             self.rare.get_or_insert_default().waiting = chunks;
         }
-        self.rare.take_if(|rare| rare.waiting.is_empty() && rare.deleted_to_ms == NOTHING_DELETED_MS);
+        self.rare.take_if(|rare| rare.is_empty());
+    }
+
+    /// Samples that came late, in order of time.
+    pub(crate) fn late(&self) -> &[Newest] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.late)
+    }
+
+    /// Those of them in `range`.
+    pub(crate) fn late_in(&self, range: TimeRange) -> &[Newest] {
+        let late = self.late();
+        let from = late.partition_point(|(at_ms, _)| *at_ms < range.from.0);
+        let to = late.partition_point(|(at_ms, _)| *at_ms <= range.to.0);
+        late.get(from..to).unwrap_or_default()
     }
 
     fn waiting_chunks(&self) -> &[Chunk] {
@@ -285,20 +359,89 @@ impl SeriesState {
         true
     }
 
-    /// All chunks, the open one as it is now at the end.
+    /// All chunks, samples that came late in their places, the open chunk as it is now at the end.
     pub(crate) fn chunks(&self, files: &Files) -> Vec<Chunk> {
-        let mut all: Vec<Chunk> = files
-            .chain(self.spilled, self.oldest_ms, TimeRange::ALL)
-            .map(|chunk| Chunk {
-                first_ms: chunk.first_ms,
-                last_ms: chunk.last_ms,
-                bytes: Arc::from(chunk.bytes),
-            })
-            .collect();
+        let folded = self.folded(files);
+        let (spilled, waiting, open) = match &folded {
+            Some(folded) => (folded.spilled, folded.waiting.as_slice(), Some(&folded.open)),
+            None => (self.spilled, self.waiting_chunks(), self.open.as_ref()),
+        };
+        let mut all: Vec<Chunk> =
+            files.chain(spilled, self.oldest_ms, TimeRange::ALL).map(|chunk| chunk.to_chunk()).collect();
         all.reverse();
-        all.extend_from_slice(self.waiting_chunks());
-        all.extend(self.open.as_ref().map(OpenChunk::seal));
+        all.extend_from_slice(waiting);
+        all.extend(open.map(OpenChunk::seal));
         all
+    }
+
+    /// Writes the chunks anew that samples came late for. Gives the bytes that wait for a file now.
+    fn fold(&mut self, files: &Files) -> u64 {
+        let Some(folded) = self.folded(files) else { return 0 };
+        let is_all = folded.spilled.is_none();
+        self.spilled_chunks -= folded.spilled_gone.min(self.spilled_chunks);
+        self.spilled = folded.spilled;
+        if is_all {
+            let first = folded.waiting.first().map_or(folded.open.first_ms(), |chunk| chunk.first_ms);
+            self.oldest_ms = first;
+        }
+        self.open = Some(folded.open);
+        let waiting_bytes = folded.waiting.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+        if let Some(rare) = &mut self.rare {
+            rare.late = Vec::new();
+        }
+        self.set_waiting(folded.waiting);
+        waiting_bytes
+    }
+
+    /// What the chunks are when samples that came late are in their places; `None` when none did.
+    fn folded(&self, files: &Files) -> Option<Folded> {
+        let from_ms = self.late().first()?.0;
+        let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(i64::MAX) };
+        let mut samples = Samples::default();
+        let (mut spilled, mut spilled_gone) = (self.spilled, 0);
+        let mut touched = Vec::new();
+        for chunk in files.chain(self.spilled, self.oldest_ms, range) {
+            (spilled, spilled_gone) = (chunk.before(self.oldest_ms), spilled_gone + 1);
+            touched.push(chunk.bytes);
+        }
+        let kept = self.waiting_chunks().partition_point(|chunk| chunk.last_ms < from_ms);
+        let (kept, rest) = self.waiting_chunks().split_at(kept);
+        let open = self.open.as_ref()?;
+        let in_memory = rest.iter().map(|chunk| &*chunk.bytes).chain([open.bytes()]);
+        for bytes in touched.into_iter().rev().chain(in_memory) {
+            // It never happens to what we have written; late samples then stay beside it.
+            xor::decode(bytes, TimeRange::ALL, &mut samples).ok()?;
+        }
+        merge(self.late(), 0, &mut samples);
+        let mut all =
+            samples.times_ms.iter().zip(&samples.values).map(|(at_ms, value)| (*at_ms, value.to_bits()));
+        let (first_ms, first) = all.next()?;
+        let mut folded =
+            Folded { spilled, spilled_gone, waiting: kept.to_vec(), open: OpenChunk::new(first_ms, first) };
+        for (at_ms, bits) in all {
+            if folded.open.is_over(at_ms, CHUNK_SAMPLES) {
+                folded.waiting.push(std::mem::replace(&mut folded.open, OpenChunk::new(at_ms, bits)).seal());
+            } else {
+                folded.open.push(at_ms, bits);
+            }
+        }
+        Some(folded)
+    }
+
+    /// The bits of the sample at this very time.
+    fn bits_at(&self, at_ms: i64, files: &Files) -> Option<u64> {
+        let range = TimeRange { from: TimestampMs(at_ms), to: TimestampMs(at_ms) };
+        let late = self.late_in(range).first().map(|(_, bits)| *bits);
+        let in_memory = self.waiting_in(range).map(|chunk| &*chunk.bytes);
+        let open = self.open_in(range).map(OpenChunk::bytes);
+        let in_files = files.chain(self.spilled, self.oldest_ms, range).map(|chunk| chunk.bytes);
+        let mut samples = Samples::default();
+        late.or_else(|| {
+            in_memory.chain(open).chain(in_files).find_map(|bytes| {
+                xor::decode(bytes, range, &mut samples).ok()?;
+                samples.values.first().map(|value| value.to_bits())
+            })
+        })
     }
 
     /// The newest chunk in files if some there may have samples in `range`, and when the oldest begins.
@@ -322,6 +465,7 @@ impl SeriesState {
     pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
         self.open_in(range).is_some()
             || self.waiting_in(range).next().is_some()
+            || !self.late_in(range).is_empty()
             || (!self.spilled.is_none()
                 && self.oldest_ms <= range.to.0
                 && range.from.0 <= self.spilled_to_ms())
@@ -339,7 +483,8 @@ impl SeriesState {
         let bytes: usize = waiting.iter().map(|chunk| chunk.bytes.len()).sum();
         let open = self.open.as_ref().map_or(0, |open| open.bytes().len());
         let chunks = waiting.len() as u64 + u64::from(self.spilled_chunks) + u64::from(self.open.is_some());
-        Amount { chunks, bytes: (bytes + open) as u64 }
+        let late = std::mem::size_of_val(self.late());
+        Amount { chunks, bytes: (bytes + open + late) as u64 }
     }
 
     /// End and size of each chunk in memory, oldest first.
@@ -350,19 +495,21 @@ impl SeriesState {
 
     /// Time of the oldest sample from `from_ms` on, as far as its chunk tells.
     pub(crate) fn oldest_from(&self, from_ms: i64, files: &Files) -> Option<i64> {
-        if self.oldest_ms >= from_ms {
+        if self.oldest_ms().is_none_or(|oldest_ms| oldest_ms >= from_ms) {
             return self.oldest_ms();
         }
-        let range = TimeRange { from: model::TimestampMs(from_ms), to: model::TimestampMs(i64::MAX) };
+        let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(i64::MAX) };
         let spilled = files.chain(self.spilled, self.oldest_ms, range).last().map(|chunk| chunk.first_ms);
         let waiting = || self.waiting_in(range).next().map(|chunk| chunk.first_ms);
-        spilled.or_else(waiting).or_else(|| self.open_in(range).map(OpenChunk::first_ms))
+        let chunk_ms = spilled.or_else(waiting).or_else(|| self.open_in(range).map(OpenChunk::first_ms));
+        let late_ms = self.late_in(range).first().map(|(at_ms, _)| *at_ms);
+        chunk_ms.into_iter().chain(late_ms).min()
     }
 
     /// Deletes the samples from `from_ms` to `to_ms`, both included, by writing all others anew: it is rare. Gives what
     /// waits for a file now.
     pub(crate) fn delete(&mut self, from_ms: i64, to_ms: i64, files: &Files) -> u64 {
-        let mut all = storage::Samples::default();
+        let mut all = Samples::default();
         for chunk in self.chunks(files) {
             // A chunk that cannot be decoded cannot be cut either; it never happens to what we have written.
             if xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).is_err() {
@@ -370,8 +517,9 @@ impl SeriesState {
             }
         }
         (self.spilled, self.spilled_chunks, self.open) = (Place::NONE, 0, None);
+        self.oldest_ms = i64::MAX;
         let rare = self.rare.get_or_insert_default();
-        rare.waiting = Vec::new();
+        (rare.waiting, rare.late) = (Vec::new(), Vec::new());
         rare.deleted_to_ms = rare.deleted_to_ms.max(to_ms);
         let mut finished_bytes = 0;
         for (at_ms, value) in all.times_ms.iter().zip(&all.values) {
@@ -384,10 +532,10 @@ impl SeriesState {
 
     /// Drops the chunks that end before `cutoff_ms`.
     pub(crate) fn drop_before(&mut self, cutoff_ms: i64, files: &Files) {
-        if self.oldest_ms >= cutoff_ms || self.open.is_none() {
+        if self.oldest_ms().is_none_or(|oldest_ms| oldest_ms >= cutoff_ms) {
             return;
         }
-        let range = TimeRange { from: model::TimestampMs(cutoff_ms), to: model::TimestampMs(i64::MAX) };
+        let range = TimeRange { from: TimestampMs(cutoff_ms), to: TimestampMs(i64::MAX) };
         let (mut spilled_chunks, mut oldest_ms) = (0, None);
         for chunk in files.chain(self.spilled, self.oldest_ms, range) {
             (spilled_chunks, oldest_ms) = (spilled_chunks + 1, Some(chunk.first_ms));
@@ -397,11 +545,46 @@ impl SeriesState {
         }
         self.spilled_chunks = spilled_chunks;
         let kept: Vec<Chunk> = self.waiting_in(range).cloned().collect();
+        if let Some(rare) = &mut self.rare {
+            rare.late.retain(|(at_ms, _)| *at_ms >= cutoff_ms);
+        }
         self.set_waiting(kept);
         self.open.take_if(|open| open.newest().0 < cutoff_ms);
         let in_memory = self.waiting_chunks().first().map(|chunk| chunk.first_ms);
         let open = self.open.as_ref().map(OpenChunk::first_ms);
         self.oldest_ms = oldest_ms.or(in_memory).or(open).unwrap_or(i64::MAX);
+    }
+}
+
+/// See [`SeriesState::folded`].
+struct Folded {
+    /// The newest chunk in files that stays.
+    spilled: Place,
+    /// How many there do not.
+    spilled_gone: u32,
+    /// Finished chunks behind it.
+    waiting: Vec<Chunk>,
+    open: OpenChunk,
+}
+
+/// Puts samples that came late, in order of time, between those of `samples` from place `from` on.
+pub(crate) fn merge(late: &[Newest], from: usize, samples: &mut Samples) {
+    let Samples { times_ms, values } = samples;
+    let (mut read, mut late) = (times_ms.len(), late);
+    let len = read + late.len();
+    times_ms.resize(len, 0);
+    values.resize(len, 0.0);
+    let mut write = len;
+    // From behind, so that each moves once.
+    while let Some(((at_ms, bits), rest)) = late.split_last() {
+        write -= 1;
+        if read > from && times_ms[read - 1] > *at_ms {
+            read -= 1;
+            (times_ms[write], values[write]) = (times_ms[read], values[read]);
+        } else {
+            (times_ms[write], values[write]) = (*at_ms, f64::from_bits(*bits));
+            late = rest;
+        }
     }
 }
 
@@ -426,6 +609,7 @@ mod tests {
     #[test]
     fn samples_are_judged_against_what_is_here() {
         let mut state = state_with(&[(10, 1)]);
+        let mut judge = |transaction, at_ms, bits| state.judge((transaction, 0), (at_ms, bits), Arc::default);
         for (at, bits, verdict) in [
             (9, 1, Verdict::OutOfOrder),
             (10, 1, Verdict::Known),
@@ -434,9 +618,47 @@ mod tests {
             (11, 2, Verdict::Duplicate),
             (10, 1, Verdict::OutOfOrder),
         ] {
-            assert_eq!(state.judge(1, at, bits), verdict, "{bits} at {at}");
+            assert_eq!(judge(1, at, bits), verdict, "{bits} at {at}");
         }
-        assert_eq!(state.judge(2, 11, 2), Verdict::Take, "another transaction does not see the first's");
+        assert_eq!(judge(2, 11, 2), Verdict::Take, "another transaction does not see the first's");
+    }
+
+    #[test]
+    fn late_samples_are_judged_by_what_lies_at_their_time() {
+        let mut state = state_with(&(0..100).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
+        state.add(98_500, 7, Arc::default);
+        for (at, bits, verdict) in [
+            (88_999, 1, Verdict::OutOfOrder),
+            (89_000, 89, Verdict::Known),
+            (89_000, 1, Verdict::Duplicate),
+            (89_001, 1, Verdict::TakeLate),
+            (98_500, 7, Verdict::Known),
+            (98_500, 8, Verdict::Duplicate),
+            (98_600, model::STALE_NAN.to_bits(), Verdict::OutOfOrder),
+        ] {
+            assert_eq!(state.judge((1, 10_000), (at, bits), Arc::default), verdict, "{bits} at {at}");
+        }
+    }
+
+    #[test]
+    fn late_samples_find_their_places_in_chunks() {
+        let files = Files::default();
+        let mut state = state_with(&(0..200).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
+        let before = state.amount();
+        let mut amount = before;
+        for i in 0..LATE_SAMPLES as i64 {
+            assert_eq!(state.late().len() as i64, i);
+            amount = amount.and(state.add(150_500 + i * 1000, 1000, Arc::default).amount);
+            assert_eq!(amount, state.amount());
+        }
+        assert!(state.late().is_empty() && state.amount().chunks > before.chunks);
+        let mut all = Samples::default();
+        for chunk in state.chunks(&files) {
+            xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).unwrap();
+        }
+        assert_eq!(all.times_ms.len(), 200 + LATE_SAMPLES);
+        assert!(all.times_ms.is_sorted_by(|a, b| a < b));
+        assert_eq!((state.oldest_ms(), state.newest()), (Some(0), Some((199_000, 199))));
     }
 
     #[test]

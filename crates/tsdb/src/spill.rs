@@ -119,6 +119,18 @@ pub(crate) struct Chain<'a> {
     before_ms: Option<i64>,
 }
 
+impl Spilled<'_> {
+    /// The chunk before, unless this is the one that begins with the oldest sample.
+    pub(crate) fn before(&self, oldest_ms: i64) -> Place {
+        if self.first_ms <= oldest_ms { Place::NONE } else { self.before }
+    }
+
+    /// A copy in memory.
+    pub(crate) fn to_chunk(self) -> Chunk {
+        Chunk { first_ms: self.first_ms, last_ms: self.last_ms, bytes: Arc::from(self.bytes) }
+    }
+}
+
 impl<'a> Iterator for Chain<'a> {
     type Item = Spilled<'a>;
 
@@ -131,7 +143,7 @@ impl<'a> Iterator for Chain<'a> {
                 return None;
             }
             self.before_ms = Some(chunk.first_ms);
-            self.next = if chunk.first_ms <= self.oldest_ms { Place::NONE } else { chunk.before };
+            self.next = chunk.before(self.oldest_ms);
             if chunk.first_ms <= self.range.to.0 {
                 return Some(chunk);
             }

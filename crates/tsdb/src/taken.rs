@@ -5,7 +5,8 @@ use std::sync::Arc;
 use columns::TimeRange;
 use storage::Samples;
 
-use crate::series::Series;
+use crate::newest::Newest;
+use crate::series::{Series, merge};
 use crate::spill::{Files, Place, Spill};
 use crate::xor::{self, Chunk, NoChunk};
 
@@ -16,6 +17,8 @@ pub(crate) struct Taken {
     waiting: Vec<Chunk>,
     /// Bytes of the open one.
     open: Vec<u8>,
+    /// Samples that came late.
+    late: Vec<Newest>,
     /// Those in files, newest first.
     spilled: Vec<Place>,
 }
@@ -32,10 +35,13 @@ impl Taken {
     ) -> Result<(), NoChunk> {
         self.waiting.clear();
         self.open.clear();
+        self.late.clear();
+        let begin = out.times_ms.len();
         let (newest, oldest_ms) = {
             let state = series.state();
             self.open.extend_from_slice(state.open_in(range).map_or(&[], |open| open.bytes()));
             self.waiting.extend(state.waiting_in(range).cloned());
+            self.late.extend_from_slice(state.late_in(range));
             state.spilled_in(range)
         };
         if !newest.is_none() {
@@ -56,6 +62,12 @@ impl Taken {
         for chunk in self.waiting.drain(..) {
             xor::decode(&chunk.bytes, range, out)?;
         }
-        if self.open.is_empty() { Ok(()) } else { xor::decode(&self.open, range, out) }
+        if !self.open.is_empty() {
+            xor::decode(&self.open, range, out)?;
+        }
+        if !self.late.is_empty() {
+            merge(&self.late, begin, out);
+        }
+        Ok(())
     }
 }

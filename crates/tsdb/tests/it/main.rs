@@ -11,6 +11,7 @@ mod damage;
 mod delete;
 mod housekeeping;
 mod kill;
+mod late;
 mod restart;
 mod same;
 mod select;
