@@ -15,9 +15,10 @@ use crate::background::Background;
 use crate::blocks::{Blocks, Opening};
 use crate::checkpoint::Occasion;
 use crate::exemplars::Exemplars;
-use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, WAL_DIR};
+use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::Replayer;
+use crate::spill::Spill;
 use crate::{Cardinality, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError};
 
 /// A store of metrics, open. Ingest is its [`MetricAppend`], queries its [`storage::MetricQuery`].
@@ -62,7 +63,8 @@ impl Db {
         options.disk.create_dir_all(&options.dir)?;
         let lock = options.disk.lock_dir(&options.dir)?;
         let (blocks, block_damage) = open_blocks(&options)?;
-        let head = Head::new();
+        let head =
+            Head::new(Spill::open(Arc::clone(&options.disk), &options.dir.join(SPILL_DIR), &options.limits)?);
         let head_from_ms = blocks.view().head_from_ms;
         let mut replayer = Replayer::new(&head, options.clock.now_ms(), head_from_ms);
         let (wal, log) =
@@ -139,6 +141,7 @@ impl Db {
     pub fn maintain(&self) -> Result<(), TsdbError> {
         let _alone = self.keeping_house();
         let repaired = self.repair_log().map(drop);
+        self.spill_if_due();
         let cut = self.cut_if_due();
         // What is too old need not be compacted; what is too much may be in the way of all else.
         self.retain_blocks();
@@ -233,6 +236,7 @@ impl Db {
         self.metrics.series.set(gauge(totals.series as u64));
         self.metrics.chunks.set(gauge(totals.chunks));
         self.metrics.chunk_bytes.set(gauge(totals.chunk_bytes));
+        self.metrics.spilled_bytes.set(gauge(self.head.spill.bytes()));
         if let Some((min_ms, max_ms)) = totals.span_ms {
             self.metrics.min_time.set(min_ms);
             self.metrics.max_time.set(max_ms);
