@@ -11,7 +11,11 @@ const NEEDED: [(&str, &str); 4] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("node", "nodejs"), ("npm", "npm")];
 
 /// Programs of others with which ours are compared. Without them that part is skipped, aloud.
-const PEERS: [(&str, &str); 1] = [("prometheus", "prometheus")];
+const PEERS: [(&str, &str); 3] = [
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("prometheus-node-exporter", "prometheus-node-exporter"),
+];
 
 /// Makes sure that all programs are there.
 pub(crate) fn ensure() -> Result<()> {
@@ -39,7 +43,10 @@ pub(crate) fn ensure_peers() -> Result<()> {
 }
 
 fn missing(needed: &[(&str, &'static str)]) -> Vec<&'static str> {
-    needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+    let mut packages: Vec<_> =
+        needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
 }
 
 fn install(packages: &[&str]) -> Result<()> {
