@@ -25,7 +25,11 @@ const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 const START_NOTHING: &str = "#!/bin/sh\nexit 101\n";
 
 /// Programs of others with which ours are compared. Without them that part is skipped, aloud.
-const PEERS: [(&str, &str); 1] = [("prometheus", "prometheus")];
+const PEERS: [(&str, &str); 3] = [
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("prometheus-node-exporter", "prometheus-node-exporter"),
+];
 
 /// Makes sure that all programs are there.
 pub(crate) fn ensure() -> Result<()> {
@@ -53,7 +57,10 @@ pub(crate) fn ensure_peers() -> Result<()> {
 }
 
 fn missing(needed: &[(&str, &'static str)]) -> Vec<&'static str> {
-    needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+    let mut packages: Vec<_> =
+        needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
 }
 
 fn install(packages: &[&str]) -> Result<()> {
