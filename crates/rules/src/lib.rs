@@ -11,6 +11,7 @@ pub mod file;
 mod group;
 pub mod manager;
 pub mod metrics;
+mod order;
 mod position;
 mod restore;
 pub mod rule;
