@@ -17,8 +17,8 @@ const FULL: [&str; 4] = ["--seed", "1", "--queries", "5000"];
 /// What `cargo xtask conformance` takes.
 #[derive(Args)]
 pub(crate) struct Conformance {
-    /// Which data; only promql so far.
-    #[arg(default_value = "promql", value_parser = ["promql"])]
+    /// Which data.
+    #[arg(default_value = "promql", value_parser = ["promql", "rulefmt", "promtool"])]
     what: String,
     /// Where the data lies, instead of WATCHFIRE_CONFORMANCE or ../shared.
     #[arg(long)]
@@ -53,7 +53,9 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
 /// Both, as the last part of `cargo xtask test --full`.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
-    step("conformance: promql", &mut tool("conformance", &["promql"]))?;
+    for what in ["promql", "rulefmt", "promtool"] {
+        step(&format!("conformance: {what}"), &mut tool("conformance", &[what]))?;
+    }
     step("differential: promql and Prometheus", &mut tool("differential", &FULL))
 }
 

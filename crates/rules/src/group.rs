@@ -290,6 +290,14 @@ impl RunningGroup {
         }
     }
 
+    /// The first rule whose last evaluation failed, and why.
+    pub(crate) fn first_error(&self) -> Option<(&str, String)> {
+        self.rules.iter().find_map(|running| {
+            let cause = lock(&running.state).last_error.clone()?;
+            Some((running.rule.name.as_str(), cause))
+        })
+    }
+
     pub(crate) fn status(&self) -> GroupStatus {
         let (last_evaluation, evaluation_seconds) = {
             let shared = lock(&self.shared);

@@ -5,11 +5,14 @@
 //! are told of alerts.
 
 mod book;
+pub mod check;
 pub mod error;
 pub mod evaluate;
 pub mod file;
+pub mod files;
 mod group;
 pub mod manager;
+mod memory;
 pub mod metrics;
 mod order;
 mod position;
@@ -22,6 +25,7 @@ pub mod status;
 pub mod template;
 #[cfg(test)]
 mod testing;
+pub mod unittest;
 mod write;
 
 pub use error::RulesError;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use conformance::{default_root, folder, promql};
+use conformance::{PROMQL, PROMTOOL, RULEFMT, Sort, default_root, folder, is_bad};
 
 #[derive(Parser)]
 #[command(
@@ -28,12 +28,20 @@ struct Arguments {
 enum What {
     /// Prometheus' scripts for PromQL.
     Promql,
+    /// Rule files that load, and that do not.
+    Rulefmt,
+    /// Unit tests of rules.
+    Promtool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let What::Promql = arguments.what;
-    match run_promql(arguments.dir.as_deref()) {
+    let sort = match arguments.what {
+        What::Promql => PROMQL,
+        What::Rulefmt => RULEFMT,
+        What::Promtool => PROMTOOL,
+    };
+    match run(sort, arguments.dir.as_deref()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -44,18 +52,18 @@ fn main() -> ExitCode {
 }
 
 /// Says whether all went as expected. The total is the last line.
-fn run_promql(dir: Option<&Path>) -> std::io::Result<bool> {
+fn run(sort: Sort, dir: Option<&Path>) -> std::io::Result<bool> {
     let root = dir.map_or_else(default_root, Path::to_owned);
-    let Some(folder) = folder(&root, promql::FOLDER).or_else(|| dir.map(Path::to_owned)) else {
-        return Err(std::io::Error::other(format!("no {} in {}", promql::FOLDER, root.display())));
+    let Some(folder) = folder(&root, sort.folder).or_else(|| dir.map(Path::to_owned)) else {
+        return Err(std::io::Error::other(format!("no {} in {}", sort.folder, root.display())));
     };
-    let run = promql::run(&folder)?;
+    let run = (sort.run)(&folder)?;
     if run.cases.is_empty() {
-        return Err(std::io::Error::other(format!("no scripts in {}", folder.display())));
+        return Err(std::io::Error::other(format!("no cases in {}", folder.display())));
     }
     print!("{}", run.text);
-    let comparison = promql::compare(&run)?;
-    let unknown: Vec<_> = comparison.unknown.iter().filter(|case| promql::is_bad(case)).collect();
+    let comparison = sort.compare(&run)?;
+    let unknown: Vec<_> = comparison.unknown.iter().filter(|case| is_bad(case)).collect();
     for line in &comparison.different {
         println!("not as expected: {line}");
     }
