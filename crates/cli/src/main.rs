@@ -75,7 +75,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Service(service) => service::run(service, mode).await,
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
-        Command::Rules(rules) => rules::run(&rules),
+        Command::Rules(rules) => rules::run(rules).await,
     }
 }
 

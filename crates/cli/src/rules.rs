@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "the answer to the person at the terminal")]
 
+mod backtest;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +18,8 @@ pub(crate) enum Rules {
     Check(Check),
     /// Run unit tests of rules, in the format of `promtool test rules`.
     Test(Test),
+    /// Say when each alert would have fired in the past, for how long, and how many a week.
+    Backtest(backtest::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -38,10 +42,11 @@ pub(crate) struct Test {
     run: Vec<String>,
 }
 
-pub(crate) fn run(rules: &Rules) -> Result<()> {
+pub(crate) async fn run(rules: Rules) -> Result<()> {
     match rules {
-        Rules::Check(check) => check_all(check),
-        Rules::Test(test) => test_all(test),
+        Rules::Check(check) => check_all(&check),
+        Rules::Test(test) => test_all(&test),
+        Rules::Backtest(arguments) => backtest::run(arguments).await,
     }
 }
 

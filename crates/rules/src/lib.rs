@@ -4,6 +4,7 @@
 //! Holds the storage ports and the metric language, and knows no engine behind them, no HTTP, and nothing of how people
 //! are told of alerts.
 
+pub mod backtest;
 mod book;
 pub mod check;
 pub mod error;
