@@ -256,8 +256,10 @@ impl Wal {
     /// for seconds. Never waits for the disk itself.
     pub fn unavailable(&self) -> Option<Refusal> {
         let shown = self.shown();
-        let refused =
-            shown.refusal.as_ref().map(|(reason, since)| Refusal { reason: reason.clone(), lasted: since.elapsed() });
+        let refused = shown
+            .refusal
+            .as_ref()
+            .map(|(reason, since)| Refusal { reason: reason.clone(), lasted: since.elapsed() });
         refused.or_else(|| {
             let lasted = shown.at_disk_since?.elapsed();
             let reason = "the disk does not answer: a write to the log is waiting".to_owned();

@@ -105,7 +105,11 @@ fn readable(db: &Db, file: &Path) -> (Vec<(Labels, i64, u64)>, usize) {
             Err(error) => {
                 refused += 1;
                 let text = error.to_string();
-                assert!(text.contains(&file.display().to_string()), "{text} does not name {}", file.display());
+                assert!(
+                    text.contains(&file.display().to_string()),
+                    "{text} does not name {}",
+                    file.display()
+                );
             }
         }
     }
@@ -165,7 +169,11 @@ fn check(seed: u64) {
     let (healed, _) = readable(&db, &file);
     let (again, report) = world.kill_and_open();
     assert_eq!(readable(&again, &file).0, healed);
-    assert_eq!((report.log.damage.len(), report.block_damage.len()), (0, 0), "the second start finds no damage");
+    assert_eq!(
+        (report.log.damage.len(), report.block_damage.len()),
+        (0, 0),
+        "the second start finds no damage"
+    );
 }
 
 #[test]
