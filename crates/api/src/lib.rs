@@ -7,6 +7,7 @@ mod alerting;
 mod cors;
 mod encode;
 mod error;
+mod exemplars;
 mod federate;
 mod grafana;
 mod json;

@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Between two tries to write anew a log on a disk that goes on failing: each writes all of the head.
 const REPAIR_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// Between two looks at the chunks that wait for a file: the fastest ingest finishes some mebibytes of them meanwhile.
+const SPILL_ROUND: Duration = Duration::from_secs(1);
+
 /// The running threads; dropping this ends them and waits for the round they are in.
 #[derive(Debug)]
 pub(crate) struct Background {
@@ -41,6 +44,10 @@ impl Background {
         }
         let mut backoff = Backoff::new(LOOK, REPAIR_WAIT_MAX);
         this.spawn("tsdb-repair", db, LOOK, move |db| repair(db, &mut backoff))?;
+        this.spawn("tsdb-spill", db, SPILL_ROUND, |db| {
+            db.spill_if_due();
+            SPILL_ROUND
+        })?;
         let round = db.limits.housekeeping_every;
         this.spawn("tsdb", db, round, move |db| {
             keep_house(db);

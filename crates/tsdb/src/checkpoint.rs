@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use crate::record::{self, Definition, SeriesRecord};
 use crate::series::Series;
+use crate::spill::Spill;
 use crate::{Db, TsdbError};
 
 /// Series of one record: some 100 kB, so that damage costs few of them.
@@ -114,18 +115,21 @@ impl Db {
         let generation = self.head.generation();
         checkpoint.record(|out| record::put_checkpoint_head(generation, out))?;
         for some in all.chunks(RECORD_SERIES) {
-            let series: Vec<SeriesRecord> = some.iter().filter_map(series_record).collect();
+            let series: Vec<SeriesRecord> =
+                some.iter().filter_map(|series| series_record(series, &self.head.spill)).collect();
             if !series.is_empty() {
                 checkpoint.record(|out| record::put_checkpoint_series(&series, out))?;
             }
         }
+        self.checkpoint_exemplars(&mut checkpoint)?;
         Ok(checkpoint.finish()?)
     }
 }
 
 /// What the checkpoint says of a series; nothing of one that no commit has written.
-fn series_record(series: &Arc<Series>) -> Option<SeriesRecord> {
+fn series_record(series: &Series, spill: &Spill) -> Option<SeriesRecord> {
     let state = series.state();
     let definition = Definition { id: series.id, labels: series.labels.clone() };
-    (state.is_logged && !state.is_removed).then(|| SeriesRecord { definition, chunks: state.chunks() })
+    (state.is_logged && !state.is_removed)
+        .then(|| SeriesRecord { definition, chunks: state.chunks(&spill.files()) })
 }

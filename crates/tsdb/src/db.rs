@@ -14,10 +14,14 @@ use crate::appender::{Appender, Committer};
 use crate::background::Background;
 use crate::blocks::{Blocks, Opening};
 use crate::checkpoint::Occasion;
-use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, WAL_DIR};
+use crate::exemplars::Exemplars;
+use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::Replayer;
-use crate::{Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError};
+use crate::spill::Spill;
+use crate::{
+    Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError,
+};
 
 /// A store of metrics, open. Ingest is its [`MetricAppend`], queries its [`storage::MetricQuery`].
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub struct Db {
     pub(crate) head: Head,
     pub(crate) wal: Wal,
     pub(crate) blocks: Blocks,
+    pub(crate) exemplars: Exemplars,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
     /// Set by [`Db::close`], so that nobody waits for a long compaction.
@@ -60,17 +65,20 @@ impl Db {
         options.disk.create_dir_all(&options.dir)?;
         let lock = options.disk.lock_dir(&options.dir)?;
         let (blocks, block_damage) = open_blocks(&options)?;
-        let head = Head::new();
+        let head =
+            Head::new(Spill::open(Arc::clone(&options.disk), &options.dir.join(SPILL_DIR), &options.limits)?);
         let head_from_ms = blocks.view().head_from_ms;
         let mut replayer = Replayer::new(&head, options.clock.now_ms(), head_from_ms);
         let (wal, log) =
             Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes))?;
         let samples_without_series = replayer.samples_without_series;
         let samples = replayer.samples;
+        let exemplars = std::mem::take(&mut replayer.exemplars);
         replayer.finish();
         let maintenance = options.maintenance;
         let dir = options.dir.clone();
         let db = Arc::new(Self::new(options, head, wal, blocks, log.checkpoint_bytes, lock));
+        db.exemplars.take(exemplars, &db.metrics.exemplars);
         db.drop_cut();
         db.retain();
         if !log.damage.is_empty() {
@@ -107,6 +115,7 @@ impl Db {
             wal,
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
+            exemplars: Exemplars::new(limits.exemplars_max, &metrics.exemplars),
             is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
             checkpointing: Mutex::default(),
@@ -134,6 +143,7 @@ impl Db {
     pub fn maintain(&self) -> Result<(), TsdbError> {
         let _alone = self.keeping_house();
         let repaired = self.repair_log().map(drop);
+        self.spill_if_due();
         let cut = self.cut_if_due();
         // What is too old need not be compacted; what is too much may be in the way of all else.
         self.retain_blocks();
@@ -240,6 +250,7 @@ impl Db {
         self.metrics.series.set(gauge(totals.series as u64));
         self.metrics.chunks.set(gauge(totals.chunks));
         self.metrics.chunk_bytes.set(gauge(totals.chunk_bytes));
+        self.metrics.spilled_bytes.set(gauge(self.head.spill.bytes()));
         if let Some((min_ms, max_ms)) = totals.span_ms {
             self.metrics.min_time.set(min_ms);
             self.metrics.max_time.set(max_ms);

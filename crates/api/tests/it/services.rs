@@ -10,8 +10,9 @@ use api::{
     ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreRankings,
     StoreRefusal, StoreStatus, Targets,
 };
+use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
-use model::{AlertState, DurationMs, Labels, Metadata, MetricKind, TimestampMs};
+use model::{AlertState, DurationMs, Labels, Matcher, Metadata, MetricKind, TimestampMs};
 use net::{Client, ClientOptions, Fetched, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
 use promql::script::MemoryStore;
@@ -19,7 +20,7 @@ use promql::{Engine, EngineOptions};
 use rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use scrape::{DroppedTarget, TargetMetadata, TargetStatus, TargetsStatus};
 use stdx::ManualClock;
-use storage::MetricQuery;
+use storage::{Exemplar, ExemplarQuery, MetricQuery, QueryError, SeriesExemplars};
 
 /// What the clock shows: a second with milliseconds.
 pub(crate) const NOW_MS: i64 = 1_435_781_451_781;
@@ -76,6 +77,7 @@ impl Site {
         let state = ApiState::new(Services {
             engine: Arc::new(Engine::new(options)),
             store,
+            exemplars: Arc::new(Still),
             scrape: Arc::new(Still),
             rules: Arc::new(Still),
             alerting: Arc::new(Still),
@@ -158,6 +160,30 @@ async fn any_port() -> tokio::net::TcpListener {
 
 /// Targets, rules and notifications that never change.
 struct Still;
+
+impl ExemplarQuery for Still {
+    fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+    ) -> Result<Vec<SeriesExemplars>, QueryError> {
+        let exemplar = |trace: &str, value: f64, at_ms: i64| Exemplar {
+            labels: labels(&[("trace_id", trace)]),
+            value,
+            at: TimestampMs(at_ms),
+            has_own_time: true,
+        };
+        let series = labels(&[("__name__", "requests_total"), ("job", "api")]);
+        let all = [exemplar("a\"1", 0.5, 1000), exemplar("b", f64::NAN, 2050)];
+        let exemplars: Vec<Exemplar> = all.into_iter().filter(|e| range.contains(e.at.0)).collect();
+        let found = selectors.iter().any(|all| all.iter().all(|m| m.matches_labels(&series)));
+        Ok(if found && !exemplars.is_empty() {
+            vec![SeriesExemplars { series, exemplars }]
+        } else {
+            Vec::new()
+        })
+    }
+}
 
 impl Targets for Still {
     fn targets(&self) -> TargetsStatus {

@@ -66,9 +66,9 @@ impl World {
     }
 }
 
-/// Segments so small that a test fills several.
+/// Files so small that a test fills several.
 fn small(limits: Limits) -> Limits {
-    Limits { segment_bytes: 2000, ..limits }
+    Limits { segment_bytes: 2000, spill_file_bytes: 300, ..limits }
 }
 
 /// `name{label="value"}` and so on, as labels: `m a=1 b=2`.

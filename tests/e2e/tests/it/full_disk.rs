@@ -76,7 +76,7 @@ async fn a_full_disk_is_told_and_left_behind_without_a_restart() {
     let target = Target::start(200).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = config(folder.path(), &target);
-    let monitor = RunningMonitor::start(&file, &disk.at.join("data"), &[]).await;
+    let monitor = RunningMonitor::start_on(&file, &disk.at.join("data"), &[]).await;
     until("samples", LIMIT, async || newest(&monitor).await).await;
     ready(&monitor, 200).await.expect("ready");
 

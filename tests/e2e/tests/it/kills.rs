@@ -129,19 +129,19 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let (mut seen, mut found, mut compared) = (Seen::new(), Tally::default(), 0);
     let begun_s = now_s();
     for _ in 0..kills {
-        let monitor = RunningMonitor::start(&file, &data, &ARGUMENTS).await;
+        let monitor = RunningMonitor::start_on(&file, &data, &ARGUMENTS).await;
         let life_s = now_s();
         watch(&monitor, &mut seen, LIFE_MAX.mul_f64(rng.f64())).await;
         monitor.kill().await;
         tally(&mut found, &data);
-        let monitor = RunningMonitor::start(&file, &data, &ARGUMENTS).await;
+        let monitor = RunningMonitor::start_on(&file, &data, &ARGUMENTS).await;
         let to_s = now_s();
         let there = all_between(&monitor, life_s - 1.0, to_s).await;
         compared += compare(&seen, &there, ms(life_s - 1.0) + 1, ms(to_s), &targets);
         monitor.kill().await;
         tally(&mut found, &data);
     }
-    let monitor = RunningMonitor::start(&file, &data, &ARGUMENTS).await;
+    let monitor = RunningMonitor::start_on(&file, &data, &ARGUMENTS).await;
     let (mut from_s, end_s, mut at_the_end) = (begun_s, now_s(), 0);
     while from_s < end_s {
         let to_s = from_s + SPAN_S;

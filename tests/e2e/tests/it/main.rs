@@ -7,4 +7,5 @@ mod fleet;
 mod full_disk;
 mod kills;
 mod orders;
+mod queries;
 mod supervisor;
