@@ -34,7 +34,8 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         processes: arguments.processes,
         databases: Vec::new(),
     };
-    let running = agent::start(options).await.map_err(|e| name_flag(e, &[("--listen", arguments.listen)]))?;
+    let running =
+        agent::start(options).await.map_err(|e| name_flag(e, &[("--listen", arguments.listen)], mode))?;
     announce("agent", &running.urls(), mode);
     until_told_to_stop(mode).await?;
     running.stop().await;

@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     let ports = [("--ui-listen", arguments.ui_listen), ("--prometheus-listen", arguments.prometheus_listen)];
     let mut reload = signal(SignalKind::hangup())?;
     let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
-        StartError::Bind(error) => name_flag(error, &ports),
+        StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
     announce("monitor", &monitor.urls(), mode);
