@@ -67,20 +67,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         terminal.line(&format!("the lab is good: {} roles", lab::roles_of(&lab).len()));
         return Ok(());
     }
-    // The children run in other working directories' place only by accident: give them the whole path.
-    let data_dir = std::path::absolute(&arguments.data_dir).context("--data-dir")?;
-    terminal.line(&format!("{} data in {}", terminal.bold("watchfire up"), data_dir.display()));
-    let options = LabOptions {
-        program: std::env::current_exe().context("where is this program?")?,
-        data_dir,
-        ports: PortPlan {
-            ip: arguments.listen_ip,
-            auto: arguments.ports == Ports::Auto,
-            chosen: arguments.chosen.into_iter().collect(),
-        },
-        hold: arguments.hold,
-        lab,
-    };
+    let options = options(arguments, lab)?;
+    terminal.line(&format!("{} data in {}", terminal.bold("watchfire up"), options.data_dir.display()));
     let logs = options.data_dir.join("log");
     let (events, mut happened) = mpsc::unbounded_channel();
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -126,6 +114,21 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
     terminal.line("all stopped; the data is kept");
     Ok(())
+}
+
+fn options(arguments: Arguments, lab: LabConfig) -> Result<LabOptions> {
+    Ok(LabOptions {
+        program: std::env::current_exe().context("where is this program?")?,
+        // The children run in other working directories' place only by accident: give them the whole path.
+        data_dir: std::path::absolute(&arguments.data_dir).context("--data-dir")?,
+        ports: PortPlan {
+            ip: arguments.listen_ip,
+            auto: arguments.ports == Ports::Auto,
+            chosen: arguments.chosen.into_iter().collect(),
+        },
+        hold: arguments.hold,
+        lab,
+    })
 }
 
 /// What a child would refuse is said before any has started. The lab's own check knows names and ports, not what a path
