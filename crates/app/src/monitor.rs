@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alerting::Dispatcher;
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
@@ -43,6 +44,10 @@ pub struct Options {
     pub retention: DurationMs,
     /// When commits are made to survive power loss.
     pub sync: SyncPolicy,
+    /// Span of a block that is cut from memory; two hours but in tests.
+    pub block_span: DurationMs,
+    /// Between two rounds of the store's housekeeping.
+    pub housekeeping_every: DurationMs,
     /// Whether damaged data keeps the monitor from starting, instead of being set aside.
     pub strict_recovery: bool,
     /// Whether `/-/reload` is allowed.
@@ -175,12 +180,21 @@ async fn open_store(
         clock,
         sync: options.sync,
         damage: if options.strict_recovery { DamagePolicy::Refuse } else { DamagePolicy::Quarantine },
-        limits: Limits { retention: options.retention, ..Limits::standard() },
+        limits: limits(options),
         maintenance: Maintenance::Background,
         metrics: Arc::new(tsdb::Metrics::new(registry)),
     };
     let opened = tokio::task::spawn_blocking(move || Db::open(db_options)).await?;
     opened.map_err(|source| StartError::Store { dir, source })
+}
+
+fn limits(options: &Options) -> Limits {
+    Limits {
+        retention: options.retention,
+        block_span: options.block_span,
+        housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
+        ..Limits::standard()
+    }
 }
 
 /// Everything between the store and the routes.

@@ -57,6 +57,27 @@ pub(crate) struct Arguments {
     /// When commits are made to survive power loss: none, interval(MS), every-commit. `kill -9` never loses any.
     #[arg(long, env = "WATCHFIRE_SYNC", default_value = "interval(1000)", value_name = "POLICY")]
     sync: SyncPolicy,
+    /// Span of a block that is cut from memory, for tests of what happens around a cut (1s to 2h).
+    #[arg(
+        long,
+        hide = true,
+        alias = "storage.tsdb.min-block-duration",
+        env = "WATCHFIRE_BLOCK_SPAN",
+        default_value = "2h",
+        value_parser = between("1s", "2h"),
+        value_name = "DURATION"
+    )]
+    block_span: DurationMs,
+    /// Between two rounds of housekeeping of the store, for the same tests (10ms to 1h).
+    #[arg(
+        long,
+        hide = true,
+        env = "WATCHFIRE_HOUSEKEEPING_EVERY",
+        default_value = "30s",
+        value_parser = between("10ms", "1h"),
+        value_name = "DURATION"
+    )]
+    housekeeping_every: DurationMs,
     /// Refuse to start on damaged data instead of setting it aside.
     #[arg(long, env = "WATCHFIRE_STRICT_RECOVERY")]
     strict_recovery: bool,
@@ -66,6 +87,19 @@ pub(crate) struct Arguments {
     /// Only check the files and say what is wrong.
     #[arg(long)]
     check: bool,
+}
+
+/// Reads a duration between two others.
+fn between(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<DurationMs, String> + Clone + Send + Sync {
+    move |text| {
+        let parse = |text: &str| text.parse::<DurationMs>().map_err(|error| error.to_string());
+        let given = parse(text)?;
+        let is_fine = (parse(least)?.0..=parse(most)?.0).contains(&given.0);
+        if is_fine { Ok(given) } else { Err(format!("must be from {least} to {most}")) }
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
@@ -116,6 +150,8 @@ fn options(arguments: Arguments) -> Options {
         ("prometheus-listen", arguments.prometheus_listen.to_string()),
         ("retention", arguments.retention.to_string()),
         ("sync", arguments.sync.to_string()),
+        ("block-span", arguments.block_span.to_string()),
+        ("housekeeping-every", arguments.housekeeping_every.to_string()),
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
     ];
@@ -128,6 +164,8 @@ fn options(arguments: Arguments) -> Options {
         external_url: arguments.external_url,
         retention: arguments.retention,
         sync: arguments.sync,
+        block_span: arguments.block_span,
+        housekeeping_every: arguments.housekeeping_every,
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into(),

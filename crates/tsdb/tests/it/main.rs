@@ -5,6 +5,7 @@
 mod append;
 mod background;
 mod blocks;
+mod clock;
 mod concurrent;
 mod crash;
 mod damage;
