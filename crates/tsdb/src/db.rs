@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::Instant;
 
 use disk::{DirLock, Disk};
-use model::TimestampMs;
+use model::{DurationMs, TimestampMs};
 use stdx::Clock;
 use storage::{MetricAppend, MetricAppender};
 use wal::{SyncPolicy, Wal};
@@ -28,6 +28,8 @@ pub struct Db {
     pub(crate) blocks: Blocks,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
+    /// How late a sample may be.
+    pub(crate) late_max_ms: AtomicI64,
     /// Set by [`Db::close`], so that nobody waits for a long compaction.
     is_closing: AtomicBool,
     /// Held by whoever changes blocks: one at a time.
@@ -107,6 +109,7 @@ impl Db {
             wal,
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
+            late_max_ms: AtomicI64::new(limits.out_of_order_time_window.0),
             is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
             limits,
@@ -149,6 +152,11 @@ impl Db {
     /// The turn to change blocks.
     pub(crate) fn keeping_house(&self) -> MutexGuard<'_, ()> {
         self.keeping_house.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes late samples within another window than [`Limits::out_of_order_time_window`] from now on.
+    pub fn set_out_of_order_time_window(&self, window: DurationMs) {
+        self.late_max_ms.store(window.0, Ordering::Relaxed);
     }
 
     /// Makes all that was committed survive power loss, whatever the policy.
