@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 
 use model::{Labels, TimestampMs};
@@ -97,25 +98,29 @@ fn scrape(world: &World, db: &Db, all: &[SeriesId], number: i64) {
     }
 }
 
+/// On the machine's own disk: that of a world is in memory.
+fn open(world: &World, folder: &Path) -> Arc<Db> {
+    let options = Options {
+        dir: folder.to_owned(),
+        disk: Arc::new(disk::RealDisk),
+        sync: SyncPolicy::None,
+        ..world.options()
+    };
+    Db::open(options).unwrap().0
+}
+
 #[test]
 fn a_series_costs_no_more_than_its_budget() {
     let limits = Limits { spill_file_bytes: 1 << 16, segment_bytes: 64 << 20, ..World::new().limits };
     let world = World { limits, ..World::new() };
     let folder = tempfile::tempdir().unwrap();
-    // The disk of a world is in memory.
-    let options = Options {
-        dir: folder.path().to_owned(),
-        disk: Arc::new(disk::RealDisk),
-        sync: SyncPolicy::None,
-        ..world.options()
-    };
-    let (db, _) = Db::open(options).unwrap();
+    let db = open(&world, folder.path());
     let begun = held_bytes();
     let per_series = || (held_bytes() - begun) as f64 / SERIES as f64;
     let all = create(&db);
     let made = per_series();
     let mut most: f64 = 0.0;
-    for number in 1..=120 {
+    for number in 1..=72 {
         scrape(&world, &db, &all, number);
         if number % 6 == 0 {
             db.maintain().unwrap();
@@ -124,6 +129,46 @@ fn a_series_costs_no_more_than_its_budget() {
     }
     drop(db.select(&selection(&[])).unwrap());
     let end = per_series();
-    println!("bytes a series: {made:.0} made, {most:.0} at most in ten minutes, {end:.0} then");
+    println!("bytes a series: {made:.0} made, {most:.0} at most in six minutes, {end:.0} then");
     assert!(made < 650.0 && most < 800.0, "{made} made, {most} at most");
+}
+
+/// Every ten minutes other series, as deployments make them: none is ever removed by anybody.
+#[test]
+fn series_that_have_ended_give_their_memory_back() {
+    const PER_ROUND: usize = 100;
+    let limits = Limits { spill_file_bytes: 1 << 14, segment_bytes: 1 << 20, ..World::new().limits };
+    let world = World { limits, ..World::new() };
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(&world, folder.path());
+    let (mut early, mut late, mut most_series) = (0, 0, 0);
+    for round in 0..120 {
+        for minute in 0..10 {
+            let at_ms = NOW_MS + (round * 10 + minute) * 60_000;
+            world.clock.set(at_ms);
+            let mut appender = db.appender();
+            for i in 0..PER_ROUND {
+                let name = format!("m pod=pod-{round}-{i} job=a");
+                let id = appender.series(&crate::world::labels(&name)).unwrap();
+                appender.append(id, TimestampMs(at_ms), i as f64).unwrap();
+            }
+            appender.commit().unwrap();
+        }
+        db.maintain().unwrap();
+        // Who asks makes us remember the order of all series.
+        drop(db.select(&selection(&[])).unwrap());
+        most_series = most_series.max(db.status().series);
+        // From six to thirteen hours, and from there to the end.
+        let most = if round < 36 {
+            continue;
+        } else if round < 78 {
+            &mut early
+        } else {
+            &mut late
+        };
+        *most = held_bytes().max(*most);
+    }
+    assert!(most_series <= 20 * PER_ROUND, "{most_series} series at once, of three hours and a bit");
+    let per_series = (late - early) as f64 / (42 * PER_ROUND) as f64;
+    assert!(per_series < 40.0, "{per_series} bytes a series that has ended: {early} at most, later {late}");
 }
