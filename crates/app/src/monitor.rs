@@ -103,6 +103,7 @@ impl Monitor {
         let prometheus = net::bind(options.prometheus_listen).await?;
         let mut registry = Registry::default();
         let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
+        db.set_out_of_order_time_window(loaded.out_of_order_time_window);
         let facts = facts(&options, &loaded, &prometheus, &report, started_at);
         let (core, engine, metrics) = start_services(options, loaded, facts, db, clock, &mut registry)?;
         Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))

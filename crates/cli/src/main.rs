@@ -59,10 +59,20 @@ fn main() -> ExitCode {
     if let Err(error) = start_logging(&arguments) {
         return fail(&error);
     }
+    keep_pages_small();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+/// Asks the kernel not to give memory in pages of two mebibytes, as the allocator would have it: what is used of each and what
+/// is not then stays together. The lab takes 96 MB so instead of 349, and 100,000 series 100 instead of 150.
+fn keep_pages_small() {
+    // A kernel that cannot has no such pages, or it costs memory and nothing else.
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages stay in use");
     }
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside the test functions that clippy knows")]
 
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;
+
 mod append;
 mod background;
 mod blocks;
@@ -14,6 +17,7 @@ mod exemplars;
 mod housekeeping;
 mod kill;
 mod late;
+mod memory;
 mod restart;
 mod same;
 mod select;
