@@ -15,4 +15,5 @@ mod kill;
 mod restart;
 mod same;
 mod select;
+mod snapshot;
 mod world;
