@@ -50,11 +50,14 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
     finish(&mut tool("differential", &arguments))
 }
 
-/// Both, as the last part of `cargo xtask test --full`.
+/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peer are read
+/// one after the other, and whatever else runs moves them apart.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
     step("conformance", &mut tool("conformance", &[]))?;
-    step("differential: promql and Prometheus", &mut tool("differential", &FULL))
+    step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
+    let mut agent = command("cargo", &["test", "--package", "agent", "--quiet"]);
+    step("agent and what it replaces", agent.env("WATCHFIRE_PEERS", "1"))
 }
 
 fn tool(package: &str, arguments: &[&str]) -> Command {

@@ -27,7 +27,7 @@ pub(crate) async fn exemplars(
     if to < from {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    let parsed = run::parse(params.get("query").unwrap_or_default()).await?;
+    let parsed = run::parse(&state, params.get("query").unwrap_or_default()).await?;
     let query = parsed.map_err(|error| ApiError::bad_data(error.to_string()))?;
     let mut selectors: Vec<Vec<Matcher>> = Vec::new();
     query.for_each_selector(&mut |selector| selectors.push(selector.matchers.clone()));

@@ -33,5 +33,5 @@ pub use metrics::ApiMetrics;
 pub use routes::{prometheus_router, ui_router};
 pub use state::{
     Admin, ApiState, Facts, Notifications, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
-    StoreRankings, StoreStatus, Targets,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };

@@ -45,7 +45,7 @@ async fn answer(
     let timeout = params.duration_if("timeout")?;
     let lookback = params.lookback()?;
     let stats = stats(params, &mut form.warnings);
-    let query = run::parse(params.get("query").unwrap_or_default()).await??;
+    let query = run::parse(state, params.get("query").unwrap_or_default()).await??;
     if form.range {
         require_range_kind(query.kind())?;
     }
@@ -68,12 +68,13 @@ fn stats(params: &Params, warnings: &mut Vec<String>) -> Wanted {
     }
 }
 
-pub(crate) async fn format(params: Params) -> Result<Response, ApiError> {
-    Ok(encode::success(run::parse(params.get("query").unwrap_or_default()).await??.to_string()))
+pub(crate) async fn format(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+    let query = run::parse(&state, params.get("query").unwrap_or_default()).await??;
+    Ok(encode::success(promql::pretty(&query)))
 }
 
-pub(crate) async fn parse(params: Params) -> Result<Response, ApiError> {
-    let query = run::parse(params.get("query").unwrap_or_default()).await??;
+pub(crate) async fn parse(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+    let query = run::parse(&state, params.get("query").unwrap_or_default()).await??;
     let tree: Value = syntax::tree(&query);
     Ok(encode::success(tree))
 }

@@ -36,8 +36,15 @@ pub struct StoreStatus {
     pub min_time: Option<TimestampMs>,
     /// Newest sample.
     pub max_time: Option<TimestampMs>,
-    /// Why nothing is stored at present, if so.
-    pub unavailable: Option<String>,
+}
+
+/// Why no samples are stored at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRefusal {
+    /// What is wrong, for people.
+    pub reason: String,
+    /// Since when.
+    pub since: TimestampMs,
 }
 
 /// Name and count.
@@ -165,6 +172,8 @@ pub trait Runtime: Send + Sync {
     fn store_status(&self) -> StoreStatus;
     /// The store's blocks, in order of time.
     fn store_blocks(&self) -> Vec<StoreBlock>;
+    /// Why no samples are stored at present; `None` when all is well. Waits for nothing.
+    fn store_refusal(&self) -> Option<StoreRefusal>;
     /// The store's rankings, at most `limit` entries each.
     fn store_rankings(&self, limit: usize) -> StoreRankings;
     /// The configuration as loaded, secrets hidden.

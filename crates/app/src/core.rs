@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alerting::Dispatcher;
-use api::{Facts, Runtime, StoreBlock, StoreRankings, StoreStatus};
+use api::{Facts, Runtime, StoreBlock, StoreRankings, StoreRefusal, StoreStatus};
 use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
@@ -160,7 +160,6 @@ impl Runtime for Core {
             wal_bytes: status.wal_bytes,
             min_time: status.min_time,
             max_time: status.max_time,
-            unavailable: status.unavailable,
         }
     }
 
@@ -176,6 +175,12 @@ impl Runtime for Core {
             sources: block.sources,
         };
         self.db.block_statuses().into_iter().map(shown).collect()
+    }
+
+    fn store_refusal(&self) -> Option<StoreRefusal> {
+        let refusal = self.db.unavailable()?;
+        let lasted_ms = i64::try_from(refusal.lasted.as_millis()).unwrap_or(i64::MAX);
+        Some(StoreRefusal { reason: refusal.reason, since: TimestampMs(self.clock.now_ms() - lasted_ms) })
     }
 
     fn store_rankings(&self, limit: usize) -> StoreRankings {

@@ -28,7 +28,10 @@ pub struct Metrics {
     pub(crate) series_refused: Counter,
     pub(crate) chunks: Gauge,
     pub(crate) chunk_bytes: Gauge,
+    pub(crate) spilled_bytes: Gauge,
+    pub(crate) spills_failed: Counter,
     pub(crate) samples_appended: Counter,
+    pub(crate) late_samples: Counter,
     pub(crate) active_appenders: Gauge,
     pub(crate) min_time: Gauge,
     pub(crate) max_time: Gauge,
@@ -77,7 +80,10 @@ impl Metrics {
             series_refused: Counter::default(),
             chunks: Gauge::default(),
             chunk_bytes: Gauge::default(),
+            spilled_bytes: Gauge::default(),
+            spills_failed: Counter::default(),
             samples_appended,
+            late_samples: Counter::default(),
             active_appenders: Gauge::default(),
             min_time: Gauge::default(),
             max_time: Gauge::default(),
@@ -104,8 +110,13 @@ impl Metrics {
         head.register("series_created", "Series that were made", self.series_created.clone());
         head.register("series_removed", "Series that had no samples left", self.series_removed.clone());
         head.register("series_refused", "Series refused by a limit", self.series_refused.clone());
-        head.register("chunks", "Chunks in memory", self.chunks.clone());
+        head.register("chunks", "Chunks, those in files included", self.chunks.clone());
+        head.register("spilled_bytes", "Bytes of finished chunks in files", self.spilled_bytes.clone());
+        let help = "Attempts to write finished chunks to a file that failed; they stay in memory";
+        head.register("spills_failed", help, self.spills_failed.clone());
         head.register("chunk_bytes", "Bytes of compressed samples in memory", self.chunk_bytes.clone());
+        let help = "Samples taken though they were older than their series, within the window";
+        head.register("out_of_order_samples_appended", help, self.late_samples.clone());
         head.register("active_appenders", "Open transactions", self.active_appenders.clone());
         head.register("min_time", "Time of the oldest sample in milliseconds", self.min_time.clone());
         head.register("max_time", "Time of the newest sample in milliseconds", self.max_time.clone());

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
     Admin, ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreBlock,
-    StoreRankings, StoreStatus, Targets,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
@@ -55,6 +55,7 @@ pub(crate) struct Site {
     pub(crate) prometheus: Server,
     pub(crate) ui: Server,
     client: Client,
+    refusal: Refusing,
 }
 
 impl Site {
@@ -76,6 +77,7 @@ impl Site {
         admin: Option<Arc<dyn Admin>>,
     ) -> Self {
         let mut registry = Registry::default();
+        let refusal = Refusing::default();
         let sources = Sources {
             folder: None,
             builtin: vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }],
@@ -88,7 +90,7 @@ impl Site {
             rules: Arc::new(Still),
             alerting: Arc::new(Still),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
-            runtime: Arc::new(StillRuntime(facts())),
+            runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             admin,
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
@@ -100,7 +102,13 @@ impl Site {
         let router = api::prometheus_router(state, registry, &ui.url());
         let limits = ServerLimits::standard();
         let prometheus = Server::start_counted(any_port().await, router, limits, connections);
-        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client") }
+        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client"), refusal }
+    }
+
+    /// The store refuses samples for this reason from now on, or takes them again.
+    pub(crate) fn refuse(&self, reason: Option<&str>) {
+        let refusal = reason.map(|reason| StoreRefusal { reason: reason.into(), since: TimestampMs(NOW_MS) });
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
     /// Asks the Prometheus port.
@@ -288,7 +296,10 @@ impl Notifications for Still {
     }
 }
 
-struct StillRuntime(Facts);
+struct StillRuntime(Facts, Refusing);
+
+/// Why the store takes nothing, for a test to set.
+type Refusing = Arc<Mutex<Option<StoreRefusal>>>;
 
 fn facts() -> Facts {
     Facts {
@@ -320,6 +331,10 @@ impl Runtime for StillRuntime {
             ..StoreBlock::default()
         };
         vec![block]
+    }
+
+    fn store_refusal(&self) -> Option<StoreRefusal> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn store_rankings(&self, limit: usize) -> StoreRankings {
