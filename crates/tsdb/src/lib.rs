@@ -33,6 +33,7 @@ mod index;
 mod merged;
 mod metrics;
 mod newest;
+pub mod offline;
 mod options;
 mod order;
 mod query;

@@ -13,6 +13,7 @@ mod exemplars;
 mod housekeeping;
 mod kill;
 mod late;
+mod offline;
 mod restart;
 mod same;
 mod select;
