@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alerting::Dispatcher;
-use api::{Facts, Runtime, StoreRankings, StoreRefusal, StoreStatus};
+use api::{Facts, Runtime, StoreBlock, StoreRankings, StoreRefusal, StoreStatus};
 use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
@@ -25,6 +25,8 @@ pub(crate) struct Core {
     pub(crate) facts: Facts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) db: Arc<Db>,
+    /// `None` where nobody may delete or copy over HTTP.
+    pub(crate) admin: Option<Arc<dyn api::Admin>>,
     pub(crate) scrape: Arc<ScrapeManager>,
     pub(crate) rules: Arc<Manager>,
     pub(crate) alerting: Arc<Dispatcher>,
@@ -160,6 +162,20 @@ impl Runtime for Core {
             min_time: status.min_time,
             max_time: status.max_time,
         }
+    }
+
+    fn store_blocks(&self) -> Vec<StoreBlock> {
+        let shown = |block: tsdb::BlockStatus| StoreBlock {
+            number: block.number,
+            level: block.level,
+            from_ms: block.from.0,
+            end_ms: block.end.0,
+            series: block.series,
+            samples: block.samples,
+            chunks: block.chunks,
+            sources: block.sources,
+        };
+        self.db.block_statuses().into_iter().map(shown).collect()
     }
 
     fn store_refusal(&self) -> Option<StoreRefusal> {

@@ -2,6 +2,7 @@
 //!
 //! Knows everything of the product, and no flag and no exit code.
 
+mod admin;
 mod builtin;
 mod config;
 mod core;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::config::ByteSize;
 use alerting::Dispatcher;
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
@@ -21,6 +22,7 @@ use storage::{MetricAppend, MetricQuery};
 use tokio::net::TcpListener;
 use tsdb::{DamagePolicy, Db, Limits, Maintenance, RealDisk, RecoveryReport, SyncPolicy, TsdbError};
 
+use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
@@ -40,8 +42,10 @@ pub struct Options {
     pub prometheus_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
-    /// How long samples are kept.
+    /// How long samples are kept; zero for as long as there is room.
     pub retention: DurationMs,
+    /// How many bytes of samples are kept; zero for no limit.
+    pub retention_size: ByteSize,
     /// When commits are made to survive power loss.
     pub sync: SyncPolicy,
     /// Span of a block that is cut from memory; two hours but in tests.
@@ -52,6 +56,8 @@ pub struct Options {
     pub strict_recovery: bool,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
+    /// Whether samples can be deleted and copied over HTTP.
+    pub admin_api: bool,
     /// Flags as given, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
 }
@@ -129,6 +135,7 @@ impl Monitor {
             alerting: core.alerting.clone(),
             dashboards: core.dashboards.clone(),
             runtime: core.clone(),
+            admin: core.admin.clone(),
             clock: core.clock.clone(),
             metrics,
         });
@@ -166,6 +173,25 @@ impl Monitor {
             Ok(Err(error)) => tracing::error!(%error, "store not closed cleanly"),
             Err(error) => tracing::error!(%error, "closing the store panicked"),
         }
+    }
+}
+
+/// Longer than any sample is old: what no limit of age comes to.
+const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 3600);
+
+fn limits(options: &Options) -> Limits {
+    let retention = if options.retention.0 > 0 { options.retention } else { RETENTION_UNLIMITED };
+    let retention_bytes = if options.retention_size.0 > 0 { options.retention_size.0 } else { u64::MAX };
+    Limits { retention, retention_bytes, ..Limits::standard() }
+}
+
+/// In the words of Prometheus: `30d or 10GiB`.
+fn retention_text(options: &Options) -> String {
+    match (options.retention, options.retention_size) {
+        (DurationMs::ZERO, ByteSize(0)) => "unlimited".to_owned(),
+        (DurationMs::ZERO, size) => size.to_string(),
+        (time, ByteSize(0)) => time.to_string(),
+        (time, size) => format!("{time} or {size}"),
     }
 }
 
@@ -231,7 +257,9 @@ fn start_services(
         Arc::new(scrape::Metrics::new(registry)),
     );
     let sources = Sources { folder: options.dashboards, builtin: builtin::dashboards() };
+    let admin = Admin { db: db.clone(), clock: clock.clone(), data_dir: options.data_dir };
     let core = Core {
+        admin: options.admin_api.then(|| Arc::new(admin) as Arc<dyn api::Admin>),
         paths: options.config,
         flags: options.flags,
         facts,
@@ -267,7 +295,7 @@ fn facts(
         data_dir: options.data_dir.display().to_string(),
         working_dir: std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
         hostname: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
-        retention: options.retention.to_string(),
+        retention: retention_text(options),
         scrape_interval_ms: shortest.unwrap_or_else(|| loaded.global.scrape_interval()).0,
         recovery: recovery(report),
         lifecycle: options.lifecycle,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use app::{ConfigPaths, Monitor, Options, StartError, SyncPolicy};
+use config::ByteSize;
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     /// Our own address as others reach it, for links in alerts.
     #[arg(long, alias = "web.external-url", env = "WATCHFIRE_EXTERNAL_URL", value_name = "URL")]
     external_url: Option<String>,
-    /// How long samples are kept.
+    /// How long samples are kept; 0 for no limit.
     #[arg(
         long,
         alias = "storage.tsdb.retention.time",
@@ -54,6 +55,16 @@ pub(crate) struct Arguments {
         value_name = "DURATION"
     )]
     retention: DurationMs,
+    /// How many bytes of samples are kept, log included, before the oldest leave early; 0 for no limit. Units KB, MB, GB, TB
+    /// are powers of 1024.
+    #[arg(
+        long,
+        alias = "storage.tsdb.retention.size",
+        env = "WATCHFIRE_RETENTION_SIZE",
+        default_value = "10GB",
+        value_name = "SIZE"
+    )]
+    retention_size: ByteSize,
     /// When commits are made to survive power loss: none, interval(MS), every-commit. `kill -9` never loses any.
     #[arg(long, env = "WATCHFIRE_SYNC", default_value = "interval(1000)", value_name = "POLICY")]
     sync: SyncPolicy,
@@ -84,6 +95,9 @@ pub(crate) struct Arguments {
     /// Allow POST /-/reload.
     #[arg(long, alias = "web.enable-lifecycle", env = "WATCHFIRE_ENABLE_LIFECYCLE")]
     enable_lifecycle: bool,
+    /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
+    #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
+    enable_admin_api: bool,
     /// Only check the files and say what is wrong.
     #[arg(long)]
     check: bool,
@@ -149,11 +163,13 @@ fn options(arguments: Arguments) -> Options {
         ("ui-listen", arguments.ui_listen.to_string()),
         ("prometheus-listen", arguments.prometheus_listen.to_string()),
         ("retention", arguments.retention.to_string()),
+        ("retention-size", arguments.retention_size.to_string()),
         ("sync", arguments.sync.to_string()),
         ("block-span", arguments.block_span.to_string()),
         ("housekeeping-every", arguments.housekeeping_every.to_string()),
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
+        ("enable-admin-api", arguments.enable_admin_api.to_string()),
     ];
     Options {
         config: paths(&arguments),
@@ -163,11 +179,13 @@ fn options(arguments: Arguments) -> Options {
         prometheus_listen: arguments.prometheus_listen,
         external_url: arguments.external_url,
         retention: arguments.retention,
+        retention_size: arguments.retention_size,
         sync: arguments.sync,
         block_span: arguments.block_span,
         housekeeping_every: arguments.housekeeping_every,
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
+        admin_api: arguments.enable_admin_api,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into(),
     }
 }
