@@ -6,7 +6,9 @@ mod builtin;
 mod config;
 mod core;
 mod monitor;
+mod queries;
 
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
+pub use queries::{Feature, QueryOptions};
 pub use tsdb::SyncPolicy;

@@ -8,6 +8,7 @@ use app::{ConfigPaths, Monitor, Options, StartError, SyncPolicy};
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::query_flags::QueryFlags;
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
 #[derive(Debug, clap::Args)]
@@ -63,6 +64,8 @@ pub(crate) struct Arguments {
     /// Allow POST /-/reload.
     #[arg(long, alias = "web.enable-lifecycle", env = "WATCHFIRE_ENABLE_LIFECYCLE")]
     enable_lifecycle: bool,
+    #[command(flatten)]
+    queries: QueryFlags,
     /// Only check the files and say what is wrong.
     #[arg(long)]
     check: bool,
@@ -119,6 +122,7 @@ fn options(arguments: Arguments) -> Options {
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
     ];
+    let shown = arguments.queries.shown();
     Options {
         config: paths(&arguments),
         data_dir: arguments.data_dir,
@@ -130,6 +134,7 @@ fn options(arguments: Arguments) -> Options {
         sync: arguments.sync,
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
-        flags: flags.map(|(name, value)| (name.to_owned(), value)).into(),
+        flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
+        queries: arguments.queries.options(),
     }
 }

@@ -26,16 +26,22 @@ pub struct RunningMonitor {
 
 impl RunningMonitor {
     /// Starts it and waits until it is ready.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more flags.
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start() -> Self {
+    pub async fn start_with(flags: &[&str]) -> Self {
         let folder = TempDir::with_prefix("watchfire-e2e-").expect("a folder");
         let (config, any) = (folder.path().join("prometheus.yml"), "127.0.0.1:0");
         std::fs::write(&config, "scrape_configs: []\n").expect("there is room");
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), &config, Path::new("--data-dir"), &folder.path().join("data")])
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
