@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
-    month: month::Options,
+    month: month::MonthOptions,
 }
 
 /// Measures, and replaces that section of the page.
