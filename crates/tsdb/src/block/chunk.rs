@@ -176,15 +176,13 @@ impl<'a> ChunkView<'a> {
         let (begin, to) = (out.len(), to.min(self.count));
         out.reserve(to.saturating_sub(from));
         // One loop a scale, so that none decides inside of it.
-        if self.scale == SCALE_BITS {
-            self.values.for_each(from, to, |k| out.push(f64::from_bits(ordered(k) as u64)));
-        } else {
-            self.values.for_each(from, to, |k| out.push(k as f64));
-        }
-        if (1..=SCALE_MAX).contains(&self.scale) {
-            // By itself: a division takes longer than all the rest, and two or four of them as long as one.
-            let power = power(self.scale);
-            out.iter_mut().skip(begin).for_each(|value| *value /= power);
+        match self.scale {
+            0 => self.values.for_each(from, to, |k| out.push(k as f64)),
+            SCALE_BITS => self.values.for_each(from, to, |k| out.push(f64::from_bits(ordered(k) as u64))),
+            scale => {
+                let power = power(scale);
+                self.values.for_each(from, to, |k| out.push(k as f64 / power));
+            }
         }
         for n in 0..self.exceptions.len() / EXCEPTION_BYTES {
             if let Some((i, bits)) = self.exception_at(n)

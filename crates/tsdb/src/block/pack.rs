@@ -62,32 +62,12 @@ fn read_end(bytes: &[u8], byte: usize, shift: u32) -> u64 {
 /// Calls `take` with `count` values of `width` bits from bit `at` on, in order.
 #[inline]
 pub(crate) fn for_each_packed(bytes: &[u8], at: usize, width: u32, count: usize, mut take: impl FnMut(u64)) {
-    let (step, last) =
-        (width as usize, at.wrapping_add(count.saturating_sub(1).wrapping_mul(width as usize)));
-    // Where a whole word can be read at each value's first byte, and holds all of it wherever it begins, nothing else
-    // need be asked.
-    let whole = bytes.get(at >> 3..).and_then(|rest| rest.get(..(last >> 3).checked_sub(at >> 3)? + 8));
-    if let (Some(whole), 1..=WORD_WIDTH_MAX) = (whole, width) {
-        let (mut bit, mask) = (at & 7, u64::MAX >> (64 - width));
-        for _ in 0..count {
-            let word = whole
-                .get(bit >> 3..)
-                .and_then(<[u8]>::first_chunk::<8>)
-                .map_or(0, |w| u64::from_le_bytes(*w));
-            take((word >> (bit & 7)) & mask);
-            bit += step;
-        }
-        return;
-    }
     let mut at = at;
     for _ in 0..count {
         take(read_bits(bytes, at, width));
-        at += step;
+        at += width as usize;
     }
 }
-
-/// Bits of a word that are left when the first seven belong to the value before.
-const WORD_WIDTH_MAX: u32 = 57;
 
 /// A line through values and the width of what remains above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
