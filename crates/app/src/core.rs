@@ -10,6 +10,7 @@ use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use promql::Engine;
 use rules::{AlertSink, Manager, ManagerOptions};
 use scrape::ScrapeManager;
 use scrape::config::GlobalConfig;
@@ -29,6 +30,7 @@ pub(crate) struct Core {
     pub(crate) admin: Option<Arc<dyn api::Admin>>,
     pub(crate) scrape: Arc<ScrapeManager>,
     pub(crate) rules: Arc<Manager>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) alerting: Arc<Dispatcher>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) last_load: LastLoad,
@@ -109,6 +111,7 @@ impl Core {
         self.db.set_out_of_order_time_window(loaded.out_of_order_time_window);
         self.scrape.reload(loaded.jobs);
         self.rules.reload(loaded.groups, options).await;
+        self.engine.set_subquery_step(loaded.global.evaluation_interval());
         self.alerting.reload(loaded.alerting);
         self.dashboards.reload();
         let labels = external_labels(&loaded.global);

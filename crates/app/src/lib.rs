@@ -8,8 +8,10 @@ mod config;
 mod core;
 mod monitor;
 mod past;
+mod queries;
 
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
 pub use past::{RemotePast, StoredPast};
+pub use queries::{Feature, QueryOptions};
 pub use tsdb::SyncPolicy;

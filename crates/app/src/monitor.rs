@@ -14,7 +14,7 @@ use model::{DurationMs, TimestampMs};
 use net::process::ProcessMetrics;
 use net::{BindError, Client, ClientError, ClientOptions, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
-use promql::{Engine, EngineOptions};
+use promql::Engine;
 use rules::{Manager, Ports};
 use scrape::ScrapeManager;
 use stdx::{Clock, SystemClock};
@@ -26,6 +26,7 @@ use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
+use crate::queries::QueryOptions;
 
 /// What a monitor is started with.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub struct Options {
     pub lifecycle: bool,
     /// Whether samples can be deleted and copied over HTTP.
     pub admin_api: bool,
+    /// Limits of queries, and what of the language is switched on.
+    pub queries: QueryOptions,
     /// Flags as given, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
 }
@@ -237,7 +240,7 @@ fn start_services(
     let append: Arc<dyn MetricAppend> = db.clone();
     let api_metrics = ApiMetrics::register(registry);
     let last_load = LastLoad::new(&loaded, facts.started_at, registry);
-    let engine = Arc::new(Engine::new(EngineOptions::standard()));
+    let engine = Arc::new(Engine::new(options.queries.engine(loaded.global.evaluation_interval())));
     let dispatcher = Arc::new(Dispatcher::start(
         loaded.alerting,
         client("Alertmanager")?,
@@ -267,6 +270,7 @@ fn start_services(
         db,
         scrape: Arc::new(scrape),
         rules: Arc::new(rules),
+        engine: engine.clone(),
         alerting: dispatcher,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,

@@ -4,6 +4,7 @@ mod agent;
 mod gateway;
 mod load;
 mod monitor;
+mod query_flags;
 mod role;
 mod rules;
 mod service;

@@ -9,6 +9,7 @@ use config::ByteSize;
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::query_flags::QueryFlags;
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
 #[derive(Debug, clap::Args)]
@@ -98,6 +99,8 @@ pub(crate) struct Arguments {
     /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
     #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
     enable_admin_api: bool,
+    #[command(flatten)]
+    queries: QueryFlags,
     /// Only check the files and say what is wrong.
     #[arg(long)]
     check: bool,
@@ -171,6 +174,7 @@ fn options(arguments: Arguments) -> Options {
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
     ];
+    let shown = arguments.queries.shown();
     Options {
         config: paths(&arguments),
         data_dir: arguments.data_dir,
@@ -186,6 +190,7 @@ fn options(arguments: Arguments) -> Options {
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
         admin_api: arguments.enable_admin_api,
-        flags: flags.map(|(name, value)| (name.to_owned(), value)).into(),
+        flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
+        queries: arguments.queries.options(),
     }
 }

@@ -35,9 +35,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
-    month: month::Options,
-    #[command(flatten)]
     storage: storage::Options,
+    #[command(flatten)]
+    month: month::MonthOptions,
 }
 
 /// Measures, and replaces that section of the page.
