@@ -81,7 +81,7 @@ pub(super) fn response_time(answer: &Answer, out: &mut Out) {
         n += row.number(1).unwrap_or(0.0);
         sum += row.number(2).unwrap_or(0.0);
         if let Some(bound) = row.number(0).filter(|bound| *bound > 0.0) {
-            buckets.push((model::format_float(bound), n));
+            buckets.push((bound_text(bound), n));
         }
     }
     if n == 0.0 {
@@ -94,6 +94,18 @@ pub(super) fn response_time(answer: &Answer, out: &mut Out) {
     }
     out.sample(&format!("{NAME}_sum"), &[], sum);
     out.sample(&format!("{NAME}_count"), &[], n);
+}
+
+/// As the exporter writes it: below 0.0001 with an exponent of two digits.
+fn bound_text(bound: f64) -> String {
+    if bound >= 1e-4 {
+        return model::format_float(bound);
+    }
+    let text = format!("{bound:e}");
+    match text.split_once("e-") {
+        Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
+        None => text,
+    }
 }
 
 /// The largest first: a limit on rows leaves the smallest out.
@@ -230,15 +242,13 @@ mod tests {
     fn response_times_as_a_histogram() {
         let text = "time|count|total\n      0.000001|2|0.1\n      0.1|3|0.25\nTOO LONG|1|TOO LONG";
         let expected = [
-            r#"query_response_time_seconds_bucket{le="0.000001"} 2"#,
+            r#"query_response_time_seconds_bucket{le="1e-06"} 2"#,
             r#"query_response_time_seconds_bucket{le="0.1"} 5"#,
             r#"query_response_time_seconds_bucket{le="+Inf"} 6"#,
             "query_response_time_seconds_sum 0.35",
             "query_response_time_seconds_count 6",
         ];
-        let found = values(response_time, text);
-        assert_eq!(found.len(), expected.len());
-        assert_eq!(found[1..], expected[1..]);
+        assert_eq!(values(response_time, text), expected);
         assert!(values(response_time, "time|count|total\n0.1|0|0").is_empty());
     }
 
