@@ -80,8 +80,11 @@ pub(super) fn response_time(answer: &Answer, out: &mut Out) {
     for row in answer.rows() {
         n += row.number(1).unwrap_or(0.0);
         sum += row.number(2).unwrap_or(0.0);
+        // Written as the exporter writes it: the text is a label.
         if let Some(bound) = row.number(0).filter(|bound| *bound > 0.0) {
-            buckets.push((bound_text(bound), n));
+            let is_small = bound < 1e-4;
+            let text = if is_small { model::float::exponent_form(bound) } else { model::format_float(bound) };
+            buckets.push((text, n));
         }
     }
     if n == 0.0 {
@@ -94,18 +97,6 @@ pub(super) fn response_time(answer: &Answer, out: &mut Out) {
     }
     out.sample(&format!("{NAME}_sum"), &[], sum);
     out.sample(&format!("{NAME}_count"), &[], n);
-}
-
-/// As the exporter writes it: below 0.0001 with an exponent of two digits.
-fn bound_text(bound: f64) -> String {
-    if bound >= 1e-4 {
-        return model::format_float(bound);
-    }
-    let text = format!("{bound:e}");
-    match text.split_once("e-") {
-        Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
-        None => text,
-    }
 }
 
 /// The largest first: a limit on rows leaves the smallest out.
