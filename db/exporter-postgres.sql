@@ -1,4 +1,4 @@
--- The user that the agent reads PostgreSQL with: it sees figures and no rows of the application.
+-- The user that the agent reads PostgreSQL with: it sees figures and no row of the application's tables.
 -- Put a password of your own in place of `change-me`. May be run again.
 
 DO $$
@@ -9,4 +9,5 @@ BEGIN
 END
 $$;
 ALTER ROLE exporter PASSWORD 'change-me' CONNECTION LIMIT 3;
+-- Statistics, settings, sizes and the folder of the log. Nothing else: tables are not among it.
 GRANT pg_monitor TO exporter;

@@ -50,11 +50,20 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
     finish(&mut tool("differential", &arguments))
 }
 
-/// Both, as the last part of `cargo xtask test --full`.
+/// All of them, as the last part of `cargo xtask test --full`.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
     step("conformance: promql", &mut tool("conformance", &["promql"]))?;
-    step("differential: promql and Prometheus", &mut tool("differential", &FULL))
+    step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
+    step("exporters: the agent beside them", exporters().env("WATCHFIRE_PEERS", "1"))
+}
+
+/// The agent and Debian's exporters ask the same host and the same databases.
+fn exporters() -> Command {
+    command(
+        "cargo",
+        &["test", "--quiet", "--package", "agent", "--test", "it", "same_as", "--", "--nocapture"],
+    )
 }
 
 fn tool(package: &str, arguments: &[&str]) -> Command {
