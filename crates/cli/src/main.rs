@@ -40,7 +40,7 @@ enum Command {
     Up(up::Arguments),
     /// Run the monitor: scrape, store, query, rules, alerts, dashboards.
     Monitor(monitor::Arguments),
-    /// Run the agent: metrics of this host, its control groups and chosen processes.
+    /// Run the agent: metrics of this host, its control groups, chosen processes and database servers.
     Agent(agent::Arguments),
     /// Run one of the services to be observed.
     #[command(subcommand)]
