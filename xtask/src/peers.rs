@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::packages;
-use crate::tools::{command, step};
+use crate::tools::{command, root, step};
 
 /// What `cargo xtask test --full` asks: always the same, so that it fails for a reason of ours. Other seeds are for those
 /// who look for trouble.
@@ -56,7 +56,21 @@ pub(crate) fn all() -> Result<()> {
     for what in ["promql", "rulefmt", "promtool"] {
         step(&format!("conformance: {what}"), &mut tool("conformance", &[what]))?;
     }
+    promtool("check", "deploy/provision/rules")?;
+    promtool("test", "tests/scripts/rules")?;
     step("differential: promql and Prometheus", &mut tool("differential", &FULL))
+}
+
+/// The rules that we ship, and their unit tests, mean the same to Debian's promtool.
+fn promtool(what: &str, folder: &str) -> Result<()> {
+    let mut files: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder))? {
+        files.push(format!("{folder}/{}", entry?.file_name().to_string_lossy()));
+    }
+    files.retain(|name| name.ends_with(".yml"));
+    files.sort();
+    let mut program = command("promtool", &[what, "rules"]);
+    step(&format!("promtool {what} rules: {folder}"), program.args(&files))
 }
 
 fn tool(package: &str, arguments: &[&str]) -> Command {

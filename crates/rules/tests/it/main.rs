@@ -1,0 +1,3 @@
+//! Rules against other people's test data.
+
+mod conformance;
