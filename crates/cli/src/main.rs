@@ -7,6 +7,7 @@ mod monitor;
 mod role;
 mod rules;
 mod service;
+mod slo;
 mod up;
 
 use std::process::ExitCode;
@@ -51,6 +52,9 @@ enum Command {
     /// Check, test and look back on rule files.
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Service level objectives: their arithmetic, and the rules that watch them.
+    #[command(subcommand)]
+    Slo(slo::Slo),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +80,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
         Command::Rules(rules) => rules::run(rules).await,
+        Command::Slo(slo) => slo::run(&slo),
     }
 }
 

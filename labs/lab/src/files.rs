@@ -25,9 +25,10 @@ pub(crate) const GATEWAY: &str = "gateway.yml";
 pub(crate) const TRAFFIC: &str = "traffic.yml";
 
 /// The rules that ship with the program, by file.
-const RULES: [(&str, &str); 2] = [
+const RULES: [(&str, &str); 3] = [
     ("alerts.yml", include_str!("../../../deploy/provision/rules/alerts.yml")),
     ("recording-rules.yml", include_str!("../../../deploy/provision/rules/recording-rules.yml")),
+    ("slo-rules.yml", include_str!("../../../deploy/provision/rules/slo-rules.yml")),
 ];
 
 /// Files that the lab writes for its children.
