@@ -8,6 +8,7 @@ mod query_flags;
 mod role;
 mod rules;
 mod service;
+mod slo;
 mod up;
 
 use std::process::ExitCode;
@@ -52,6 +53,9 @@ enum Command {
     /// Check, test and look back on rule files.
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Service level objectives: their arithmetic, and the rules that watch them.
+    #[command(subcommand)]
+    Slo(slo::Slo),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +91,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
         Command::Rules(rules) => rules::run(rules).await,
+        Command::Slo(slo) => slo::run(&slo),
     }
 }
 

@@ -24,7 +24,12 @@ pub(crate) const GATEWAY: &str = "gateway.yml";
 /// In `run/`: what the load generator sends beside its stage.
 pub(crate) const TRAFFIC: &str = "traffic.yml";
 
-const ALERT_RULES: &str = include_str!("../../../deploy/provision/rules/alerts.yml");
+/// The rules that ship with the program, by file.
+const RULES: [(&str, &str); 3] = [
+    ("alerts.yml", include_str!("../../../deploy/provision/rules/alerts.yml")),
+    ("recording-rules.yml", include_str!("../../../deploy/provision/rules/recording-rules.yml")),
+    ("slo-rules.yml", include_str!("../../../deploy/provision/rules/slo-rules.yml")),
+];
 
 /// Files that the lab writes for its children.
 pub(crate) fn run_dir(data_dir: &Path) -> PathBuf {
@@ -86,7 +91,9 @@ pub(crate) fn write_static(
     for (role, file) in roles.iter().filter_map(|role| Some((role, role.service_file()?))) {
         replace(&service_config(data_dir, &role.name), &yaml(&file)?)?;
     }
-    replace(&run.join("rules/alerts.yml"), ALERT_RULES)?;
+    for (name, text) in RULES {
+        replace(&run.join("rules").join(name), text)?;
+    }
     replace(&run.join(PROMETHEUS), &prometheus_yml(lab, roles))?;
     replace(&run.join(ALERTMANAGER), &alertmanager_yml(inbox_url))
 }
