@@ -5,6 +5,7 @@
 mod builtin;
 mod config;
 mod core;
+mod handover;
 mod monitor;
 mod past;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alerting::Dispatcher;
+use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
 use model::{DurationMs, TimestampMs};
@@ -23,6 +23,7 @@ use tsdb::{DamagePolicy, Db, Limits, Maintenance, RealDisk, RecoveryReport, Sync
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
+use crate::handover;
 
 /// What a monitor is started with.
 #[derive(Debug, Clone)]
@@ -69,6 +70,9 @@ pub enum StartError {
         /// Why.
         source: TsdbError,
     },
+    /// The state of alerting cannot be read.
+    #[error("cannot open the state of alerting: {0}")]
+    Alerting(#[from] disk::DiskError),
     /// The client for scrapes cannot be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -98,8 +102,12 @@ impl Monitor {
         let prometheus = net::bind(options.prometheus_listen).await?;
         let mut registry = Registry::default();
         let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
-        let facts = facts(&options, &loaded, &prometheus, &report, started_at);
-        let (core, engine, metrics) = start_services(options, loaded, facts, db, clock, &mut registry)?;
+        let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
+        let dir = options.data_dir.join("alerting");
+        let told =
+            tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
+        facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
+        let (core, engine, metrics) = start_services(options, loaded, facts, db, told, clock, &mut registry)?;
         Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))
     }
 
@@ -150,6 +158,7 @@ impl Monitor {
     /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
     pub async fn stop(self) {
         tokio::join!(self.ui.stop(), self.prometheus.stop());
+        self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;
         self.core.alerting.stop().await;
@@ -189,6 +198,7 @@ fn start_services(
     loaded: Loaded,
     facts: Facts,
     db: Arc<Db>,
+    told: State,
     clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<(Arc<Core>, Arc<Engine>, ApiMetrics), StartError> {
@@ -199,6 +209,7 @@ fn start_services(
     let engine = Arc::new(Engine::new(EngineOptions::standard()));
     let dispatcher = Arc::new(Dispatcher::start(
         loaded.alerting,
+        told,
         client("Alertmanager")?,
         clock.clone(),
         Arc::new(alerting::Metrics::new(registry)),
@@ -207,7 +218,12 @@ fn start_services(
     let sink = Arc::new(ToDispatcher(dispatcher.clone()));
     let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
     let rule_options = rule_options(&loaded.global, &facts.external_url);
-    let rules = Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry)));
+    let labels = rule_options.external_labels.clone();
+    let rules =
+        Arc::new(Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry))));
+    let look = clock.clone();
+    let now = move || TimestampMs(look.now_ms());
+    let handover = tokio::spawn(handover::watch(rules.clone(), dispatcher.clone(), labels, now));
     let scrape = ScrapeManager::start(
         loaded.jobs,
         append,
@@ -223,10 +239,11 @@ fn start_services(
         clock,
         db,
         scrape: Arc::new(scrape),
-        rules: Arc::new(rules),
+        rules,
         alerting: dispatcher,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,
+        handover,
         reloading: tokio::sync::Mutex::new(()),
     };
     Ok((Arc::new(core), engine, api_metrics))
