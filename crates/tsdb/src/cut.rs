@@ -73,7 +73,7 @@ impl Db {
             .map(|at_ms| at_ms.max(from_ms))
     }
 
-    fn cut(&self, from_ms: i64, end_ms: i64) -> Result<(), TsdbError> {
+    pub(crate) fn cut(&self, from_ms: i64, end_ms: i64) -> Result<(), TsdbError> {
         let begun = Instant::now();
         let mut all = {
             let _turn = self.committer().ok_or(TsdbError::Broken)?;

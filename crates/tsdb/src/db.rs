@@ -32,6 +32,8 @@ pub struct Db {
     pub(crate) exemplars: Exemplars,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
+    /// How late a sample may be.
+    pub(crate) late_max_ms: AtomicI64,
     /// Set by [`Db::close`], so that nobody waits for a long compaction.
     is_closing: AtomicBool,
     /// Held by whoever changes blocks: one at a time.
@@ -116,6 +118,7 @@ impl Db {
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
             exemplars: Exemplars::new(limits.exemplars_max, &metrics.exemplars),
+            late_max_ms: AtomicI64::new(limits.out_of_order_time_window.0),
             is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
             checkpointing: Mutex::default(),
@@ -160,6 +163,11 @@ impl Db {
     /// The turn to change blocks.
     pub(crate) fn keeping_house(&self) -> MutexGuard<'_, ()> {
         self.keeping_house.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes late samples within another window than [`Limits::out_of_order_time_window`] from now on.
+    pub fn set_out_of_order_time_window(&self, window: DurationMs) {
+        self.late_max_ms.store(window.0, Ordering::Relaxed);
     }
 
     /// Makes all that was committed survive power loss, whatever the policy.

@@ -33,14 +33,19 @@ pub struct RunningMonitor {
 
 impl RunningMonitor {
     /// Starts one without anything to scrape, in a folder of its own, and waits until it is ready.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more flags.
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start() -> Self {
+    pub async fn start_with(flags: &[&str]) -> Self {
         let folder = TempDir::with_prefix("watchfire-e2e-").expect("a folder");
         let config = folder.path().join("prometheus.yml");
         std::fs::write(&config, "scrape_configs: []\n").expect("there is room");
-        let started = Self::start_on(&config, &folder.path().join("data"), &[]).await;
+        let started = Self::start_on(&config, &folder.path().join("data"), flags).await;
         Self { _folder: Some(folder), ..started }
     }
 

@@ -170,7 +170,14 @@ async fn status() {
     check(&[
         ("/api/v1/status/flags", json!({"web.listen-address": "127.0.0.1:9090", "data-dir": "/data"})),
         ("/api/v1/status/config", json!({"yaml": "global: {}\n"})),
-        ("/api/v1/status/tsdb/blocks", json!({"blocks": []})),
+        (
+            "/api/v1/status/tsdb/blocks",
+            json!({"blocks": [{
+                "ulid": "00000000000000000000000012", "minTime": 1, "maxTime": 5, "version": 1,
+                "stats": {"numSamples": 9, "numSeries": 0, "numChunks": 0},
+                "compaction": {"level": 2, "sources": ["00000000000000000000000003", "00000000000000000000000004"]},
+            }]}),
+        ),
         ("/api/v1/status/walreplay", json!({"min": 0, "max": 0, "current": 0, "state": "done"})),
         ("/api/v1/notifications", json!([])),
         (
