@@ -95,15 +95,15 @@ pub fn check(paths: &ConfigPaths) -> Result<Vec<String>, LoadError> {
 
 pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     let file = paths.prometheus.as_path();
-    let text = read(file)?;
+    let text = config::read_text(file)?;
     let yml: PrometheusYml = config::from_str(file, &text)?;
     yml.refuse(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
     let rule_files =
         yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
-    let groups = Groups::parse(read_all(rule_files.into_iter().flatten())?)?;
+    let groups = rules::files::read(rule_files.into_iter().flatten())?;
     let alerting = match &paths.alertmanager {
-        Some(path) => alerting::Config::parse(path, &read(path)?)?,
+        Some(path) => alerting::Config::parse(path, &config::read_text(path)?)?,
         None => alerting::Config::parse(Path::new("no alertmanager.yml"), TELL_NOBODY)?,
     };
     let left_out = yml.left_out(file);
@@ -150,26 +150,7 @@ fn matching(file: &Path, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, Conf
         let message = format!("invalid rule file path {:?}", pattern.value);
         return Err(ConfigError::at(file, pattern.at, message));
     }
-    let folder = file.parent().unwrap_or(Path::new("."));
-    // Only what is written in the file is a pattern; a folder may be called `[old]`.
-    let whole = match Path::new(&pattern.value) {
-        absolute if absolute.is_absolute() => pattern.value.clone(),
-        _ if folder.as_os_str().is_empty() => pattern.value.clone(),
-        _ => format!("{}/{}", glob::Pattern::escape(&folder.to_string_lossy()), pattern.value),
-    };
-    let found = glob::glob(&whole).map_err(|e| {
-        ConfigError::at(file, pattern.at, format!("rule_files: {:?} is not a pattern: {e}", pattern.value))
-    })?;
-    Ok(found.flatten().filter(|path| path.is_file()).collect())
-}
-
-fn read_all(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<(PathBuf, String)>, ConfigError> {
-    paths.map(|path| read(&path).map(|text| (path, text))).collect()
-}
-
-fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map_err(|e| ConfigError::of_file(path, format!("cannot read the file: {e}")))
+    rules::files::matching(file, pattern)
 }
 
 #[cfg(test)]
@@ -195,17 +176,6 @@ mod tests {
         let loaded = load_text(&yml.replace("*.yml", "rule*.yml"), RULES).expect("valid");
         assert_eq!((loaded.jobs.len(), loaded.groups.iter().count()), (1, 1));
         assert!(loaded.left_out.is_empty());
-    }
-
-    #[test]
-    fn a_folder_is_no_pattern() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let odd = folder.path().join("a [1] *");
-        std::fs::create_dir(&odd).expect("made");
-        std::fs::write(odd.join("rules.yml"), RULES).expect("written");
-        let here = Spanned { value: "r*.yml".to_owned(), ..Spanned::default() };
-        let found = matching(&odd.join("prometheus.yml"), &here).expect("a pattern");
-        assert_eq!(found, [odd.join("rules.yml")]);
     }
 
     #[test]

@@ -6,7 +6,9 @@ mod builtin;
 mod config;
 mod core;
 mod monitor;
+mod past;
 
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
+pub use past::{RemotePast, StoredPast};
 pub use tsdb::SyncPolicy;

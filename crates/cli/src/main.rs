@@ -5,6 +5,7 @@ mod gateway;
 mod load;
 mod monitor;
 mod role;
+mod rules;
 mod service;
 mod up;
 
@@ -47,6 +48,9 @@ enum Command {
     Gateway(gateway::Arguments),
     /// Run the load generator.
     Load(load::Arguments),
+    /// Check, test and look back on rule files.
+    #[command(subcommand)]
+    Rules(rules::Rules),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +75,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Service(service) => service::run(service, mode).await,
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
+        Command::Rules(rules) => rules::run(rules).await,
     }
 }
 

@@ -11,7 +11,8 @@ use promql::{Engine, EngineOptions};
 use stdx::Clock;
 use storage::{MetricAppend, MetricQuery};
 
-use crate::testing::{Memory, START_MS, Sent, TokioClock};
+use crate::memory::Memory;
+use crate::testing::{START_MS, Sent, TokioClock};
 use crate::{AlertSink, Groups, Manager, ManagerOptions, Metrics, Ports, RuleFile};
 
 fn root() -> PathBuf {

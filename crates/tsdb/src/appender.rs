@@ -11,9 +11,10 @@ use std::sync::{Arc, MutexGuard, TryLockError};
 
 use columns::TimeRange;
 use model::{DurationMs, Labels, TimestampMs};
-use storage::{AppendError, CommitReport, MetricAppender, SeriesId};
+use storage::{AppendError, CommitReport, Exemplar, MetricAppender, SeriesId};
 
 use crate::Db;
+use crate::exemplar_record::ExemplarRecord;
 use crate::record::{self, Definition, SampleRecord};
 use crate::series::{Amount, Series, Verdict};
 
@@ -54,6 +55,7 @@ pub(crate) struct Appender<'a> {
     now_ms: i64,
     oldest_ms: i64,
     rows: Vec<Row>,
+    exemplars: Vec<ExemplarRecord>,
 }
 
 struct Row {
@@ -67,7 +69,14 @@ impl<'a> Appender<'a> {
     pub(crate) fn new(db: &'a Db) -> Self {
         db.metrics.active_appenders.inc();
         let number = db.transactions.fetch_add(1, Ordering::Relaxed);
-        Self { db, number, now_ms: db.clock.now_ms(), oldest_ms: db.oldest_taken_ms(), rows: Vec::new() }
+        Self {
+            db,
+            number,
+            now_ms: db.clock.now_ms(),
+            oldest_ms: db.oldest_taken_ms(),
+            rows: Vec::new(),
+            exemplars: Vec::new(),
+        }
     }
 }
 
@@ -128,6 +137,14 @@ impl MetricAppender for Appender<'_> {
         }
     }
 
+    fn exemplar(&mut self, series: SeriesId, exemplar: Exemplar) -> Result<(), AppendError> {
+        let found = self.db.head.by_id(series.0).ok_or(AppendError::UnknownSeries(series))?;
+        if self.db.exemplars.judge(&found.labels, &exemplar, &self.db.metrics.exemplars)? {
+            self.exemplars.push(ExemplarRecord { series: found.labels.clone(), exemplar });
+        }
+        Ok(())
+    }
+
     fn commit(mut self: Box<Self>) -> Result<CommitReport, AppendError> {
         let db = self.db;
         let mut committer = db.committer().ok_or_else(broken)?;
@@ -135,7 +152,7 @@ impl MetricAppender for Appender<'_> {
             return Err(AppendError::Unavailable(CLOSED.to_owned()));
         }
         let rows = std::mem::take(&mut self.rows);
-        db.commit(&mut committer, rows)
+        db.commit(&mut committer, rows, std::mem::take(&mut self.exemplars))
     }
 }
 
@@ -178,14 +195,20 @@ impl Db {
         Ok(())
     }
 
-    fn commit(&self, committer: &mut Committer, mut rows: Vec<Row>) -> Result<CommitReport, AppendError> {
+    fn commit(
+        &self,
+        committer: &mut Committer,
+        mut rows: Vec<Row>,
+        exemplars: Vec<ExemplarRecord>,
+    ) -> Result<CommitReport, AppendError> {
         let new = self.judge(committer, &mut rows);
-        if committer.samples.is_empty() {
+        if committer.samples.is_empty() && exemplars.is_empty() {
             return Ok(CommitReport::default());
         }
         let definitions: Vec<Definition> =
             new.iter().map(|s| Definition { id: s.id, labels: s.labels.clone() }).collect();
         encode(&definitions, &committer.samples, &mut committer.batch);
+        self.log_exemplars(&exemplars, &mut committer.batch);
         if let Err(error) = self.wal.append(&mut committer.batch) {
             // The log does not know them: the next commit defines them again.
             new.iter().for_each(|series| series.state().is_logged = false);
@@ -193,6 +216,7 @@ impl Db {
             return Err(AppendError::Unavailable(error.to_string()));
         }
         self.apply(&rows);
+        self.exemplars.take(exemplars, &self.metrics.exemplars);
         self.metrics.samples_appended.inc_by(committer.samples.len() as u64);
         self.metrics.series_created.inc_by(new.len() as u64);
         self.show_totals();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::block_metrics::BlockMetrics;
+use crate::exemplars::ExemplarMetrics;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -20,6 +21,7 @@ const DURATION_BUCKETS_S: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 3
 pub struct Metrics {
     pub(crate) wal: Arc<wal::Metrics>,
     pub(crate) blocks: BlockMetrics,
+    pub(crate) exemplars: ExemplarMetrics,
     pub(crate) series: Gauge,
     pub(crate) series_created: Counter,
     pub(crate) series_removed: Counter,
@@ -60,6 +62,7 @@ impl Metrics {
         );
         registry.register("head_samples_appended", "Samples taken", samples);
         this.blocks.register(registry);
+        this.exemplars.register(registry);
         this.register_head(registry);
         this.register_refusals(registry);
         this.register_housekeeping(registry);
@@ -70,6 +73,7 @@ impl Metrics {
         Self {
             wal: Arc::new(wal),
             blocks: BlockMetrics::default(),
+            exemplars: ExemplarMetrics::default(),
             series: Gauge::default(),
             series_created: Counter::default(),
             series_removed: Counter::default(),

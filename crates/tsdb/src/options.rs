@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use disk::Disk;
 use model::DurationMs;
@@ -54,11 +55,16 @@ pub struct Limits {
     pub labels_per_series_max: usize,
     /// Bytes of one label name or value; beyond it the series is refused and counted.
     pub label_bytes_max: usize,
+    /// Exemplars kept, of all series together; beyond it the oldest give way, counted.
+    pub exemplars_max: usize,
     /// Size at which a segment of the log is closed and the next begun.
     pub segment_bytes: u64,
     /// The log may grow to this, or to the size of the last checkpoint if that is more, before a checkpoint lets old
     /// segments go.
     pub log_bytes_max: u64,
+    /// Between two rounds of housekeeping (cuts, compaction, retention, checkpoints) under
+    /// [`Maintenance::Background`]. A round over 100,000 series takes some milliseconds.
+    pub housekeeping_every: Duration,
 }
 
 impl Limits {
@@ -79,8 +85,11 @@ impl Limits {
             series_max: 1_000_000,
             labels_per_series_max: 128,
             label_bytes_max: 16 << 10,
+            // As many as Prometheus keeps: some 30 MB when all have a trace's id.
+            exemplars_max: 100_000,
             segment_bytes: wal::SEGMENT_BYTES,
             log_bytes_max: 128 << 20,
+            housekeeping_every: Duration::from_secs(30),
         }
     }
 }

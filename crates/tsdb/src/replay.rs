@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wal::Source;
 
+use crate::exemplar_record::ExemplarRecord;
 use crate::head::Head;
 use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord, SeriesRecord};
 use crate::series::{Series, Verdict};
@@ -23,6 +24,8 @@ pub(crate) struct Replayer<'a> {
     generation: u64,
     pub(crate) samples: u64,
     pub(crate) samples_without_series: u64,
+    /// Exemplars met, in order.
+    pub(crate) exemplars: Vec<ExemplarRecord>,
 }
 
 impl<'a> Replayer<'a> {
@@ -35,6 +38,7 @@ impl<'a> Replayer<'a> {
             generation: 0,
             samples: 0,
             samples_without_series: 0,
+            exemplars: Vec::new(),
         }
     }
 
@@ -53,6 +57,7 @@ impl<'a> Replayer<'a> {
                 }
             }
             Record::Deletes(all) => all.iter().for_each(|delete| self.delete(delete)),
+            Record::Exemplars(all) => self.exemplars.extend(all),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
         }
         // What cannot be written stays in memory, and is tried again when the store is open.
