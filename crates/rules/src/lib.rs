@@ -22,6 +22,7 @@ pub mod rule;
 mod schedule;
 #[cfg(test)]
 mod shipped;
+pub mod slo;
 pub mod status;
 pub mod template;
 #[cfg(test)]

@@ -5,11 +5,11 @@ use anyhow::{Context, Result};
 /// Clock ticks a second: 100 on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Memory in MB and CPU time used so far in seconds.
+/// Resident memory in MB and CPU time used so far in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) resident_mb: f64,
-    /// Of it what is no file's: what the kernel cannot drop.
+    /// Of it what belongs to no file.
     pub(crate) anonymous_mb: f64,
     /// Memory with shared pages divided among those who share them.
     pub(crate) proportional_mb: f64,
