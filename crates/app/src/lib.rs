@@ -7,6 +7,7 @@ mod builtin;
 mod config;
 mod core;
 mod monitor;
+pub mod tools;
 
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
