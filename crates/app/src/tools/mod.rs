@@ -5,6 +5,8 @@
 mod analyze;
 mod dump;
 mod import;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
