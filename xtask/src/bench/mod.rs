@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
-        What::Storage => storage::run(arguments.storage, arguments.promql.targets),
+        What::Storage => storage::run(&arguments.storage, arguments.promql.targets),
         What::Month => month::run(&arguments.month),
     }
 }

@@ -25,6 +25,7 @@ const TOLERANCE: f64 = 1e-9;
 
 /// What `cargo xtask bench month` takes.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// month: how many days.
     #[arg(long, default_value_t = 30)]
