@@ -82,32 +82,7 @@ impl Metrics {
             "Times a pool had more targets than allowed",
             m.over_target_limit.clone(),
         );
-        let refused = "Samples refused because of";
-        target.register(
-            "scrapes_sample_out_of_order",
-            format!("{refused} their order"),
-            m.out_of_order.clone(),
-        );
-        target.register(
-            "scrapes_sample_duplicate_timestamp",
-            format!("{refused} another value at their time"),
-            m.duplicate.clone(),
-        );
-        target.register(
-            "scrapes_sample_out_of_bounds",
-            format!("{refused} their time"),
-            m.out_of_bounds.clone(),
-        );
-        target.register(
-            "scrapes_exemplar_out_of_order",
-            "Exemplars refused because of their order",
-            m.exemplars_out_of_order.clone(),
-        );
-        target.register(
-            "scrapes_exemplar_refused",
-            "Exemplars refused because of their labels",
-            m.exemplars_refused.clone(),
-        );
+        m.register_refusals(target);
         target.register(
             "scrapes_commit_failed",
             "Scrapes that the store did not take",
@@ -127,5 +102,34 @@ impl Metrics {
         );
         discovery.register("http_failures", "Discovery requests that failed", m.http_errors.clone());
         m
+    }
+
+    fn register_refusals(&self, target: &mut Registry) {
+        let refused = "Samples refused because of";
+        target.register(
+            "scrapes_sample_out_of_order",
+            format!("{refused} their order"),
+            self.out_of_order.clone(),
+        );
+        target.register(
+            "scrapes_sample_duplicate_timestamp",
+            format!("{refused} another value at their time"),
+            self.duplicate.clone(),
+        );
+        target.register(
+            "scrapes_sample_out_of_bounds",
+            format!("{refused} their time"),
+            self.out_of_bounds.clone(),
+        );
+        target.register(
+            "scrapes_exemplar_out_of_order",
+            "Exemplars refused because of their order",
+            self.exemplars_out_of_order.clone(),
+        );
+        target.register(
+            "scrapes_exemplar_refused",
+            "Exemplars refused because of their labels",
+            self.exemplars_refused.clone(),
+        );
     }
 }
