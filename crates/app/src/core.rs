@@ -10,6 +10,7 @@ use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use promql::Engine;
 use rules::{AlertSink, Manager, ManagerOptions};
 use scrape::ScrapeManager;
 use scrape::config::GlobalConfig;
@@ -29,9 +30,12 @@ pub(crate) struct Core {
     pub(crate) admin: Option<Arc<dyn api::Admin>>,
     pub(crate) scrape: Arc<ScrapeManager>,
     pub(crate) rules: Arc<Manager>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) alerting: Arc<Dispatcher>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) last_load: LastLoad,
+    /// Finds out what has become of alerts that fired before the start.
+    pub(crate) handover: tokio::task::JoinHandle<()>,
     /// Reloads one after another.
     pub(crate) reloading: tokio::sync::Mutex<()>,
 }
@@ -106,8 +110,10 @@ impl Core {
         })?;
         say_left_out(&loaded);
         let options = rule_options(&loaded.global, &self.facts.external_url);
+        self.db.set_out_of_order_time_window(loaded.out_of_order_time_window);
         self.scrape.reload(loaded.jobs);
         self.rules.reload(loaded.groups, options).await;
+        self.engine.set_subquery_step(loaded.global.evaluation_interval());
         self.alerting.reload(loaded.alerting);
         self.dashboards.reload();
         let labels = external_labels(&loaded.global);

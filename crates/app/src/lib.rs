@@ -6,9 +6,14 @@ mod admin;
 mod builtin;
 mod config;
 mod core;
+mod handover;
 mod monitor;
+mod past;
+mod queries;
 pub mod tools;
 
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
+pub use past::{RemotePast, StoredPast};
+pub use queries::{Feature, QueryOptions};
 pub use tsdb::SyncPolicy;

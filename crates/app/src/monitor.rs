@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::config::ByteSize;
-use alerting::Dispatcher;
+use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
 use model::{DurationMs, TimestampMs};
 use net::process::ProcessMetrics;
 use net::{BindError, Client, ClientError, ClientOptions, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
-use promql::{Engine, EngineOptions};
+use promql::Engine;
 use rules::{Manager, Ports};
 use scrape::ScrapeManager;
 use stdx::{Clock, SystemClock};
@@ -25,6 +26,8 @@ use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
+use crate::handover;
+use crate::queries::QueryOptions;
 
 /// What a monitor is started with.
 #[derive(Debug, Clone)]
@@ -47,12 +50,18 @@ pub struct Options {
     pub retention_size: ByteSize,
     /// When commits are made to survive power loss.
     pub sync: SyncPolicy,
+    /// Span of a block that is cut from memory; two hours but in tests.
+    pub block_span: DurationMs,
+    /// Between two rounds of the store's housekeeping.
+    pub housekeeping_every: DurationMs,
     /// Whether damaged data keeps the monitor from starting, instead of being set aside.
     pub strict_recovery: bool,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
     /// Whether samples can be deleted and copied over HTTP.
     pub admin_api: bool,
+    /// Limits of queries, and what of the language is switched on.
+    pub queries: QueryOptions,
     /// Flags as given, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
 }
@@ -75,6 +84,9 @@ pub enum StartError {
         /// Why.
         source: TsdbError,
     },
+    /// The state of alerting cannot be read.
+    #[error("cannot open the state of alerting: {0}")]
+    Alerting(#[from] disk::DiskError),
     /// The client for scrapes cannot be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -104,8 +116,13 @@ impl Monitor {
         let prometheus = net::bind(options.prometheus_listen).await?;
         let mut registry = Registry::default();
         let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
-        let facts = facts(&options, &loaded, &prometheus, &report, started_at);
-        let (core, engine, metrics) = start_services(options, loaded, facts, db, clock, &mut registry)?;
+        db.set_out_of_order_time_window(loaded.out_of_order_time_window);
+        let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
+        let dir = options.data_dir.join("alerting");
+        let told =
+            tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
+        facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
+        let (core, engine, metrics) = start_services(options, loaded, facts, db, told, clock, &mut registry)?;
         Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))
     }
 
@@ -157,6 +174,7 @@ impl Monitor {
     /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
     pub async fn stop(self) {
         tokio::join!(self.ui.stop(), self.prometheus.stop());
+        self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;
         self.core.alerting.stop().await;
@@ -176,7 +194,13 @@ const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 
 fn limits(options: &Options) -> Limits {
     let retention = if options.retention.0 > 0 { options.retention } else { RETENTION_UNLIMITED };
     let retention_bytes = if options.retention_size.0 > 0 { options.retention_size.0 } else { u64::MAX };
-    Limits { retention, retention_bytes, ..Limits::standard() }
+    Limits {
+        retention,
+        retention_bytes,
+        block_span: options.block_span,
+        housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
+        ..Limits::standard()
+    }
 }
 
 /// In the words of Prometheus: `30d or 10GiB`.
@@ -215,6 +239,7 @@ fn start_services(
     loaded: Loaded,
     facts: Facts,
     db: Arc<Db>,
+    told: State,
     clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<(Arc<Core>, Arc<Engine>, ApiMetrics), StartError> {
@@ -222,9 +247,10 @@ fn start_services(
     let append: Arc<dyn MetricAppend> = db.clone();
     let api_metrics = ApiMetrics::register(registry);
     let last_load = LastLoad::new(&loaded, facts.started_at, registry);
-    let engine = Arc::new(Engine::new(EngineOptions::standard()));
+    let engine = Arc::new(Engine::new(options.queries.engine(loaded.global.evaluation_interval())));
     let dispatcher = Arc::new(Dispatcher::start(
         loaded.alerting,
+        told,
         client("Alertmanager")?,
         clock.clone(),
         Arc::new(alerting::Metrics::new(registry)),
@@ -233,7 +259,12 @@ fn start_services(
     let sink = Arc::new(ToDispatcher(dispatcher.clone()));
     let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
     let rule_options = rule_options(&loaded.global, &facts.external_url);
-    let rules = Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry)));
+    let labels = rule_options.external_labels.clone();
+    let rules =
+        Arc::new(Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry))));
+    let look = clock.clone();
+    let now = move || TimestampMs(look.now_ms());
+    let handover = tokio::spawn(handover::watch(rules.clone(), dispatcher.clone(), labels, now));
     let scrape = ScrapeManager::start(
         loaded.jobs,
         append,
@@ -251,10 +282,12 @@ fn start_services(
         clock,
         db,
         scrape: Arc::new(scrape),
-        rules: Arc::new(rules),
+        rules,
+        engine: engine.clone(),
         alerting: dispatcher,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,
+        handover,
         reloading: tokio::sync::Mutex::new(()),
     };
     Ok((Arc::new(core), engine, api_metrics))

@@ -53,6 +53,8 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         let m = Self::default();
         let target = registry.sub_registry_with_prefix("prometheus_target");
+        m.register_limits(target);
+        m.register_refused(target);
         target.register("scrape_pools", "Scrape pools that were created", m.pools.clone());
         target.register("scrape_pool_targets", "Targets in this scrape pool", m.pool_targets.clone());
         target.register(
@@ -66,23 +68,6 @@ impl Metrics {
             m.metadata_left_out.clone(),
         );
         target.register("sync_failed", "Targets that relabelling left without use", m.sync_failed.clone());
-        let over = "Scrapes that failed because of a";
-        target.register(
-            "scrapes_exceeded_sample_limit",
-            format!("{over} sample limit"),
-            m.over_sample_limit.clone(),
-        );
-        target.register(
-            "scrapes_exceeded_body_size_limit",
-            format!("{over} body size limit"),
-            m.over_body_limit.clone(),
-        );
-        target.register(
-            "scrape_pool_exceeded_target_limit",
-            "Times a pool had more targets than allowed",
-            m.over_target_limit.clone(),
-        );
-        m.register_refusals(target);
         target.register(
             "scrapes_commit_failed",
             "Scrapes that the store did not take",
@@ -104,7 +89,26 @@ impl Metrics {
         m
     }
 
-    fn register_refusals(&self, target: &mut Registry) {
+    fn register_limits(&self, target: &mut Registry) {
+        let over = "Scrapes that failed because of a";
+        target.register(
+            "scrapes_exceeded_sample_limit",
+            format!("{over} sample limit"),
+            self.over_sample_limit.clone(),
+        );
+        target.register(
+            "scrapes_exceeded_body_size_limit",
+            format!("{over} body size limit"),
+            self.over_body_limit.clone(),
+        );
+        target.register(
+            "scrape_pool_exceeded_target_limit",
+            "Times a pool had more targets than allowed",
+            self.over_target_limit.clone(),
+        );
+    }
+
+    fn register_refused(&self, target: &mut Registry) {
         let refused = "Samples refused because of";
         target.register(
             "scrapes_sample_out_of_order",

@@ -28,6 +28,8 @@ mod error;
 mod exemplar_record;
 mod exemplars;
 mod filenames;
+#[doc(hidden)]
+pub mod fuzz;
 mod head;
 mod index;
 mod merged;

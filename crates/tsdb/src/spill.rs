@@ -9,7 +9,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -200,7 +200,7 @@ pub(crate) struct Spill {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     /// Series that have finished a chunk since they were asked last, once a chunk.
-    queue: Mutex<Vec<Arc<Series>>>,
+    queue: Mutex<VecDeque<Arc<Series>>>,
     /// Bytes of the chunks of the queue.
     waiting_bytes: AtomicU64,
     files: RwLock<Arc<Files>>,
@@ -269,7 +269,7 @@ impl Spill {
     /// The series has finished chunks of so many bytes.
     pub(crate) fn wait(&self, series: &Arc<Series>, bytes: u64) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.push(Arc::clone(series));
+        queue.push_back(Arc::clone(series));
         // While the queue is locked: whoever empties it sets this to nothing.
         self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -305,7 +305,7 @@ impl Spill {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let mut chunk_bytes = 0;
         while (bytes.len() as u64) < self.file_bytes
-            && let Some(series) = queue.pop()
+            && let Some(series) = queue.pop_front()
         {
             let (before, chunks) = series.state().waiting();
             // One that stands here once more has given all it has.

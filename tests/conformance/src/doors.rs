@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::expected::{self, Case, Comparison};
 use crate::run::Run;
 #[cfg(feature = "monitor")]
-use crate::{exposition, files};
+use crate::{exposition, files, promtool};
 use crate::{folder, promql};
 
 /// One sort of data: where it lies, how it is run.
@@ -27,7 +27,7 @@ pub const PROMQL: Door =
 
 /// All there are.
 #[cfg(feature = "monitor")]
-pub const ALL: [Door; 5] = [
+pub const ALL: [Door; 6] = [
     PROMQL,
     Door { name: "exposition", folder: exposition::FOLDER, run: exposition::run, waiting: &[] },
     Door {
@@ -37,6 +37,7 @@ pub const ALL: [Door; 5] = [
         waiting: &["unsupported"],
     },
     Door { name: "rulefmt", folder: files::RULES_FOLDER, run: files::rulefmt, waiting: &[] },
+    Door { name: "promtool", folder: promtool::FOLDER, run: promtool::run, waiting: promtool::WAITING },
     Door {
         name: "alertmanager-config",
         folder: files::ALERTMANAGER_FOLDER,

@@ -8,6 +8,8 @@ pub mod exposition;
 #[cfg(feature = "monitor")]
 pub mod files;
 pub mod promql;
+#[cfg(feature = "monitor")]
+pub mod promtool;
 pub mod run;
 #[cfg(feature = "monitor")]
 mod verdicts;

@@ -35,9 +35,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
-    month: month::Options,
+    storage: storage::StorageOptions,
     #[command(flatten)]
-    storage: storage::Options,
+    month: month::MonthOptions,
 }
 
 /// Measures, and replaces that section of the page.

@@ -253,7 +253,7 @@ async fn a_store_that_refuses_samples_says_so() {
     assert_eq!(site.get("/-/ready").await, (503, format!("{text}\n")));
     assert_eq!(site.get("/-/healthy").await.0, 200, "a restart would not help");
     assert_eq!(site.get("/api/v1/query?query=up").await.0, 200);
-    let told = json!([{"text": text, "date": "2015-07-01T05:37:31.781Z", "active": true}]);
+    let told = json!([{"text": text, "date": "2015-07-01T20:10:51.781Z", "active": true}]);
     let json = |(_, body): (u16, String)| serde_json::from_str::<Value>(&body).expect("JSON");
     assert_eq!(json(site.get("/api/v1/notifications").await)["data"], told);
     let storage = json(site.get("/api/v1/status/tsdb").await)["data"]["storage"].clone();

@@ -100,6 +100,7 @@ impl Simulation {
     fn recover(&mut self, db: &Db) {
         self.world.disk.set_faults(Faults::NONE);
         self.skew_ms = 0;
+        self.world.clock.set(NOW_MS + self.next_ms);
         db.maintain().expect("the disk is well");
         assert_eq!(db.unavailable(), None, "after housekeeping on a disk that is well");
         assert!(self.transact(db), "a store that is well takes samples");

@@ -25,7 +25,6 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// What `cargo xtask bench promql` takes.
 #[derive(Debug, Clone, clap::Args)]
-#[group(skip)]
 pub(crate) struct Options {
     /// promql: how long is scraped before queries begin.
     #[arg(long, default_value_t = 330)]
