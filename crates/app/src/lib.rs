@@ -5,6 +5,7 @@
 mod admin;
 mod builtin;
 mod config;
+mod config_storage;
 mod core;
 mod handover;
 mod monitor;
