@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
-    storage: storage::Options,
+    storage: storage::StorageOptions,
     #[command(flatten)]
     month: month::MonthOptions,
 }
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
-        What::Storage => storage::run(arguments.storage, arguments.promql.targets),
+        What::Storage => storage::run(&arguments.storage, arguments.promql.targets),
         What::Month => month::run(&arguments.month),
     }
 }
