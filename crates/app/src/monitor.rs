@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use ::config::ByteSize;
 use alerting::Dispatcher;
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
@@ -20,6 +22,7 @@ use storage::{MetricAppend, MetricQuery};
 use tokio::net::TcpListener;
 use tsdb::{DamagePolicy, Db, Limits, Maintenance, RealDisk, RecoveryReport, SyncPolicy, TsdbError};
 
+use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
@@ -40,14 +43,22 @@ pub struct Options {
     pub prometheus_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
-    /// How long samples are kept.
+    /// How long samples are kept; zero for as long as there is room.
     pub retention: DurationMs,
+    /// How many bytes of samples are kept; zero for no limit.
+    pub retention_size: ByteSize,
     /// When commits are made to survive power loss.
     pub sync: SyncPolicy,
+    /// Span of a block that is cut from memory; two hours but in tests.
+    pub block_span: DurationMs,
+    /// Between two rounds of the store's housekeeping.
+    pub housekeeping_every: DurationMs,
     /// Whether damaged data keeps the monitor from starting, instead of being set aside.
     pub strict_recovery: bool,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
+    /// Whether samples can be deleted and copied over HTTP.
+    pub admin_api: bool,
     /// Limits of queries, and what of the language is switched on.
     pub queries: QueryOptions,
     /// Flags as given, for `/api/v1/status/flags`.
@@ -101,6 +112,7 @@ impl Monitor {
         let prometheus = net::bind(options.prometheus_listen).await?;
         let mut registry = Registry::default();
         let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
+        db.set_out_of_order_time_window(loaded.out_of_order_time_window);
         let facts = facts(&options, &loaded, &prometheus, &report, started_at);
         let (core, engine, metrics) = start_services(options, loaded, facts, db, clock, &mut registry)?;
         Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))
@@ -120,11 +132,13 @@ impl Monitor {
         let state = ApiState::new(Services {
             engine,
             store: core.db.clone(),
+            exemplars: core.db.clone(),
             scrape: core.scrape.clone(),
             rules: core.rules.clone(),
             alerting: core.alerting.clone(),
             dashboards: core.dashboards.clone(),
             runtime: core.clone(),
+            admin: core.admin.clone(),
             clock: core.clock.clone(),
             metrics,
         });
@@ -165,6 +179,25 @@ impl Monitor {
     }
 }
 
+/// Longer than any sample is old: what no limit of age comes to.
+const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 3600);
+
+fn limits(options: &Options) -> Limits {
+    let retention = if options.retention.0 > 0 { options.retention } else { RETENTION_UNLIMITED };
+    let retention_bytes = if options.retention_size.0 > 0 { options.retention_size.0 } else { u64::MAX };
+    Limits { retention, retention_bytes, ..Limits::standard() }
+}
+
+/// In the words of Prometheus: `30d or 10GiB`.
+fn retention_text(options: &Options) -> String {
+    match (options.retention, options.retention_size) {
+        (DurationMs::ZERO, ByteSize(0)) => "unlimited".to_owned(),
+        (DurationMs::ZERO, size) => size.to_string(),
+        (time, ByteSize(0)) => time.to_string(),
+        (time, size) => format!("{time} or {size}"),
+    }
+}
+
 async fn open_store(
     options: &Options,
     clock: Arc<dyn Clock>,
@@ -177,12 +210,21 @@ async fn open_store(
         clock,
         sync: options.sync,
         damage: if options.strict_recovery { DamagePolicy::Refuse } else { DamagePolicy::Quarantine },
-        limits: Limits { retention: options.retention, ..Limits::standard() },
+        limits: limits(options),
         maintenance: Maintenance::Background,
         metrics: Arc::new(tsdb::Metrics::new(registry)),
     };
     let opened = tokio::task::spawn_blocking(move || Db::open(db_options)).await?;
     opened.map_err(|source| StartError::Store { dir, source })
+}
+
+fn limits(options: &Options) -> Limits {
+    Limits {
+        retention: options.retention,
+        block_span: options.block_span,
+        housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
+        ..Limits::standard()
+    }
 }
 
 /// Everything between the store and the routes.
@@ -218,7 +260,9 @@ fn start_services(
         Arc::new(scrape::Metrics::new(registry)),
     );
     let sources = Sources { folder: options.dashboards, builtin: builtin::dashboards() };
+    let admin = Admin { db: db.clone(), clock: clock.clone(), data_dir: options.data_dir };
     let core = Core {
+        admin: options.admin_api.then(|| Arc::new(admin) as Arc<dyn api::Admin>),
         paths: options.config,
         flags: options.flags,
         facts,
@@ -255,7 +299,7 @@ fn facts(
         data_dir: options.data_dir.display().to_string(),
         working_dir: std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
         hostname: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
-        retention: options.retention.to_string(),
+        retention: retention_text(options),
         scrape_interval_ms: shortest.unwrap_or_else(|| loaded.global.scrape_interval()).0,
         recovery: recovery(report),
         lifecycle: options.lifecycle,

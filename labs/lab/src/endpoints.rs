@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// A running role.
+/// A role that runs, or ran and comes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// Its process.
-    pub pid: u32,
+    /// Its process; `null` while it is down, since its number may be another's by then.
+    pub pid: Option<u32>,
     /// Its addresses by name.
     pub urls: BTreeMap<String, String>,
 }
 
-/// All running roles by name; the supervisor itself is the role `up`.
+/// All roles that have been ready, by name; the supervisor itself is the role `up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Endpoints(pub BTreeMap<String, Endpoint>);
 
 impl Endpoints {
-    /// The URL `url` of `role`, when that runs.
+    /// The URL `url` of `role`.
     pub fn url(&self, role: &str, url: &str) -> Option<String> {
         self.0.get(role)?.urls.get(url).cloned()
     }

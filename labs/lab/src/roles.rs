@@ -286,7 +286,7 @@ mod tests {
     fn flags_follow_the_configuration() {
         let mut known = Endpoints::default();
         let urls = [("http".to_owned(), "http://127.0.0.1:5004".to_owned())];
-        known.0.insert("payments".into(), crate::Endpoint { pid: 1, urls: urls.into() });
+        known.0.insert("payments".into(), crate::Endpoint { pid: Some(1), urls: urls.into() });
         let flags = |name: &str| {
             let role = roles().into_iter().find(|role| role.name == name).expect(name);
             role.arguments(Path::new("/data"), &known).join(" ")

@@ -6,6 +6,7 @@ mod month;
 mod page;
 mod process;
 mod promql;
+mod storage;
 
 use anyhow::Result;
 
@@ -18,6 +19,9 @@ pub(crate) enum What {
     Build,
     /// Queries over 100,000 fresh series, beside Prometheus and VictoriaMetrics where they are installed.
     Promql,
+    /// Ingest, memory, bytes on disk and restarts at 100,000 series, beside Prometheus and VictoriaMetrics where they are
+    /// installed.
+    Storage,
     /// Queries over a month on disk, beside Prometheus and VictoriaMetrics where they are installed.
     Month,
 }
@@ -31,6 +35,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
+    storage: storage::Options,
+    #[command(flatten)]
     month: month::MonthOptions,
 }
 
@@ -40,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
+        What::Storage => storage::run(arguments.storage, arguments.promql.targets),
         What::Month => month::run(&arguments.month),
     }
 }

@@ -5,6 +5,7 @@
 
 mod database;
 pub mod domain;
+mod files;
 mod payments;
 mod routes;
 pub mod store;
@@ -46,6 +47,9 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let mut frame = Frame::open(&options.basics, None).await?;
     let database = Arc::new(Database::starting());
     frame.registry.register_collector(Box::new(database.clone()));
+    if let Some(files) = files::DatabaseFiles::of(&options.database_url) {
+        frame.registry.register_collector(Box::new(files));
+    }
     let shared = routes::Shared { database: database.clone(), instance: options.basics.instance, payments };
     let closing = database.clone();
     let running = frame.serve(Serving {
@@ -57,7 +61,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         Ok(()) => Ok(running),
         Err((tries, source)) => {
             running.stop().await;
-            Err(StartError::Database { tries, source: Box::new(source) })
+            let database = store::shown(&options.database_url);
+            Err(StartError::Database { database, tries, source: Box::new(source) })
         }
     }
 }

@@ -4,6 +4,8 @@ mod alerts;
 mod clients;
 mod dashboard;
 mod fleet;
+mod full_disk;
+mod kills;
 mod orders;
 mod queries;
 mod supervisor;
