@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) alerting: Arc<Dispatcher>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) last_load: LastLoad,
+    /// Finds out what has become of alerts that fired before the start.
+    pub(crate) handover: tokio::task::JoinHandle<()>,
     /// Reloads one after another.
     pub(crate) reloading: tokio::sync::Mutex<()>,
 }

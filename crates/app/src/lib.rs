@@ -6,6 +6,7 @@ mod admin;
 mod builtin;
 mod config;
 mod core;
+mod handover;
 mod monitor;
 mod past;
 mod queries;

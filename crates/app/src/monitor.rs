@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::ByteSize;
-use alerting::Dispatcher;
+use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
 use model::{DurationMs, TimestampMs};
@@ -26,6 +26,7 @@ use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
+use crate::handover;
 use crate::queries::QueryOptions;
 
 /// What a monitor is started with.
@@ -83,6 +84,9 @@ pub enum StartError {
         /// Why.
         source: TsdbError,
     },
+    /// The state of alerting cannot be read.
+    #[error("cannot open the state of alerting: {0}")]
+    Alerting(#[from] disk::DiskError),
     /// The client for scrapes cannot be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -113,8 +117,12 @@ impl Monitor {
         let mut registry = Registry::default();
         let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
         db.set_out_of_order_time_window(loaded.out_of_order_time_window);
-        let facts = facts(&options, &loaded, &prometheus, &report, started_at);
-        let (core, engine, metrics) = start_services(options, loaded, facts, db, clock, &mut registry)?;
+        let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
+        let dir = options.data_dir.join("alerting");
+        let told =
+            tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
+        facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
+        let (core, engine, metrics) = start_services(options, loaded, facts, db, told, clock, &mut registry)?;
         Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))
     }
 
@@ -166,6 +174,7 @@ impl Monitor {
     /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
     pub async fn stop(self) {
         tokio::join!(self.ui.stop(), self.prometheus.stop());
+        self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;
         self.core.alerting.stop().await;
@@ -185,7 +194,13 @@ const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 
 fn limits(options: &Options) -> Limits {
     let retention = if options.retention.0 > 0 { options.retention } else { RETENTION_UNLIMITED };
     let retention_bytes = if options.retention_size.0 > 0 { options.retention_size.0 } else { u64::MAX };
-    Limits { retention, retention_bytes, ..Limits::standard() }
+    Limits {
+        retention,
+        retention_bytes,
+        block_span: options.block_span,
+        housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
+        ..Limits::standard()
+    }
 }
 
 /// In the words of Prometheus: `30d or 10GiB`.
@@ -218,21 +233,13 @@ async fn open_store(
     opened.map_err(|source| StartError::Store { dir, source })
 }
 
-fn limits(options: &Options) -> Limits {
-    Limits {
-        retention: options.retention,
-        block_span: options.block_span,
-        housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
-        ..Limits::standard()
-    }
-}
-
 /// Everything between the store and the routes.
 fn start_services(
     options: Options,
     loaded: Loaded,
     facts: Facts,
     db: Arc<Db>,
+    told: State,
     clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<(Arc<Core>, Arc<Engine>, ApiMetrics), StartError> {
@@ -243,6 +250,7 @@ fn start_services(
     let engine = Arc::new(Engine::new(options.queries.engine(loaded.global.evaluation_interval())));
     let dispatcher = Arc::new(Dispatcher::start(
         loaded.alerting,
+        told,
         client("Alertmanager")?,
         clock.clone(),
         Arc::new(alerting::Metrics::new(registry)),
@@ -251,7 +259,12 @@ fn start_services(
     let sink = Arc::new(ToDispatcher(dispatcher.clone()));
     let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
     let rule_options = rule_options(&loaded.global, &facts.external_url);
-    let rules = Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry)));
+    let labels = rule_options.external_labels.clone();
+    let rules =
+        Arc::new(Manager::start(loaded.groups, ports, rule_options, Arc::new(rules::Metrics::new(registry))));
+    let look = clock.clone();
+    let now = move || TimestampMs(look.now_ms());
+    let handover = tokio::spawn(handover::watch(rules.clone(), dispatcher.clone(), labels, now));
     let scrape = ScrapeManager::start(
         loaded.jobs,
         append,
@@ -269,11 +282,12 @@ fn start_services(
         clock,
         db,
         scrape: Arc::new(scrape),
-        rules: Arc::new(rules),
+        rules,
         engine: engine.clone(),
         alerting: dispatcher,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,
+        handover,
         reloading: tokio::sync::Mutex::new(()),
     };
     Ok((Arc::new(core), engine, api_metrics))

@@ -18,7 +18,6 @@ use crate::appender::FUTURE_MAX;
 use crate::block::Block;
 use crate::block::meta::Meta;
 use crate::checkpoint::Occasion;
-use crate::cut::BLOCK_SPAN_MS;
 use crate::{Db, TsdbError};
 
 /// A series to be imported: its labels and its samples in any order.
@@ -83,15 +82,20 @@ impl Db {
         if newest_ms < from_ms {
             return Ok(());
         }
-        // Not over a border of two hours: chunks and compaction go by these.
+        // Not over a border between blocks: chunks and compaction go by these.
         let mut from_ms = from_ms;
         while from_ms <= newest_ms {
-            let border_ms = (from_ms.div_euclid(BLOCK_SPAN_MS) + 1).saturating_mul(BLOCK_SPAN_MS);
-            let end_ms = border_ms.min(newest_ms.saturating_add(1));
+            let end_ms = self.border_after(from_ms).min(newest_ms.saturating_add(1));
             self.cut(from_ms, end_ms)?;
             from_ms = end_ms;
         }
         Ok(())
+    }
+
+    /// Where the next block would begin.
+    fn border_after(&self, at_ms: i64) -> i64 {
+        let span_ms = self.limits.block_span.0.max(1);
+        (at_ms.div_euclid(span_ms) + 1).saturating_mul(span_ms)
     }
 
     /// Spans that lie next to each other and hold all moments from `first_ms` to `last_ms`, in order of time.
@@ -104,9 +108,8 @@ impl Db {
             let (end_ms, block) = match next.filter(|block| block.meta.from_ms <= at_ms) {
                 Some(block) => (block.meta.end_ms, Some(Arc::clone(block))),
                 None => {
-                    let border_ms = (at_ms.div_euclid(BLOCK_SPAN_MS) + 1).saturating_mul(BLOCK_SPAN_MS);
                     let before_ms = next.map_or(last_ms.saturating_add(1), |block| block.meta.from_ms);
-                    (border_ms.min(before_ms), None)
+                    (self.border_after(at_ms).min(before_ms), None)
                 }
             };
             let from_ms = block.as_ref().map_or(at_ms, |block| block.meta.from_ms);
