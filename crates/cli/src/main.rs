@@ -1,6 +1,7 @@
 //! The one binary: subcommands, flags, exit codes. What they do lives in the crates below and in the labs.
 
 mod agent;
+mod database;
 mod gateway;
 mod load;
 mod monitor;
@@ -43,6 +44,8 @@ enum Command {
     /// Run one of the services to be observed.
     #[command(subcommand)]
     Service(service::Service),
+    /// Run a database server from the installed packages, in a folder of its own.
+    Database(database::Arguments),
     /// Run the gateway: balance requests over healthy backends.
     Gateway(gateway::Arguments),
     /// Run the load generator.
@@ -69,6 +72,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Monitor(monitor) => monitor::run(monitor, mode).await,
         Command::Agent(agent) => agent::run(agent, mode).await,
         Command::Service(service) => service::run(service, mode).await,
+        Command::Database(database) => database::run(database, mode).await,
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
     }
