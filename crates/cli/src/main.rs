@@ -10,6 +10,7 @@ mod service;
 mod up;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -17,6 +18,9 @@ use tracing_subscriber::EnvFilter;
 /// Gives memory back to the system soon, which keeps idle roles small.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What a command leaves behind has this long to end. Whatever matters has been waited for before.
+const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Observability that proves it works: metrics, dashboards, rules and alerts, with a real system under load.
 #[derive(Debug, Parser)]
@@ -59,7 +63,13 @@ fn main() -> ExitCode {
         return fail(&error);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(arguments))) {
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let ended = runtime.block_on(run(arguments));
+        // A read of standard input cannot be given up: a supervised role that fails would wait for its supervisor to go.
+        runtime.shutdown_timeout(LEFTOVERS_TIMEOUT);
+        ended
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
