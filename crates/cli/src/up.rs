@@ -80,16 +80,21 @@ fn chosen_port(text: &str) -> Result<(String, u16), String> {
     Ok((key.to_owned(), port.parse().map_err(|_| format!("{port:?} is not a port"))?))
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let started = Instant::now();
+/// The lab's file, on the database that was asked for.
+fn lab_of(arguments: &Arguments) -> Result<LabConfig> {
     let lab = match &arguments.lab {
         Some(file) => LabConfig::read(file)?,
         None => LabConfig::builtin(),
     };
-    let lab = match arguments.db {
+    Ok(match arguments.db {
         Some(db) => lab.on(db.into()),
         None => lab,
-    };
+    })
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let started = Instant::now();
+    let lab = lab_of(&arguments)?;
     let mut terminal = Terminal::new();
     if arguments.check {
         terminal.line(&format!("the lab is good: {} roles", lab::roles_of(&lab).len()));
