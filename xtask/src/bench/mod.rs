@@ -2,10 +2,12 @@
 
 mod build;
 mod lab;
+mod month;
 mod page;
 mod process;
 mod promql;
 mod service;
+mod storage;
 
 use anyhow::Result;
 
@@ -20,6 +22,11 @@ pub(crate) enum What {
     Promql,
     /// Reads of the order service beside a Flask application, both over the same MariaDB.
     Service,
+    /// Ingest, memory, bytes on disk and restarts at 100,000 series, beside Prometheus and VictoriaMetrics where they are
+    /// installed.
+    Storage,
+    /// Queries over a month on disk, beside Prometheus and VictoriaMetrics where they are installed.
+    Month,
 }
 
 /// What `cargo xtask bench` takes.
@@ -32,6 +39,10 @@ pub(crate) struct Arguments {
     promql: promql::Options,
     #[command(flatten)]
     service: service::Options,
+    #[command(flatten)]
+    storage: storage::Options,
+    #[command(flatten)]
+    month: month::MonthOptions,
 }
 
 /// Measures, and replaces that section of the page.
@@ -41,5 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
         What::Service => service::run(&arguments.service),
+        What::Storage => storage::run(arguments.storage, arguments.promql.targets),
+        What::Month => month::run(&arguments.month),
     }
 }

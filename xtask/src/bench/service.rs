@@ -115,11 +115,12 @@ fn measure(name: &str, app: &App, pause_ms: u32) -> Result<Run> {
 
 /// All processes of an application together.
 fn spent(app: &App) -> Result<Usage> {
-    let mut sum = Usage { resident_mb: 0.0, proportional_mb: 0.0, cpu_s: 0.0 };
+    let mut sum = Usage { resident_mb: 0.0, proportional_mb: 0.0, anonymous_mb: 0.0, cpu_s: 0.0 };
     for pid in app.processes()? {
         let one = usage(pid)?;
         sum.resident_mb += one.resident_mb;
         sum.proportional_mb += one.proportional_mb;
+        sum.anonymous_mb += one.anonymous_mb;
         sum.cpu_s += one.cpu_s;
     }
     Ok(sum)

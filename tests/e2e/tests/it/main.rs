@@ -5,5 +5,8 @@ mod clients;
 mod dashboard;
 mod databases;
 mod fleet;
+mod full_disk;
+mod kills;
 mod orders;
+mod queries;
 mod supervisor;
