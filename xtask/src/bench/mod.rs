@@ -38,9 +38,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
-    service: service::Options,
+    service: service::ServiceOptions,
     #[command(flatten)]
-    storage: storage::Options,
+    storage: storage::StorageOptions,
     #[command(flatten)]
     month: month::MonthOptions,
 }

@@ -29,8 +29,8 @@ const P99_GOAL: f64 = 0.2;
 
 /// What `cargo xtask bench service` takes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// A built `watchfire` to measure, instead of building one for release.
+pub(crate) struct ServiceOptions {
+    /// service: a built `watchfire` to measure, instead of building one for release.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ struct Run {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &ServiceOptions) -> Result<()> {
     packages::ensure_load()?;
     let program = match &options.program {
         Some(program) => std::path::absolute(program)?,

@@ -23,7 +23,7 @@ const QUERY_ROUNDS: usize = 3;
 
 /// What `cargo xtask bench storage` takes, besides the targets of promql.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct StorageOptions {
     /// storage: how long is scraped; 36 gives the slope of memory over half an hour.
     #[arg(long, default_value_t = 6)]
     minutes: u64,
@@ -65,7 +65,7 @@ struct Figures {
 type Start = fn(&Path, &Path, &Path) -> Result<Server>;
 
 /// Measures and writes the section.
-pub(crate) fn run(options: Options, targets: usize) -> Result<()> {
+pub(crate) fn run(options: StorageOptions, targets: usize) -> Result<()> {
     step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
     let folder = Folder::make()?;
     let ports = exporter::start(targets)?;
