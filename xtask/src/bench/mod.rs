@@ -6,6 +6,7 @@ mod month;
 mod page;
 mod process;
 mod promql;
+mod service;
 mod storage;
 
 use anyhow::Result;
@@ -19,6 +20,8 @@ pub(crate) enum What {
     Build,
     /// Queries over 100,000 fresh series, beside Prometheus and VictoriaMetrics where they are installed.
     Promql,
+    /// Reads of the order service beside a Flask application, both over the same MariaDB.
+    Service,
     /// Ingest, memory, bytes on disk and restarts at 100,000 series, beside Prometheus and VictoriaMetrics where they are
     /// installed.
     Storage,
@@ -35,6 +38,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
+    service: service::ServiceOptions,
+    #[command(flatten)]
     storage: storage::StorageOptions,
     #[command(flatten)]
     month: month::MonthOptions,
@@ -47,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
         What::Storage => storage::run(&arguments.storage, arguments.promql.targets),
+        What::Service => service::run(&arguments.service),
         What::Month => month::run(&arguments.month),
     }
 }
