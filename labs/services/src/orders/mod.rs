@@ -61,7 +61,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         Ok(()) => Ok(running),
         Err((tries, source)) => {
             running.stop().await;
-            Err(StartError::Database { tries, source: Box::new(source) })
+            let database = store::shown(&options.database_url);
+            Err(StartError::Database { database, tries, source: Box::new(source) })
         }
     }
 }
