@@ -6,6 +6,7 @@ mod lab;
 mod page;
 mod process;
 mod promql;
+mod service;
 
 use anyhow::Result;
 
@@ -20,6 +21,8 @@ pub(crate) enum What {
     Build,
     /// Queries over 100,000 fresh series, beside Prometheus and VictoriaMetrics where they are installed.
     Promql,
+    /// Reads of the order service beside a Flask application, both over the same MariaDB.
+    Service,
 }
 
 /// What `cargo xtask bench` takes.
@@ -32,6 +35,8 @@ pub(crate) struct Arguments {
     agent: agent::AgentOptions,
     #[command(flatten)]
     promql: promql::Options,
+    #[command(flatten)]
+    service: service::Options,
 }
 
 /// Measures, and replaces that section of the page.
@@ -41,5 +46,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
+        What::Service => service::run(&arguments.service),
     }
 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod clients;
 mod dashboard;
+mod databases;
 mod fleet;
 mod orders;
 mod shipped;
