@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures, measured on the release build, written where people look for them.
 
+mod agent;
 mod build;
 mod lab;
 mod month;
@@ -14,6 +15,8 @@ use anyhow::Result;
 /// What can be measured.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum What {
+    /// The agent beside node_exporter, mysqld_exporter and postgres_exporter: CPU of a scrape, memory.
+    Agent,
     /// The lab: time to ready and to the first panel, memory of each process, idle CPU, size of the binary.
     Lab,
     /// A clean release build: how long it takes.
@@ -36,6 +39,8 @@ pub(crate) struct Arguments {
     #[arg(value_enum)]
     what: What,
     #[command(flatten)]
+    agent: agent::AgentOptions,
+    #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
     service: service::ServiceOptions,
@@ -48,6 +53,7 @@ pub(crate) struct Arguments {
 /// Measures, and replaces that section of the page.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.what {
+        What::Agent => agent::run(&arguments.agent),
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
