@@ -1,17 +1,35 @@
 //! What the tests need from Debian's packages: installed when we may, named when we may not.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Stdio;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::tools::{command, has, step};
 
 /// A program and the package that brings it.
-const NEEDED: [(&str, &str); 4] =
-    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("node", "nodejs"), ("npm", "npm")];
+const NEEDED: [(&str, &str); 6] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("mariadb-install-db", "mariadb-server"),
+    ("pg_ctlcluster", "postgresql"),
+];
+
+/// A script that Debian's packages ask before they start a service of the system.
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
+/// Its answer "no": the tests start servers of their own, and nobody asked for others to run.
+const START_NOTHING: &str = "#!/bin/sh\nexit 101\n";
 
 /// Programs of others with which ours are compared. Without them that part is skipped, aloud.
-const PEERS: [(&str, &str); 1] = [("prometheus", "prometheus")];
+const PEERS: [(&str, &str); 3] = [
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("prometheus-node-exporter", "prometheus-node-exporter"),
+];
 
 /// Makes sure that all programs are there.
 pub(crate) fn ensure() -> Result<()> {
@@ -39,13 +57,17 @@ pub(crate) fn ensure_peers() -> Result<()> {
 }
 
 fn missing(needed: &[(&str, &'static str)]) -> Vec<&'static str> {
-    needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+    let mut packages: Vec<_> =
+        needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
 }
 
 fn install(packages: &[&str]) -> Result<()> {
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends", "fonts-dejavu-core"];
     arguments.extend(packages);
     step("package lists", command("apt-get", &["update", "-qq"]).stdout(Stdio::null()))?;
+    let _policy = ServicePolicy::set()?;
     let mut install = command("apt-get", &arguments);
     step("packages", install.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()))
 }
@@ -53,4 +75,31 @@ fn install(packages: &[&str]) -> Result<()> {
 fn may_install() -> bool {
     let root = crate::tools::output(&mut command("id", &["-u"])).is_ok_and(|id| id.trim() == "0");
     root && has("apt-get")
+}
+
+/// While it lives, packages that are installed start no service. A policy that is there already is left alone.
+struct ServicePolicy {
+    is_ours: bool,
+}
+
+impl ServicePolicy {
+    fn set() -> Result<Self> {
+        let path = Path::new(SERVICE_POLICY);
+        let is_ours = !path.exists();
+        if is_ours {
+            std::fs::write(path, START_NOTHING).context(SERVICE_POLICY)?;
+            std::fs::set_permissions(path, Permissions::from_mode(0o755)).context(SERVICE_POLICY)?;
+        }
+        Ok(Self { is_ours })
+    }
+}
+
+impl Drop for ServicePolicy {
+    fn drop(&mut self) {
+        if self.is_ours {
+            // One that stays keeps services from starting: worth a word, no reason to fail.
+            let removed = std::fs::remove_file(SERVICE_POLICY);
+            removed.unwrap_or_else(|error| println!("remove {SERVICE_POLICY} yourself: {error}"));
+        }
+    }
 }

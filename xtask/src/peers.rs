@@ -17,9 +17,8 @@ const FULL: [&str; 4] = ["--seed", "1", "--queries", "5000"];
 /// What `cargo xtask conformance` takes.
 #[derive(Args)]
 pub(crate) struct Conformance {
-    /// Which data.
-    #[arg(default_value = "promql", value_parser = ["promql", "rulefmt", "promtool"])]
-    what: String,
+    /// Which data: promql, exposition, prometheus-config, rulefmt, promtool, alertmanager-config; all of them when none is named.
+    what: Option<String>,
     /// Where the data lies, instead of WATCHFIRE_CONFORMANCE or ../shared.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -35,7 +34,8 @@ pub(crate) struct Differential {
 
 /// Runs the scripts. Their total is to be the last line, so nothing is said after it: the exit code is theirs.
 pub(crate) fn conformance(arguments: &Conformance) -> Result<()> {
-    let mut program = tool("conformance", &[&arguments.what]);
+    let what: Vec<&str> = arguments.what.as_deref().into_iter().collect();
+    let mut program = tool("conformance", &what);
     if let Some(dir) = &arguments.dir {
         // The program starts in the root of the workspace, the person may be elsewhere.
         program.arg("--dir").arg(std::path::absolute(dir)?);
@@ -50,15 +50,16 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
     finish(&mut tool("differential", &arguments))
 }
 
-/// Both, as the last part of `cargo xtask test --full`.
+/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peer are read
+/// one after the other, and whatever else runs moves them apart.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
-    for what in ["promql", "rulefmt", "promtool"] {
-        step(&format!("conformance: {what}"), &mut tool("conformance", &[what]))?;
-    }
+    step("conformance", &mut tool("conformance", &[]))?;
     promtool("check", "deploy/provision/rules")?;
     promtool("test", "tests/scripts/rules")?;
-    step("differential: promql and Prometheus", &mut tool("differential", &FULL))
+    step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
+    let mut agent = command("cargo", &["test", "--package", "agent", "--quiet"]);
+    step("agent and what it replaces", agent.env("WATCHFIRE_PEERS", "1"))
 }
 
 /// The rules that we ship, and their unit tests, mean the same to Debian's promtool.

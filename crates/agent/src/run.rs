@@ -15,11 +15,12 @@ use net::{BindError, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
 
 use crate::collectors::Collectors;
+use crate::databases::{self, DatabaseUrl, Engine};
 use crate::files::Roots;
 use crate::own;
 
 /// Connections at once: one or two who scrape, and a few people who look.
-const CONNECTIONS_MAX: usize = 64;
+pub(crate) const CONNECTIONS_MAX: usize = 64;
 
 /// What an agent needs to know.
 #[derive(Debug, Clone)]
@@ -30,12 +31,35 @@ pub struct Options {
     pub roots: Roots,
     /// A file that names processes to be watched: an object of names, each with a `pid`, as the lab's `endpoints.json`.
     pub processes: Option<PathBuf>,
+    /// Database servers, each served on a port of its own.
+    pub databases: Vec<DatabaseOptions>,
+}
+
+/// A database server to ask.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions(databases::Options);
+
+impl DatabaseOptions {
+    /// Asks the server at `url` when `/metrics` is read at `listen`; `collect` names what is asked for, without names the
+    /// standard ones.
+    ///
+    /// # Errors
+    /// A sentence, when there is no collector of that name.
+    pub fn new(
+        engine: Engine,
+        url: DatabaseUrl,
+        listen: SocketAddr,
+        collect: &[String],
+    ) -> Result<Self, String> {
+        databases::Options::new(engine, url, listen, collect).map(Self)
+    }
 }
 
 /// An agent that serves. Dropping it without [`Running::stop`] cuts everything at once.
 #[derive(Debug)]
 pub struct Running {
-    server: Server,
+    /// By name.
+    servers: Vec<(&'static str, Server)>,
 }
 
 struct Agent {
@@ -59,18 +83,24 @@ pub async fn start(options: Options) -> Result<Running, BindError> {
         .route("/health", get(|| std::future::ready("ok\n")))
         .with_state(agent);
     let limits = ServerLimits { connections_max: CONNECTIONS_MAX, ..ServerLimits::standard() };
-    Ok(Running { server: Server::start_counted(listener, router, limits, server_metrics) })
+    let mut servers = vec![("http", Server::start_counted(listener, router, limits, server_metrics))];
+    for DatabaseOptions(options) in options.databases {
+        servers.push((options.engine.name(), databases::serve(options).await?));
+    }
+    Ok(Running { servers })
 }
 
 impl Running {
     /// Where it serves, by name.
     pub fn urls(&self) -> BTreeMap<String, String> {
-        [("http".to_owned(), self.server.url())].into()
+        self.servers.iter().map(|(name, server)| ((*name).to_owned(), server.url())).collect()
     }
 
     /// Lets a scrape under way finish within the server's limit.
     pub async fn stop(self) {
-        self.server.stop().await;
+        for (_, server) in self.servers {
+            server.stop().await;
+        }
     }
 }
 

@@ -143,7 +143,9 @@ async fn same_as_node_exporter() {
     };
     let listen = "127.0.0.1:0".parse().expect("an address");
     let running =
-        agent::start(Options { listen, roots: Roots::host(), processes: None }).await.expect("a port");
+        agent::start(Options { listen, roots: Roots::host(), processes: None, databases: Vec::new() })
+            .await
+            .expect("a port");
     let ours_at = running.urls()["http"].trim_start_matches("http://").parse().expect("an address");
     let read = move || {
         let ask = |addr| Exposed::parse(&get(addr).expect("an answer"));

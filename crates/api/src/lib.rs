@@ -7,6 +7,7 @@ mod alerting;
 mod cors;
 mod encode;
 mod error;
+mod exemplars;
 mod federate;
 mod grafana;
 mod json;
@@ -31,5 +32,5 @@ pub use metrics::ApiMetrics;
 pub use routes::{prometheus_router, ui_router};
 pub use state::{
     ApiState, Facts, Notifications, Ranking, Recovery, RuleGroups, Runtime, Services, StoreRankings,
-    StoreStatus, Targets,
+    StoreRefusal, StoreStatus, Targets,
 };

@@ -14,9 +14,16 @@ pub(crate) async fn healthy() -> &'static str {
     "Prometheus Server is Healthy.\n"
 }
 
-/// Always ready: routes are served only after the log has been replayed.
-pub(crate) async fn ready() -> &'static str {
-    "Prometheus Server is Ready.\n"
+/// Ready when samples are stored: routes are served only after the log has been replayed, but a disk may be full or broken
+/// since. Queries are answered all the same.
+pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> (StatusCode, String) {
+    match state.runtime.store_refusal() {
+        None => (StatusCode::OK, "Prometheus Server is Ready.\n".to_owned()),
+        Some(refusal) => {
+            let text = format!("Samples are refused, queries are answered: {}.\n", refusal.reason);
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
 }
 
 pub(crate) async fn reload(State(state): State<Arc<ApiState>>) -> (StatusCode, String) {

@@ -11,8 +11,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    alerting, federate, grafana, management, metrics, query, rules, series, status, targets, ui_files,
-    ui_query,
+    alerting, exemplars, federate, grafana, management, metrics, query, rules, series, status, targets,
+    ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -80,7 +80,7 @@ fn api_v1() -> Router<Arc<ApiState>> {
     Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
-        .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
+        .route("/query_exemplars", get(exemplars::exemplars).post(exemplars::exemplars))
         .route("/parse_query", get(query::parse).post(query::parse))
         .route("/format_query", get(query::format).post(query::format))
         .route("/series", get(series::series).post(series::series))

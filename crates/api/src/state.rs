@@ -11,7 +11,7 @@ use model::{Labels, TimestampMs};
 use promql::Engine;
 use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
-use storage::MetricQuery;
+use storage::{ExemplarQuery, MetricQuery};
 
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
@@ -35,8 +35,15 @@ pub struct StoreStatus {
     pub min_time: Option<TimestampMs>,
     /// Newest sample.
     pub max_time: Option<TimestampMs>,
-    /// Why nothing is stored at present, if so.
-    pub unavailable: Option<String>,
+}
+
+/// Why no samples are stored at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRefusal {
+    /// What is wrong, for people.
+    pub reason: String,
+    /// Since when.
+    pub since: TimestampMs,
 }
 
 /// Name and count.
@@ -122,6 +129,8 @@ impl Notifications for Dispatcher {
 pub trait Runtime: Send + Sync {
     /// The store now.
     fn store_status(&self) -> StoreStatus;
+    /// Why no samples are stored at present; `None` when all is well. Waits for nothing.
+    fn store_refusal(&self) -> Option<StoreRefusal>;
     /// The store's rankings, at most `limit` entries each.
     fn store_rankings(&self, limit: usize) -> StoreRankings;
     /// The configuration as loaded, secrets hidden.
@@ -168,6 +177,7 @@ pub struct Facts {
 pub struct ApiState {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<dyn MetricQuery>,
+    pub(crate) exemplars: Arc<dyn ExemplarQuery>,
     pub(crate) scrape: Arc<dyn Targets>,
     pub(crate) rules: Arc<dyn RuleGroups>,
     pub(crate) alerting: Arc<dyn Notifications>,
@@ -184,6 +194,8 @@ pub struct Services {
     pub engine: Arc<Engine>,
     /// Holds samples.
     pub store: Arc<dyn MetricQuery>,
+    /// Holds exemplars.
+    pub exemplars: Arc<dyn ExemplarQuery>,
     /// Knows targets.
     pub scrape: Arc<dyn Targets>,
     /// Knows rules and active alerts.
@@ -203,12 +215,23 @@ pub struct Services {
 impl ApiState {
     /// State for [`crate::prometheus_router`] and [`crate::ui_router`], shared by both.
     pub fn new(services: Services) -> Arc<Self> {
-        let Services { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics } =
-            services;
+        let Services {
+            engine,
+            store,
+            exemplars,
+            scrape,
+            rules,
+            alerting,
+            dashboards,
+            runtime,
+            clock,
+            metrics,
+        } = services;
         let turnstile = Turnstile::new();
         Arc::new(Self {
             engine,
             store,
+            exemplars,
             scrape,
             rules,
             alerting,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alerting::Dispatcher;
-use api::{Facts, Runtime, StoreRankings, StoreStatus};
+use api::{Facts, Runtime, StoreRankings, StoreRefusal, StoreStatus};
 use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
@@ -158,8 +158,13 @@ impl Runtime for Core {
             wal_bytes: status.wal_bytes,
             min_time: status.min_time,
             max_time: status.max_time,
-            unavailable: status.unavailable,
         }
+    }
+
+    fn store_refusal(&self) -> Option<StoreRefusal> {
+        let refusal = self.db.unavailable()?;
+        let lasted_ms = i64::try_from(refusal.lasted.as_millis()).unwrap_or(i64::MAX);
+        Some(StoreRefusal { reason: refusal.reason, since: TimestampMs(self.clock.now_ms() - lasted_ms) })
     }
 
     fn store_rankings(&self, limit: usize) -> StoreRankings {

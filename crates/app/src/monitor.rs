@@ -117,6 +117,7 @@ impl Monitor {
         let state = ApiState::new(Services {
             engine,
             store: core.db.clone(),
+            exemplars: core.db.clone(),
             scrape: core.scrape.clone(),
             rules: core.rules.clone(),
             alerting: core.alerting.clone(),

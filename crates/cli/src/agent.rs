@@ -32,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         listen: arguments.listen,
         roots: Roots { proc: arguments.proc_root, sys: arguments.sys_root, root: arguments.root },
         processes: arguments.processes,
+        databases: Vec::new(),
     };
     let running = agent::start(options).await.map_err(|e| name_flag(e, &[("--listen", arguments.listen)]))?;
     announce("agent", &running.urls(), mode);

@@ -8,7 +8,6 @@
 //!
 //! A head that has grown beyond its bytes is cut at once, up to a few minutes ago.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -18,8 +17,8 @@ use storage::{QueryError, Samples};
 
 use crate::block::meta::Meta;
 use crate::checkpoint::Occasion;
-use crate::series::Series;
-use crate::xor::{self, CHUNK_SPAN_MS};
+use crate::taken::Taken;
+use crate::xor::CHUNK_SPAN_MS;
 use crate::{Db, TsdbError};
 
 /// Span of a block that is cut from the head.
@@ -67,7 +66,7 @@ impl Db {
     fn oldest_from(&self, from_ms: i64) -> Option<i64> {
         let all = self.head.in_slots(&self.head.all_slots());
         all.iter()
-            .filter_map(|series| series.state().oldest_from(from_ms))
+            .filter_map(|series| series.state().oldest_from(from_ms, &self.head.spill.files()))
             .min()
             .map(|at_ms| at_ms.max(from_ms))
     }
@@ -83,10 +82,14 @@ impl Db {
         let number = self.blocks.take_number();
         let mut writer = self.blocks.begin(Meta { number, level: 1, from_ms, end_ms, ..Meta::default() })?;
         let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(end_ms - 1) };
-        let mut samples = Samples::default();
+        let (mut samples, mut taken) = (Samples::default(), Taken::default());
         for series in &all {
             self.check_open()?;
-            read(series, range, &mut samples)?;
+            samples.clear();
+            let read = taken.read(series, range, (&self.head.spill.files(), &self.head.spill), &mut samples);
+            read.map_err(|_| {
+                QueryError::Damaged(format!("a chunk of {} in the head, from {from_ms}", series.labels))
+            })?;
             writer.series(&series.labels, &samples)?;
         }
         let written = writer.finish()?;
@@ -112,21 +115,11 @@ impl Db {
         if self.head.totals().span_ms.is_none_or(|(oldest_ms, _)| oldest_ms >= needed_from_ms) {
             return;
         }
-        let Some(_turn) = self.committer() else { return };
+        let Some(turn) = self.committer() else { return };
         let all = self.head.in_slots(&self.head.all_slots());
-        all.iter().for_each(|series| series.state().drop_before(needed_from_ms));
+        all.iter().for_each(|series| series.state().drop_before(needed_from_ms, &self.head.spill.files()));
         self.recount(&all);
+        drop(turn);
+        self.head.spill.drop_before(needed_from_ms);
     }
-}
-
-/// The samples of a series in `range`.
-fn read(series: &Arc<Series>, range: TimeRange, out: &mut Samples) -> Result<(), TsdbError> {
-    out.clear();
-    let chunks = series.state().chunks_in(range);
-    for chunk in chunks {
-        xor::decode(&chunk.bytes, range, out).map_err(|_| {
-            QueryError::Damaged(format!("a chunk of {} in memory, from {}", series.labels, chunk.first_ms))
-        })?;
-    }
-    Ok(())
 }

@@ -46,8 +46,8 @@ pub struct HeadStatus {
     pub wal_bytes: u64,
     /// Different pairs of label name and value.
     pub label_pairs: usize,
-    /// Why nothing is taken at present (failed sync, disk full, closed); `None` when all is well.
-    pub unavailable: Option<String>,
+    /// Why nothing is taken at present (failed sync, disk full or hanging, closed); `None` when all is well.
+    pub unavailable: Option<wal::Refusal>,
 }
 
 /// The lists of `/api/v1/status/tsdb`, each longest first, then by name.

@@ -1,88 +1,20 @@
 //! Other people's test data, run in place, and the committed lists of how each case goes: nothing passes one day and
 //! fails the next unseen. Started by `cargo xtask conformance`, and by the tests of the crates concerned.
 
+pub mod doors;
 pub mod expected;
+#[cfg(feature = "monitor")]
+pub mod exposition;
+#[cfg(feature = "monitor")]
+pub mod files;
 pub mod promql;
-pub mod rules;
+#[cfg(feature = "monitor")]
+pub mod promtool;
+pub mod run;
+#[cfg(feature = "monitor")]
+mod verdicts;
 
 use std::path::{Path, PathBuf};
-
-use crate::expected::{Case, Comparison};
-
-/// A sort of data: how it is run, and the committed list of how that goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Sort {
-    /// The name of its folder.
-    pub folder: &'static str,
-    /// The committed list.
-    pub expected: &'static str,
-    /// Runs all of a folder.
-    pub run: fn(&Path) -> std::io::Result<Run>,
-}
-
-/// Prometheus' own PromQL scripts.
-pub const PROMQL: Sort = Sort {
-    folder: "promqltest",
-    expected: concat!(env!("CARGO_MANIFEST_DIR"), "/expected/promql.txt"),
-    run: promql::run,
-};
-
-/// Rule files.
-pub const RULEFMT: Sort = Sort {
-    folder: "rulefmt",
-    expected: concat!(env!("CARGO_MANIFEST_DIR"), "/expected/rulefmt.txt"),
-    run: rules::run_rulefmt,
-};
-
-/// Unit tests of rules.
-pub const PROMTOOL: Sort = Sort {
-    folder: "promtool",
-    expected: concat!(env!("CARGO_MANIFEST_DIR"), "/expected/promtool.txt"),
-    run: rules::run_promtool,
-};
-
-/// How the cases of a folder went.
-#[derive(Debug, Default)]
-pub struct Run {
-    /// All cases, in order of files and lines.
-    pub cases: Vec<Case>,
-    /// What is to be read of it.
-    pub text: String,
-}
-
-impl Run {
-    /// How many cases went as they should.
-    pub fn passed(&self) -> usize {
-        self.cases.iter().filter(|case| case.outcome == "passed").count()
-    }
-
-    /// How many did not; those that need native histograms or a setting that we do not have among them.
-    pub fn failed(&self) -> usize {
-        self.cases.len() - self.passed()
-    }
-}
-
-impl Sort {
-    /// Compares a run with the committed list, or writes that anew when `UPDATE_EXPECT` is set.
-    ///
-    /// # Errors
-    /// When the list cannot be read or written.
-    pub fn compare(&self, run: &Run) -> std::io::Result<Comparison> {
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(self.expected, expected::written(&run.cases))?;
-        }
-        Ok(expected::compare(&run.cases, &std::fs::read_to_string(self.expected)?))
-    }
-}
-
-/// Whether a case that the list does not know is a reason to worry.
-pub fn is_bad(case: &Case) -> bool {
-    !matches!(case.outcome, "passed" | "native" | "setting")
-}
-
-pub(crate) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// Where conformance data lies when nobody says otherwise: `WATCHFIRE_CONFORMANCE`, or `../shared` beside the workspace.
 pub fn default_root() -> PathBuf {

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use promql::script::{self, Outcome};
 
-use crate::expected::Case;
-use crate::{Run, one_line};
+use crate::expected::{Case, one_line};
+use crate::run::Run;
+
+/// The folder's name.
+pub const FOLDER: &str = "promqltest";
 
 /// Runs every script of a folder.
 ///
@@ -39,11 +42,7 @@ pub fn run(folder: &Path) -> std::io::Result<Run> {
             let what = one_line(&error.message);
             run.cases.push(Case { file: name.clone(), line: error.line, outcome: "script", what });
         }
-        let cases = &run.cases[before..];
-        let count = |outcome: &str| cases.iter().filter(|case| case.outcome == outcome).count();
-        let (passed, native) = (count("passed"), count("native"));
-        let needs = if native > 0 { format!(" ({native} need native histograms)") } else { String::new() };
-        let _ = writeln!(run.text, "{name}: {passed} passed, {} failed{needs}", cases.len() - passed);
+        run.tally(&name, before, ("native", "need native histograms"));
     }
     Ok(run)
 }

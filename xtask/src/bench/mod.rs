@@ -2,6 +2,7 @@
 
 mod build;
 mod lab;
+mod month;
 mod page;
 mod process;
 mod promql;
@@ -17,6 +18,8 @@ pub(crate) enum What {
     Build,
     /// Queries over 100,000 fresh series, beside Prometheus and VictoriaMetrics where they are installed.
     Promql,
+    /// Queries over a month on disk, beside Prometheus and VictoriaMetrics where they are installed.
+    Month,
 }
 
 /// What `cargo xtask bench` takes.
@@ -27,6 +30,8 @@ pub(crate) struct Arguments {
     what: What,
     #[command(flatten)]
     promql: promql::Options,
+    #[command(flatten)]
+    month: month::Options,
 }
 
 /// Measures, and replaces that section of the page.
@@ -35,5 +40,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
+        What::Month => month::run(&arguments.month),
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn fold<R: Rows + ?Sized>(
             for i in start..rows.len().min(start + block_rows) {
                 block.add(rows, i, scratch, tally)?;
             }
+            scratch.settle(tally);
             Ok(block)
         };
         let blocks: Vec<Folded<'_>> =

@@ -5,4 +5,5 @@ mod clients;
 mod dashboard;
 mod fleet;
 mod orders;
+mod queries;
 mod supervisor;

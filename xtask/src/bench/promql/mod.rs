@@ -2,7 +2,7 @@
 //! at once, then the same questions, one server at a time.
 
 mod exporter;
-mod servers;
+pub(super) mod servers;
 mod table;
 
 use std::fmt::Write as _;
@@ -95,7 +95,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Where cargo has put the release build.
-fn binary() -> PathBuf {
+pub(super) fn binary() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("release/watchfire")
 }
@@ -182,16 +182,16 @@ fn ask(query: &Query, server: &Server, from: f64) -> Result<(usize, f64)> {
     Ok((series, took))
 }
 
-fn now_s() -> f64 {
+pub(super) fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// A folder below `target/` that goes with this value, unless somebody has to look into it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn make() -> Result<Self> {
-        let path = root().join(format!("target/bench-promql-{}", std::process::id()));
+    pub(super) fn make() -> Result<Self> {
+        let path = root().join(format!("target/bench-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))
     }

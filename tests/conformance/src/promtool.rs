@@ -1,4 +1,4 @@
-//! Rule files and unit tests of rules (`rulefmt`, `promtool`): what the original accepts and what it refuses.
+//! Unit tests of rules: which pass in the original, and which fail.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,15 +9,18 @@ use ::rules::unittest::{FileReport, TestFile};
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::expected::Case;
-use crate::{Run, one_line};
+use crate::expected::{Case, one_line};
+use crate::run::Run;
+use crate::verdicts::EXPECTATIONS;
 
-/// In each folder: the verdict on each file.
-const VERDICTS: &str = "expectations.json";
+/// The folder of the data.
+pub const FOLDER: &str = "promtool";
+/// What the outcomes are called that wait for something.
+pub const WAITING: &[&str] = &["native", "setting"];
 
 #[derive(Deserialize)]
-struct Verdicts<T> {
-    files: BTreeMap<String, T>,
+struct Verdicts {
+    files: BTreeMap<String, Vec<TestVerdict>>,
 }
 
 /// How the tests of one file go under one filter.
@@ -32,33 +35,13 @@ struct TestVerdict {
     with: String,
 }
 
-/// Reads every rule file of a folder.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn run_rulefmt(folder: &Path) -> std::io::Result<Run> {
-    let mut run = Run::default();
-    for (file, verdict) in verdicts::<String>(folder)? {
-        // We follow the names of today; the older, narrower ones are a setting that we do not have.
-        let (wanted, setting) = verdict.split_once(' ').unwrap_or((&verdict, ""));
-        let read = ::rules::files::read_one(&folder.join(&file));
-        let got = if read.is_ok() { "accept" } else { "reject" };
-        let outcome = outcome(wanted == got, setting.contains("legacy"));
-        if outcome == "failed" {
-            let _ = writeln!(run.text, "{file}: should be {wanted}ed: {}", one_line(&said(&read)));
-        }
-        run.cases.push(Case { file, line: 1, outcome, what: one_line(&verdict) });
-    }
-    Ok(run)
-}
-
 /// Runs every test file of a folder.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn run_promtool(folder: &Path) -> std::io::Result<Run> {
+pub fn run(folder: &Path) -> std::io::Result<Run> {
     let mut run = Run::default();
-    for (file, verdicts) in verdicts::<Vec<TestVerdict>>(folder)? {
+    for (file, verdicts) in verdicts(folder)? {
         for verdict in verdicts {
             let filter = (!verdict.run.is_empty()).then(|| Regex::new(&verdict.run.join("|")));
             let filter = filter.transpose().map_err(std::io::Error::other)?;
@@ -78,6 +61,7 @@ pub fn run_promtool(folder: &Path) -> std::io::Result<Run> {
             run.cases.push(Case { file: file.clone(), line: 1, outcome, what: one_line(&what) });
         }
     }
+    run.tally(FOLDER, 0, ("native", "need native histograms"));
     Ok(run)
 }
 
@@ -95,15 +79,15 @@ fn run_tests(path: &Path, filter: Option<&Regex>) -> Result<FileReport, RulesErr
     Ok(::rules::unittest::run(&tests, &tests.read_rules()?, filter))
 }
 
-fn said<T: std::fmt::Debug>(result: &Result<T, RulesError>) -> String {
+fn said(result: &Result<FileReport, RulesError>) -> String {
     match result {
-        Ok(read) => format!("{read:?}"),
+        Ok(report) => format!("{report:?}"),
         Err(error) => error.to_string(),
     }
 }
 
-fn verdicts<T: for<'de> Deserialize<'de>>(folder: &Path) -> std::io::Result<BTreeMap<String, T>> {
-    let text = std::fs::read_to_string(folder.join(VERDICTS))?;
-    let read: Verdicts<T> = serde_json::from_str(&text).map_err(std::io::Error::other)?;
+fn verdicts(folder: &Path) -> std::io::Result<BTreeMap<String, Vec<TestVerdict>>> {
+    let text = std::fs::read_to_string(folder.join(EXPECTATIONS))?;
+    let read: Verdicts = serde_json::from_str(&text).map_err(std::io::Error::other)?;
     Ok(read.files)
 }
