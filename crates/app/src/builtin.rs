@@ -11,7 +11,10 @@ const ALL: [(&str, &str); 8] = [
     ("use-red.json", include_str!("../../../deploy/provision/dashboards/use-red.json")),
     ("business-metrics.json", include_str!("../../../deploy/provision/dashboards/business-metrics.json")),
     ("error-budget.json", include_str!("../../../deploy/provision/dashboards/error-budget.json")),
-    ("operations-overview.json", include_str!("../../../deploy/provision/dashboards/operations-overview.json")),
+    (
+        "operations-overview.json",
+        include_str!("../../../deploy/provision/dashboards/operations-overview.json"),
+    ),
     ("service-deep-dive.json", include_str!("../../../deploy/provision/dashboards/service-deep-dive.json")),
     ("watchfire-self.json", include_str!("../../../deploy/provision/dashboards/watchfire-self.json")),
 ];

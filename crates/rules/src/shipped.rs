@@ -86,7 +86,8 @@ fn every_alert_says_what_to_do_and_was_seen_to_fire() {
 #[test]
 fn what_dashboards_read_is_recorded() {
     let files = files_in("deploy/provision/rules");
-    let rules: Vec<_> = files.iter().flat_map(|path| read(path).groups).flat_map(|group| group.rules).collect();
+    let rules: Vec<_> =
+        files.iter().flat_map(|path| read(path).groups).flat_map(|group| group.rules).collect();
     let recorded: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
     let name = regex::Regex::new(r"\b[a-z_]+(:[a-z0-9_]+)+\b").expect("a pattern");
     let mut read_names = 0;
