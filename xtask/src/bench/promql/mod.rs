@@ -1,7 +1,7 @@
 //! Queries over 100,000 fresh series, ours beside Prometheus and VictoriaMetrics: the same targets scraped by all three
 //! at once, then the same questions, one server at a time.
 
-mod exporter;
+pub(super) mod exporter;
 pub(super) mod servers;
 mod table;
 
