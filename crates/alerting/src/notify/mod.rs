@@ -2,6 +2,7 @@
 
 pub(crate) mod webhook;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -49,6 +50,35 @@ impl Notification {
     pub(crate) fn status(&self) -> &'static str {
         if self.firing_count() > 0 { "firing" } else { "resolved" }
     }
+}
+
+impl NotifiedAlert {
+    pub(crate) fn status(&self) -> &'static str {
+        if self.ended_at.is_some() { "resolved" } else { "firing" }
+    }
+}
+
+pub(crate) type Pairs<'a> = BTreeMap<&'a str, &'a str>;
+
+/// The pairs that all sets share.
+pub(crate) fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Pairs<'a> {
+    let mut shared: Pairs<'a> = sets.next().map(|first| first.iter().collect()).unwrap_or_default();
+    for set in sets {
+        shared.retain(|name, value| set.get(name) == Some(value));
+    }
+    shared
+}
+
+/// Alertmanager gives the receiver's name ready for use in a regular expression.
+pub(crate) fn quote_meta(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if r"\.+*?()|[]{}^$".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Why an attempt failed.

@@ -1,6 +1,5 @@
 //! Webhooks: Alertmanager's JSON, version 4, posted to a URL.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use model::{DurationMs, Labels, TimestampMs};
 use net::{Client, ClientError};
 use serde::Serialize;
 
-use super::{Attempt, Failure, Notification, NotifiedAlert, Notify};
+use super::{Attempt, Failure, Notification, NotifiedAlert, Notify, Pairs, common, quote_meta};
 use crate::config::Webhook;
 use crate::fingerprint;
 
@@ -75,8 +74,6 @@ fn shown(body: &[u8]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-type Pairs<'a> = BTreeMap<&'a str, &'a str>;
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -129,7 +126,7 @@ impl<'a> Body<'a> {
 impl<'a> AlertBody<'a> {
     fn of(alert: &'a NotifiedAlert) -> Self {
         Self {
-            status: if alert.ended_at.is_some() { "resolved" } else { "firing" },
+            status: alert.status(),
             labels: alert.labels.iter().collect(),
             annotations: alert.annotations.iter().collect(),
             starts_at: rfc3339(alert.starts_at),
@@ -140,30 +137,9 @@ impl<'a> AlertBody<'a> {
     }
 }
 
-/// The pairs that all sets share.
-fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Pairs<'a> {
-    let mut shared: Pairs<'a> = sets.next().map(|first| first.iter().collect()).unwrap_or_default();
-    for set in sets {
-        shared.retain(|name, value| set.get(name) == Some(value));
-    }
-    shared
-}
-
 /// As Go writes a time: fractions only where there are any. A time that no calendar holds is shown as never.
 pub(crate) fn rfc3339(at: TimestampMs) -> String {
     Timestamp::from_millisecond(at.0).map_or_else(|_| NEVER.to_owned(), |time| time.to_string())
-}
-
-/// Alertmanager gives the receiver's name ready for use in a regular expression.
-fn quote_meta(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        if r"\.+*?()|[]{}^$".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }
 
 #[cfg(test)]
