@@ -10,6 +10,8 @@ pub mod config;
 pub mod dispatcher;
 mod fingerprint;
 mod grouping;
+mod inhibit;
+mod intervals;
 mod log;
 mod matchers;
 pub mod metrics;

@@ -1,6 +1,14 @@
 //! Telling a receiver: one notification, tried again until it is taken, refused for good, or too late.
 
-pub(crate) mod webhook;
+pub(crate) mod build;
+mod chat;
+mod email;
+pub(crate) mod http;
+mod oncall;
+mod pagerduty;
+mod slack;
+mod sns;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -170,7 +178,10 @@ fn too_late(time: Duration) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod delivery_tests {
     use std::sync::Mutex;
 
     use super::*;
@@ -185,7 +196,7 @@ mod tests {
                 if status == 0 {
                     tokio::time::sleep(timeout * 2).await;
                 }
-                webhook::judge(status, "")
+                http::judge(status, "")
             })
         }
     }

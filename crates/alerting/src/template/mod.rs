@@ -153,11 +153,6 @@ impl Renderer<'_> {
             Some(parsed) => parsed.expand_html(&self.library.0, self.functions.clone(), &self.data),
         }
     }
-
-    /// All alerts, as JSON.
-    pub(crate) fn alerts_json(&self) -> serde_json::Value {
-        self.data.field("Alerts").map_or(serde_json::Value::Null, functions::json)
-    }
 }
 
 #[cfg(test)]
