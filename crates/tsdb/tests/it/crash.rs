@@ -46,11 +46,7 @@ impl Simulation {
                 [rng.usize(..3)];
         let log_bytes_max = if rng.bool() { rng.u64(500..6000) } else { u64::MAX };
         let disk = FaultyDisk::new(rng.u64(..), Faults::NONE);
-        // Finished chunks go to files in half of the worlds.
-        let spill_file_bytes =
-            if rng.bool() { rng.u64(100..2000) } else { Limits::standard().spill_file_bytes };
         let limits = Limits {
-            spill_file_bytes,
             log_bytes_max,
             segment_bytes: 2000,
             retention: DurationMs::from_secs(1000 * 3600),
