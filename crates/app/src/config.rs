@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use config::{ConfigError, Spanned, Unread};
-use model::DurationMs;
 use rules::{Groups, RulesError};
 use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
+
+use crate::config_storage::{StorageSettings, StorageYml};
 
 /// Without an `alertmanager.yml`: alerts are grouped and shown, and no receiver is called.
 const TELL_NOBODY: &str = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
@@ -42,8 +43,8 @@ pub(crate) struct Loaded {
     pub(crate) jobs: Vec<Job>,
     pub(crate) groups: Groups,
     pub(crate) alerting: alerting::Config,
-    /// How late a sample may be.
-    pub(crate) out_of_order_time_window: DurationMs,
+    /// What the store goes by.
+    pub(crate) storage: StorageSettings,
     /// The text of `prometheus.yml` as it was read.
     pub(crate) text: String,
     /// What was left out, each with its place.
@@ -69,20 +70,6 @@ struct PrometheusYml {
     storage: StorageYml,
 }
 
-/// What the store goes by.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct StorageYml {
-    tsdb: TsdbYml,
-    exemplars: Option<Spanned<Unread>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct TsdbYml {
-    out_of_order_time_window: Option<config::Duration>,
-}
-
 /// Reads and checks all files without any effect.
 ///
 /// The answer is what is left out, a line each with its place.
@@ -98,6 +85,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     let text = config::read_text(file)?;
     let yml: PrometheusYml = config::from_str(file, &text)?;
     yml.refuse(file)?;
+    let storage = yml.storage.resolve(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
     let rule_files =
         yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
@@ -107,10 +95,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
         None => alerting::Config::parse(Path::new("no alertmanager.yml"), TELL_NOBODY)?,
     };
     let left_out = yml.left_out(file);
-    let window = yml.storage.tsdb.out_of_order_time_window;
-    let out_of_order_time_window =
-        window.map_or(tsdb::Limits::standard().out_of_order_time_window, Into::into);
-    Ok(Loaded { global: yml.global, jobs, groups, alerting, out_of_order_time_window, text, left_out })
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, text, left_out })
 }
 
 impl PrometheusYml {
@@ -120,7 +105,6 @@ impl PrometheusYml {
             ("remote_write", &self.remote_write),
             ("remote_read", &self.remote_read),
             ("otlp", &self.otlp),
-            ("storage.exemplars", &self.storage.exemplars),
         ];
         match all.into_iter().find_map(|(name, given)| Some((name, given.as_ref()?.at))) {
             Some((name, at)) => Err(ConfigError::at(file, at, format!("{name} is not supported yet"))),
@@ -195,16 +179,6 @@ mod tests {
             "groups: [{name: a, rules: [{record: x, expr: 'up +'}]}]\n",
         );
         assert!(error.as_ref().is_err_and(|e| e.starts_with("DIR/rules.yml:1:")), "{error:?}");
-    }
-
-    #[test]
-    fn the_window_for_late_samples_is_five_minutes_unless_it_is_given() {
-        let window = |yml: &str| load_text(yml, RULES).map(|loaded| loaded.out_of_order_time_window);
-        assert_eq!(window("").unwrap(), DurationMs::from_secs(300));
-        let given = "storage: {tsdb: {out_of_order_time_window: 1h}}\n";
-        assert_eq!(window(given).unwrap(), DurationMs::from_secs(3600));
-        assert!(window("storage: {tsdb: {unknown: 1h}}\n").is_err());
-        assert!(window("storage: {exemplars: {max_exemplars: 1}}\n").unwrap_err().contains("not supported"));
     }
 
     #[test]

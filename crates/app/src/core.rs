@@ -110,7 +110,7 @@ impl Core {
         })?;
         say_left_out(&loaded);
         let options = rule_options(&loaded.global, &self.facts.external_url);
-        self.db.set_out_of_order_time_window(loaded.out_of_order_time_window);
+        self.db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         self.scrape.reload(loaded.jobs);
         self.rules.reload(loaded.groups, options).await;
         self.engine.set_subquery_step(loaded.global.evaluation_interval());

@@ -5,11 +5,13 @@
 mod admin;
 mod builtin;
 mod config;
+mod config_storage;
 mod core;
 mod handover;
 mod monitor;
 mod past;
 mod queries;
+pub mod tools;
 
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};

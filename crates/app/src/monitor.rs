@@ -25,6 +25,7 @@ use tsdb::{DamagePolicy, Db, Limits, Maintenance, RealDisk, RecoveryReport, Sync
 use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
+use crate::config_storage::StorageSettings;
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
 use crate::handover;
 use crate::queries::QueryOptions;
@@ -107,16 +108,19 @@ impl Monitor {
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start(mut options: Options) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started_at = TimestampMs(clock.now_ms());
         let loaded = load(&options.config)?;
         say_left_out(&loaded);
+        // The file goes before the flags, as in Prometheus.
+        options.retention = loaded.storage.retention.unwrap_or(options.retention);
+        options.retention_size = loaded.storage.retention_size.unwrap_or(options.retention_size);
         let ui = net::bind(options.ui_listen).await?;
         let prometheus = net::bind(options.prometheus_listen).await?;
         let mut registry = Registry::default();
-        let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
-        db.set_out_of_order_time_window(loaded.out_of_order_time_window);
+        let (db, report) = open_store(&options, &loaded.storage, clock.clone(), &mut registry).await?;
+        db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
         let dir = options.data_dir.join("alerting");
         let told =
@@ -191,12 +195,13 @@ impl Monitor {
 /// Longer than any sample is old: what no limit of age comes to.
 const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 3600);
 
-fn limits(options: &Options) -> Limits {
+fn limits(options: &Options, settings: &StorageSettings) -> Limits {
     let retention = if options.retention.0 > 0 { options.retention } else { RETENTION_UNLIMITED };
     let retention_bytes = if options.retention_size.0 > 0 { options.retention_size.0 } else { u64::MAX };
     Limits {
         retention,
         retention_bytes,
+        exemplars_max: settings.exemplars_max,
         block_span: options.block_span,
         housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
         ..Limits::standard()
@@ -215,6 +220,7 @@ fn retention_text(options: &Options) -> String {
 
 async fn open_store(
     options: &Options,
+    settings: &StorageSettings,
     clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<(Arc<Db>, RecoveryReport), StartError> {
@@ -225,7 +231,7 @@ async fn open_store(
         clock,
         sync: options.sync,
         damage: if options.strict_recovery { DamagePolicy::Refuse } else { DamagePolicy::Quarantine },
-        limits: limits(options),
+        limits: limits(options, settings),
         maintenance: Maintenance::Background,
         metrics: Arc::new(tsdb::Metrics::new(registry)),
     };
@@ -329,5 +335,6 @@ fn recovery(report: &RecoveryReport) -> Recovery {
         series: report.series,
         torn_bytes: report.log.torn_bytes,
         quarantined: report.log.damage.iter().chain(&report.block_damage).map(place).collect(),
+        nameless_samples: report.samples_without_series,
     }
 }

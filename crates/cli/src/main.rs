@@ -10,6 +10,7 @@ mod role;
 mod rules;
 mod service;
 mod slo;
+mod tsdb;
 mod up;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(1);
 #[command(name = "watchfire", version, propagate_version = true)]
 struct Arguments {
     /// What to log: error, warn, info, debug, trace, or per crate like `scrape=debug,info`. Without it `up` logs from
-    /// warn on and every other command from info on.
+    /// warn on, `tsdb` nothing, and every other command from info on.
     #[arg(long, global = true, env = "WATCHFIRE_LOG", value_name = "LEVEL")]
     log: Option<String>,
     /// Run as a child of `up`: say when ready in one line of JSON, and stop when standard input ends.
@@ -48,6 +49,8 @@ enum Command {
     Monitor(monitor::Arguments),
     /// Run the agent: metrics of this host, its control groups, chosen processes and database servers.
     Agent(agent::Arguments),
+    /// Look into a folder of data that no monitor uses: analyze, verify, dump, import.
+    Tsdb(tsdb::Arguments),
     /// Run one of the services to be observed.
     #[command(subcommand)]
     Service(service::Service),
@@ -100,6 +103,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Up(up) => up::run(up).await,
         Command::Monitor(monitor) => monitor::run(monitor, mode).await,
         Command::Agent(agent) => agent::run(agent, mode).await,
+        Command::Tsdb(work) => tokio::task::spawn_blocking(move || tsdb::run(work)).await?,
         Command::Service(service) => service::run(service, mode).await,
         Command::Database(database) => database::run(database, mode).await,
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
@@ -109,9 +113,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Logs go to standard error; `up` says what matters on standard output and logs only what is wrong.
+/// Logs go to standard error; `up` says what matters on standard output and logs only what is wrong, `tsdb` says all of it in its
+/// answer.
 fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
-    let usual = if matches!(arguments.command, Command::Up(_)) { "warn" } else { "info" };
+    let usual = match arguments.command {
+        Command::Up(_) => "warn",
+        Command::Tsdb(_) => "off",
+        _ => "info",
+    };
     let level = arguments.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(level).map_err(|e| anyhow::anyhow!("--log {level}: {e}"))?;
     tracing_subscriber::fmt()

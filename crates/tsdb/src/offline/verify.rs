@@ -10,7 +10,7 @@ use disk::Disk;
 use model::Labels;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
-use storage::{QueryError, Samples};
+use storage::Samples;
 use wal::{Damage, DamagePolicy, SyncPolicy, Wal};
 
 use super::read_only::ReadOnly;
@@ -118,30 +118,42 @@ fn block(disk: &dyn Disk, dir: &Path, number: u64, found: &mut Verified) -> Resu
         found.damage.push(damage);
     }
     let (mut before, mut samples) = (None::<Labels>, 0);
+    let damage_before = found.damage.len();
     for place in 0..block.index().series_count() {
-        let labels = block.labels(place).map_err(|e| at(0, &e))?;
+        let labels = block.labels(place).map_err(|_| undecodable(&block))?;
         if before.is_some_and(|before| before >= labels) {
             let reason = format!("{labels} is not behind the series before it");
-            return Err(Fault::Place { offset_bytes: 0, reason });
+            return Err(Fault::Place { offset_bytes: block.index_at(), reason });
         }
-        samples += series(&block, place, &labels)?;
+        samples += series(&block, place, &labels, &mut found.damage)?;
         before = Some(labels);
     }
     found.samples += samples;
-    if samples != block.meta.samples {
+    if samples != block.meta.samples && found.damage.len() == damage_before {
         let reason = format!("{samples} samples were found, the meta says {}", block.meta.samples);
-        return Err(Fault::Place { offset_bytes: 0, reason });
+        return Err(Fault::Place { offset_bytes: block.index_at(), reason });
     }
     Ok(())
 }
 
-/// Reads all chunks of a series, and gives how many samples there are.
-fn series(block: &Block, place: u32, labels: &Labels) -> Result<u64, Fault> {
+fn undecodable(block: &Block) -> Fault {
+    Fault::Place { offset_bytes: block.index_at(), reason: "the index cannot be decoded".to_owned() }
+}
+
+/// Reads all chunks of a series, notes each that is damaged, and gives how many samples the others have.
+fn series(block: &Block, place: u32, labels: &Labels, damage: &mut Vec<Damage>) -> Result<u64, Fault> {
     let mut last_ms = i64::MIN;
     let (mut all, mut samples) = (0, Samples::default());
-    for chunk in block.chunks(place, TimeRange::ALL).map_err(|e| at(0, &e))? {
+    for chunk in block.chunks(place, TimeRange::ALL).map_err(|_| undecodable(block))? {
         let offset_bytes = chunk.entry.offset_bytes;
-        let view = block.chunk(&chunk).map_err(|e| at(offset_bytes, &e))?;
+        let mut fault = |what: &str| {
+            let reason = format!("a chunk of {labels}: {what}");
+            damage.extend(Fault::Place { offset_bytes, reason }.into_damage(&block.path));
+        };
+        let Ok(view) = block.chunk(&chunk) else {
+            fault("its checksum is wrong, or it cannot be decoded");
+            continue;
+        };
         samples.clear();
         view.decode(0, view.count, &mut samples);
         let times = &samples.times_ms;
@@ -149,17 +161,12 @@ fn series(block: &Block, place: u32, labels: &Labels) -> Result<u64, Fault> {
         let is_sorted =
             times.is_sorted_by(|a, b| a < b) && times.first().is_some_and(|first| *first > last_ms);
         if !is_sorted || ends != (Some(chunk.entry.first_ms), Some(chunk.entry.last_ms)) {
-            let reason = format!("the times of a chunk of {labels} are not those that the index says");
-            return Err(Fault::Place { offset_bytes, reason });
+            fault("its times are not those that the index says");
         }
         last_ms = chunk.entry.last_ms;
         all += times.len() as u64;
     }
     Ok(all)
-}
-
-fn at(offset_bytes: u64, error: &QueryError) -> Fault {
-    Fault::Place { offset_bytes, reason: error.to_string() }
 }
 
 fn log(disk: &Arc<dyn Disk>, dir: &Path, found: &mut Verified) -> Result<(), TsdbError> {

@@ -9,4 +9,5 @@ mod full_disk;
 mod kills;
 mod orders;
 mod queries;
+mod shipped;
 mod supervisor;

@@ -4,7 +4,7 @@
 mod table;
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -22,11 +22,14 @@ const WARM_UP: Duration = Duration::from_secs(90);
 const QUERY_ROUNDS: usize = 3;
 
 /// What `cargo xtask bench storage` takes, besides the targets of promql.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct StorageOptions {
     /// storage: how long is scraped; 36 gives the slope of memory over half an hour.
     #[arg(long, default_value_t = 6)]
     minutes: u64,
+    /// storage: this build of watchfire instead of a new release build; the section is then printed and not written.
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 /// Memory at one moment.
@@ -65,13 +68,15 @@ struct Figures {
 type Start = fn(&Path, &Path, &Path) -> Result<Server>;
 
 /// Measures and writes the section.
-pub(crate) fn run(options: StorageOptions, targets: usize) -> Result<()> {
-    step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
+pub(crate) fn run(options: &StorageOptions, targets: usize) -> Result<()> {
+    if options.binary.is_none() {
+        step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
+    }
     let folder = Folder::make()?;
     let ports = exporter::start(targets)?;
     let config = folder.0.join("scrape.yml");
     std::fs::write(&config, promql::scrape_config(&ports))?;
-    let binary = promql::binary();
+    let binary = options.binary.clone().unwrap_or_else(promql::binary);
     let from_s = promql::now_s();
     let all = servers::start_all(&binary, &folder.0, &config)?;
     println!("── scraping {} targets for {} min", ports.len(), options.minutes);
@@ -90,6 +95,10 @@ pub(crate) fn run(options: StorageOptions, targets: usize) -> Result<()> {
     }
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let body = table::table(options, &ports, &figures, load.split(' ').nth(2).unwrap_or_default());
+    if options.binary.is_some() {
+        println!("{body}");
+        return Ok(());
+    }
     super::page::write("storage", &body)
 }
 

@@ -25,7 +25,7 @@ const ROWS: [Row; 13] = [
 ];
 
 /// What each cost, ours first; `load` is that of the machine over the last quarter of an hour.
-pub(super) fn table(options: StorageOptions, ports: &[u16], figures: &[Figures], load: &str) -> String {
+pub(super) fn table(options: &StorageOptions, ports: &[u16], figures: &[Figures], load: &str) -> String {
     let mut out = format!(
         "{} targets of {} series each, scraped every {INTERVAL_S} s by all at once for {} min; identity encoding. CPU and slopes without the \
          first {} s; slopes by least squares over the rest. Memory at the end. Blocks: a snapshot with the head in it (VictoriaMetrics: \
@@ -63,7 +63,7 @@ mod tests {
     fn a_missed_goal_is_marked_and_only_ours() {
         let figures = |name, ingest_cpu_s| Figures { name, ingest_cpu_s, ..Figures::default() };
         let all = [figures("watchfire", 0.3), figures("prometheus", 1.2)];
-        let text = table(StorageOptions { minutes: 6 }, &[1, 2], &all, "0.50");
+        let text = table(&StorageOptions { minutes: 6, binary: None }, &[1, 2], &all, "0.50");
         assert!(text.contains("| ≤ 0.25 | 0.300 **missed** | 1.200 |"), "{text}");
         assert_eq!(text.matches("missed").count(), 1);
     }
