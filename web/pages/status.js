@@ -74,8 +74,8 @@ function Head({ head }) {
 
 /** @param {{report: any}} props a torn tail was never acknowledged, so cutting it loses nothing; damage elsewhere does */
 function Recovery({ report }) {
-  if (!report || (report.samples === 0 && report.series === 0)) return html`<p class="muted">Started on an empty data directory: there was nothing to recover.</p>`;
-  const damage = report.quarantined ?? [];
+  const damage = report?.quarantined ?? [];
+  if (!report || (report.samples === 0 && report.series === 0 && damage.length === 0)) return html`<p class="muted">Started on an empty data directory: there was nothing to recover.</p>`;
   return html`<p>${damage.length > 0
     ? html`<${StateMark} kind="crit" word=${`Damaged data set aside in ${plural(damage.length, 'place')}`} />`
     : html`<${StateMark} kind="ok" word="Recovered, nothing lost" />`}</p>

@@ -25,8 +25,9 @@ const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 const START_NOTHING: &str = "#!/bin/sh\nexit 101\n";
 
 /// Programs of others with which ours are compared. Without them that part is skipped, aloud.
-const PEERS: [(&str, &str); 4] = [
+const PEERS: [(&str, &str); 5] = [
     ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("prometheus-mysqld-exporter", "prometheus-mysqld-exporter"),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter"),
@@ -71,7 +72,10 @@ pub(crate) fn ensure_peers() -> Result<()> {
 }
 
 fn missing(needed: &[(&str, &'static str)]) -> Vec<&'static str> {
-    needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect()
+    let mut packages: Vec<_> =
+        needed.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
 }
 
 fn install(packages: &[&str]) -> Result<()> {

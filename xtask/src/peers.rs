@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::packages;
-use crate::tools::{command, step};
+use crate::tools::{command, root, step};
 
 /// What `cargo xtask test --full` asks: always the same, so that it fails for a reason of ours. Other seeds are for those
 /// who look for trouble.
@@ -17,9 +17,8 @@ const FULL: [&str; 4] = ["--seed", "1", "--queries", "5000"];
 /// What `cargo xtask conformance` takes.
 #[derive(Args)]
 pub(crate) struct Conformance {
-    /// Which data; only promql so far.
-    #[arg(default_value = "promql", value_parser = ["promql"])]
-    what: String,
+    /// Which data: promql, exposition, prometheus-config, rulefmt, promtool, alertmanager-config; all of them when none is named.
+    what: Option<String>,
     /// Where the data lies, instead of WATCHFIRE_CONFORMANCE or ../shared.
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -35,7 +34,8 @@ pub(crate) struct Differential {
 
 /// Runs the scripts. Their total is to be the last line, so nothing is said after it: the exit code is theirs.
 pub(crate) fn conformance(arguments: &Conformance) -> Result<()> {
-    let mut program = tool("conformance", &[&arguments.what]);
+    let what: Vec<&str> = arguments.what.as_deref().into_iter().collect();
+    let mut program = tool("conformance", &what);
     if let Some(dir) = &arguments.dir {
         // The program starts in the root of the workspace, the person may be elsewhere.
         program.arg("--dir").arg(std::path::absolute(dir)?);
@@ -50,10 +50,13 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
     finish(&mut tool("differential", &arguments))
 }
 
-/// All of them, as the last part of `cargo xtask test --full`.
+/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peers are read
+/// one after the other, and whatever else runs moves them apart.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
-    step("conformance: promql", &mut tool("conformance", &["promql"]))?;
+    step("conformance", &mut tool("conformance", &[]))?;
+    promtool("check", "deploy/provision/rules")?;
+    promtool("test", "tests/scripts/rules")?;
     step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
     step("exporters: the agent beside them", exporters().env("WATCHFIRE_PEERS", "1"))
 }
@@ -64,6 +67,18 @@ fn exporters() -> Command {
         "cargo",
         &["test", "--quiet", "--package", "agent", "--test", "it", "same_as", "--", "--nocapture"],
     )
+}
+
+/// The rules that we ship, and their unit tests, mean the same to Debian's promtool.
+fn promtool(what: &str, folder: &str) -> Result<()> {
+    let mut files: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder))? {
+        files.push(format!("{folder}/{}", entry?.file_name().to_string_lossy()));
+    }
+    files.retain(|name| name.ends_with(".yml"));
+    files.sort();
+    let mut program = command("promtool", &[what, "rules"]);
+    step(&format!("promtool {what} rules: {folder}"), program.args(&files))
 }
 
 fn tool(package: &str, arguments: &[&str]) -> Command {

@@ -32,6 +32,11 @@ pub(crate) fn success(data: impl Serialize) -> Response {
     }
 }
 
+/// The envelope alone: what Prometheus answers when there was nothing to ask for.
+pub(crate) fn success_without_data() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"success"}"#).into_response()
+}
+
 /// A list in the envelope, cut at `limit` with a warning.
 pub(crate) fn success_list<T: Send + 'static>(
     mut all: Vec<T>,

@@ -1,11 +1,10 @@
-//! `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, the admin API, and what is found nowhere.
+//! `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, and what is found nowhere.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 
-use crate::error::{ApiError, ErrorKind};
 use crate::state::ApiState;
 
 const NOT_ENABLED: &str = "Lifecycle API is not enabled.";
@@ -14,9 +13,16 @@ pub(crate) async fn healthy() -> &'static str {
     "Prometheus Server is Healthy.\n"
 }
 
-/// Always ready: routes are served only after the log has been replayed.
-pub(crate) async fn ready() -> &'static str {
-    "Prometheus Server is Ready.\n"
+/// Ready when samples are stored: routes are served only after the log has been replayed, but a disk may be full or broken
+/// since. Queries are answered all the same.
+pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> (StatusCode, String) {
+    match state.runtime.store_refusal() {
+        None => (StatusCode::OK, "Prometheus Server is Ready.\n".to_owned()),
+        Some(refusal) => {
+            let text = format!("Samples are refused, queries are answered: {}.\n", refusal.reason);
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
 }
 
 pub(crate) async fn reload(State(state): State<Arc<ApiState>>) -> (StatusCode, String) {
@@ -36,11 +42,6 @@ pub(crate) async fn only_by_post() -> (StatusCode, &'static str) {
 /// Who started the program ends it: never over HTTP.
 pub(crate) async fn quit() -> (StatusCode, &'static str) {
     (StatusCode::FORBIDDEN, NOT_ENABLED)
-}
-
-/// Nothing can be deleted or copied over HTTP.
-pub(crate) async fn admin() -> ApiError {
-    ApiError { kind: ErrorKind::Disabled, message: "admin APIs disabled".to_owned() }
 }
 
 /// Prometheus' answer to a path that nothing serves, under `/api` too.

@@ -16,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use promql::Limit;
 
 /// Prometheus' own bounds for requests.
 const REQUEST_BUCKETS_S: [f64; 8] = [0.1, 0.2, 0.4, 1.0, 3.0, 8.0, 20.0, 60.0];
@@ -33,6 +34,11 @@ struct Handler {
     handler: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLimit {
+    limit: &'static str,
+}
+
 /// Under Prometheus' names; clones share their counts.
 #[derive(Debug, Clone)]
 pub struct ApiMetrics {
@@ -41,6 +47,7 @@ pub struct ApiMetrics {
     queries_now: Gauge,
     queries_waiting: Gauge,
     queries_canceled: Counter,
+    queries_refused: Family<OfLimit, Counter>,
     query_seconds: Histogram,
 }
 
@@ -62,6 +69,7 @@ impl ApiMetrics {
             queries_now: Gauge::default(),
             queries_waiting: Gauge::default(),
             queries_canceled: Counter::default(),
+            queries_refused: Family::default(),
             query_seconds: Histogram::new(QUERY_BUCKETS_S),
         };
         metrics.register_all(registry);
@@ -87,6 +95,12 @@ impl ApiMetrics {
         own.register("queries_waiting", "Queries that wait for their turn", self.queries_waiting.clone());
         let help = "Queries given up because their client left or their time was up";
         own.register("queries_canceled", help, self.queries_canceled.clone());
+        let help = "Queries refused because they passed a limit, by its name";
+        own.register("queries_refused", help, self.queries_refused.clone());
+        // There from the start, so that a rate over them sees the first.
+        for limit in Limit::ALL {
+            drop(self.queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }));
+        }
     }
 
     /// Counts one that waits, until it is dropped.
@@ -98,6 +112,11 @@ impl ApiMetrics {
     /// Counts a query that was given up.
     pub(crate) fn canceled(&self) {
         self.queries_canceled.inc();
+    }
+
+    /// Counts a query that passed a limit.
+    pub(crate) fn refused(&self, limit: Limit) {
+        self.queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }).inc();
     }
 
     /// Counts and times a query.

@@ -1,4 +1,4 @@
-//! `/api/v1/query`, `/query_range`, `/query_exemplars`, `/format_query`, `/parse_query`.
+//! `/api/v1/query`, `/query_range`, `/format_query`, `/parse_query`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::response::Response;
 use columns::Steps;
 use model::TimestampMs;
 use promql::ValueKind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::encode::{self, Form};
 use crate::error::ApiError;
@@ -45,7 +45,7 @@ async fn answer(
     let timeout = params.duration_if("timeout")?;
     let lookback = params.lookback()?;
     let stats = stats(params, &mut form.warnings);
-    let query = run::parse(params.get("query").unwrap_or_default()).await??;
+    let query = run::parse(state, params.get("query").unwrap_or_default()).await??;
     if form.range {
         require_range_kind(query.kind())?;
     }
@@ -68,23 +68,13 @@ fn stats(params: &Params, warnings: &mut Vec<String>) -> Wanted {
     }
 }
 
-/// Exemplars are not stored yet: none is found. The parameters are checked all the same.
-pub(crate) async fn exemplars(params: Params) -> Result<Response, ApiError> {
-    let start = params.time_or("start", TimestampMs(i64::MIN))?;
-    if params.time_or("end", TimestampMs(i64::MAX))? < start {
-        return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
-    }
-    let parsed = run::parse(params.get("query").unwrap_or_default()).await?;
-    parsed.map_err(|error| ApiError::bad_data(error.to_string()))?;
-    Ok(encode::success(json!([])))
+pub(crate) async fn format(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+    let query = run::parse(&state, params.get("query").unwrap_or_default()).await??;
+    Ok(encode::success(promql::pretty(&query)))
 }
 
-pub(crate) async fn format(params: Params) -> Result<Response, ApiError> {
-    Ok(encode::success(run::parse(params.get("query").unwrap_or_default()).await??.to_string()))
-}
-
-pub(crate) async fn parse(params: Params) -> Result<Response, ApiError> {
-    let query = run::parse(params.get("query").unwrap_or_default()).await??;
+pub(crate) async fn parse(State(state): State<Arc<ApiState>>, params: Params) -> Result<Response, ApiError> {
+    let query = run::parse(&state, params.get("query").unwrap_or_default()).await??;
     let tree: Value = syntax::tree(&query);
     Ok(encode::success(tree))
 }

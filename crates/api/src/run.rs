@@ -51,13 +51,30 @@ pub(crate) struct Question {
 }
 
 /// Parses on a blocking thread: compiling what a hostile query holds may take a while.
-pub(crate) async fn parse(text: &str) -> Result<Result<Expr, ParseError>, ApiError> {
+pub(crate) async fn parse(state: &ApiState, text: &str) -> Result<Result<Expr, ParseError>, ApiError> {
     let text = text.to_owned();
-    tokio::task::spawn_blocking(move || promql::parse(&text)).await.map_err(ApiError::internal)
+    let parsed =
+        tokio::task::spawn_blocking(move || promql::parse(&text)).await.map_err(ApiError::internal)?;
+    if let Some(limit) = parsed.as_ref().err().and_then(|error| error.limit) {
+        state.metrics.refused(limit);
+    }
+    Ok(parsed)
 }
 
-/// Evaluates, on a blocking thread. With the answer comes the JSON of its statistics when they are wanted.
+/// Evaluates, counting what is refused. With the answer comes the JSON of its statistics when they are wanted.
 pub(crate) async fn eval(
+    state: &Arc<ApiState>,
+    question: Question,
+) -> Result<(Answer, Option<Vec<u8>>), EvalError> {
+    let outcome = eval_in_time(state, question).await;
+    if let Some(limit) = outcome.as_ref().err().and_then(EvalError::limit) {
+        state.metrics.refused(limit);
+    }
+    outcome
+}
+
+/// Evaluates on a blocking thread, and waits no longer than it may take.
+async fn eval_in_time(
     state: &Arc<ApiState>,
     question: Question,
 ) -> Result<(Answer, Option<Vec<u8>>), EvalError> {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ::alerting::Dispatcher;
 use ::rules::{GroupStatus, Manager};
+use columns::TimeRange;
 use dashboards::Dashboards;
-use model::{Labels, TimestampMs};
+use model::{Labels, Matcher, TimestampMs};
 use promql::Engine;
 use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
-use storage::MetricQuery;
+use storage::{ExemplarQuery, MetricQuery};
 
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
@@ -35,8 +36,15 @@ pub struct StoreStatus {
     pub min_time: Option<TimestampMs>,
     /// Newest sample.
     pub max_time: Option<TimestampMs>,
-    /// Why nothing is stored at present, if so.
-    pub unavailable: Option<String>,
+}
+
+/// Why no samples are stored at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRefusal {
+    /// What is wrong, for people.
+    pub reason: String,
+    /// Since when.
+    pub since: TimestampMs,
 }
 
 /// Name and count.
@@ -68,6 +76,46 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Damaged pieces that were set aside, each with path and offset.
     pub quarantined: Vec<String>,
+}
+
+/// A block on disk, for `/api/v1/status/tsdb/blocks`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreBlock {
+    /// Its number.
+    pub number: u64,
+    /// How often its samples were compacted.
+    pub level: u64,
+    /// First moment of its span, milliseconds.
+    pub from_ms: i64,
+    /// The first moment behind its span, milliseconds.
+    pub end_ms: i64,
+    /// Series.
+    pub series: u64,
+    /// Samples.
+    pub samples: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Numbers of the blocks that it was made from.
+    pub sources: Vec<u64>,
+}
+
+/// Who may change what is stored. Calls may take long: make them off the async threads. Errors are for people.
+pub trait Admin: Send + Sync {
+    /// Deletes samples in `range` of all series that satisfy the matchers.
+    ///
+    /// # Errors
+    /// Why; a part may be deleted.
+    fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<(), String>;
+    /// Frees the room of what was deleted.
+    ///
+    /// # Errors
+    /// Why.
+    fn clean_tombstones(&self) -> Result<(), String>;
+    /// Copies the store, or only what is in blocks already, and gives the copy's name.
+    ///
+    /// # Errors
+    /// Why; nothing is left of the copy.
+    fn snapshot(&self, skip_head: bool) -> Result<String, String>;
 }
 
 /// Who knows targets and what they say of their metrics.
@@ -122,6 +170,10 @@ impl Notifications for Dispatcher {
 pub trait Runtime: Send + Sync {
     /// The store now.
     fn store_status(&self) -> StoreStatus;
+    /// The store's blocks, in order of time.
+    fn store_blocks(&self) -> Vec<StoreBlock>;
+    /// Why no samples are stored at present; `None` when all is well. Waits for nothing.
+    fn store_refusal(&self) -> Option<StoreRefusal>;
     /// The store's rankings, at most `limit` entries each.
     fn store_rankings(&self, limit: usize) -> StoreRankings;
     /// The configuration as loaded, secrets hidden.
@@ -168,11 +220,13 @@ pub struct Facts {
 pub struct ApiState {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<dyn MetricQuery>,
+    pub(crate) exemplars: Arc<dyn ExemplarQuery>,
     pub(crate) scrape: Arc<dyn Targets>,
     pub(crate) rules: Arc<dyn RuleGroups>,
     pub(crate) alerting: Arc<dyn Notifications>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) admin: Option<Arc<dyn Admin>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -184,6 +238,8 @@ pub struct Services {
     pub engine: Arc<Engine>,
     /// Holds samples.
     pub store: Arc<dyn MetricQuery>,
+    /// Holds exemplars.
+    pub exemplars: Arc<dyn ExemplarQuery>,
     /// Knows targets.
     pub scrape: Arc<dyn Targets>,
     /// Knows rules and active alerts.
@@ -194,6 +250,8 @@ pub struct Services {
     pub dashboards: Arc<Dashboards>,
     /// Knows the rest.
     pub runtime: Arc<dyn Runtime>,
+    /// May change what is stored; `None` where nobody may over HTTP.
+    pub admin: Option<Arc<dyn Admin>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Where requests and queries are counted.
@@ -203,17 +261,30 @@ pub struct Services {
 impl ApiState {
     /// State for [`crate::prometheus_router`] and [`crate::ui_router`], shared by both.
     pub fn new(services: Services) -> Arc<Self> {
-        let Services { engine, store, scrape, rules, alerting, dashboards, runtime, clock, metrics } =
-            services;
-        let turnstile = Turnstile::new();
-        Arc::new(Self {
+        let Services {
             engine,
             store,
+            exemplars,
             scrape,
             rules,
             alerting,
             dashboards,
             runtime,
+            admin,
+            clock,
+            metrics,
+        } = services;
+        let turnstile = Turnstile::new();
+        Arc::new(Self {
+            engine,
+            store,
+            exemplars,
+            scrape,
+            rules,
+            alerting,
+            dashboards,
+            runtime,
+            admin,
             clock,
             metrics,
             turnstile,

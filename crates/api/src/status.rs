@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::encode;
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::state::{ApiState, Ranking};
+use crate::state::{ApiState, Ranking, StoreBlock};
 
 /// The version of Prometheus whose API and language this is. Clients switch features by it: Grafana asks for label
 /// values with matchers from 2.24 on, for UTF-8 names from 3.0 on.
@@ -81,7 +81,15 @@ pub(crate) async fn tsdb(State(state): State<Arc<ApiState>>, params: Params) -> 
         (state.runtime.store_status(), state.runtime.store_rankings(limit))
     })
     .await?;
+    let refusal = state.runtime.store_refusal();
     Ok(encode::success(json!({
+        // Not in Prometheus, whose clients pass over it.
+        "storage": {
+            "writable": refusal.is_none(),
+            "refusal": refusal.as_ref().map(|refusal| refusal.reason.as_str()),
+            "refusingSince": refusal.as_ref().map(|refusal| rfc3339(Some(refusal.since))),
+            "quarantined": state.runtime.facts().recovery.quarantined,
+        },
         "headStats": {
             "numSeries": status.series,
             "numLabelPairs": status.label_pairs,
@@ -101,14 +109,44 @@ pub(crate) async fn walreplay() -> Response {
     encode::success(json!({ "min": 0, "max": 0, "current": 0, "state": "done" }))
 }
 
-/// Samples lie in the head and its log, not in blocks.
-pub(crate) async fn blocks() -> Response {
-    encode::success(json!({ "blocks": [] }))
+/// Prometheus names blocks by 26 letters and digits that sort as they were made; of ours the number does.
+fn ulid(number: u64) -> String {
+    format!("{number:026}")
 }
 
-/// Notices for the user interface of Prometheus; ours has its own.
-pub(crate) async fn notifications() -> Response {
-    encode::success(json!([]))
+pub(crate) async fn blocks(State(state): State<Arc<ApiState>>) -> Result<Response, ApiError> {
+    let blocks = crate::run::blocking(&state, |state, _| state.runtime.store_blocks()).await?;
+    let shown = |block: &StoreBlock| {
+        json!({
+            "ulid": ulid(block.number),
+            "minTime": block.from_ms,
+            "maxTime": block.end_ms,
+            "stats": { "numSamples": block.samples, "numSeries": block.series, "numChunks": block.chunks },
+            "compaction": {
+                "level": block.level,
+                "sources": block.sources.iter().map(|source| ulid(*source)).collect::<Vec<_>>(),
+            },
+            "version": 1,
+        })
+    };
+    Ok(encode::success(json!({ "blocks": blocks.iter().map(shown).collect::<Vec<_>>() })))
+}
+
+/// What somebody has to look after, in the form of Prometheus 3: for its user interface and for the red strip of ours.
+pub(crate) async fn notifications(State(state): State<Arc<ApiState>>) -> Response {
+    let (facts, (reloaded_at, succeeded)) = (state.runtime.facts(), state.runtime.last_reload());
+    let refused = state.runtime.store_refusal().map(|refusal| {
+        (format!("Samples are refused, queries are answered: {}.", refusal.reason), refusal.since)
+    });
+    let places = facts.recovery.quarantined.len();
+    let damaged = (places > 0).then(|| {
+        let text = format!("Damaged data was set aside at start ({places} places, see the status page).");
+        (text, facts.started_at)
+    });
+    let stale = (!succeeded).then(|| ("Configuration reload has failed.".to_owned(), reloaded_at));
+    let all = refused.into_iter().chain(damaged).chain(stale);
+    let all = all.map(|(text, at)| json!({ "text": text, "date": rfc3339(Some(at)), "active": true }));
+    encode::success(all.collect::<Vec<Value>>())
 }
 
 fn ranking(all: Ranking) -> Vec<Value> {
@@ -133,7 +171,7 @@ pub(crate) async fn ui(State(state): State<Arc<ApiState>>) -> Result<Response, A
             "wal_bytes": status.wal_bytes,
             "min_time_ms": status.min_time.map(|t| t.0),
             "max_time_ms": status.max_time.map(|t| t.0),
-            "unavailable": status.unavailable,
+            "unavailable": state.runtime.store_refusal().map(|refusal| refusal.reason),
         },
         "recovery": facts.recovery,
     }))))

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use config::{ConfigError, Spanned, Unread};
+use model::DurationMs;
 use rules::{Groups, RulesError};
 use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
@@ -41,6 +42,8 @@ pub(crate) struct Loaded {
     pub(crate) jobs: Vec<Job>,
     pub(crate) groups: Groups,
     pub(crate) alerting: alerting::Config,
+    /// How late a sample may be.
+    pub(crate) out_of_order_time_window: DurationMs,
     /// The text of `prometheus.yml` as it was read.
     pub(crate) text: String,
     /// What was left out, each with its place.
@@ -63,7 +66,21 @@ struct PrometheusYml {
     remote_write: Option<Spanned<Unread>>,
     remote_read: Option<Spanned<Unread>>,
     otlp: Option<Spanned<Unread>>,
-    storage: Option<Spanned<Unread>>,
+    storage: StorageYml,
+}
+
+/// What the store goes by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StorageYml {
+    tsdb: TsdbYml,
+    exemplars: Option<Spanned<Unread>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TsdbYml {
+    out_of_order_time_window: Option<config::Duration>,
 }
 
 /// Reads and checks all files without any effect.
@@ -78,19 +95,22 @@ pub fn check(paths: &ConfigPaths) -> Result<Vec<String>, LoadError> {
 
 pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     let file = paths.prometheus.as_path();
-    let text = read(file)?;
+    let text = config::read_text(file)?;
     let yml: PrometheusYml = config::from_str(file, &text)?;
     yml.refuse(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
     let rule_files =
         yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
-    let groups = Groups::parse(read_all(rule_files.into_iter().flatten())?)?;
+    let groups = rules::files::read(rule_files.into_iter().flatten())?;
     let alerting = match &paths.alertmanager {
-        Some(path) => alerting::Config::parse(path, &read(path)?)?,
+        Some(path) => alerting::Config::parse(path, &config::read_text(path)?)?,
         None => alerting::Config::parse(Path::new("no alertmanager.yml"), TELL_NOBODY)?,
     };
     let left_out = yml.left_out(file);
-    Ok(Loaded { global: yml.global, jobs, groups, alerting, text, left_out })
+    let window = yml.storage.tsdb.out_of_order_time_window;
+    let out_of_order_time_window =
+        window.map_or(tsdb::Limits::standard().out_of_order_time_window, Into::into);
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, out_of_order_time_window, text, left_out })
 }
 
 impl PrometheusYml {
@@ -100,7 +120,7 @@ impl PrometheusYml {
             ("remote_write", &self.remote_write),
             ("remote_read", &self.remote_read),
             ("otlp", &self.otlp),
-            ("storage", &self.storage),
+            ("storage.exemplars", &self.storage.exemplars),
         ];
         match all.into_iter().find_map(|(name, given)| Some((name, given.as_ref()?.at))) {
             Some((name, at)) => Err(ConfigError::at(file, at, format!("{name} is not supported yet"))),
@@ -130,26 +150,7 @@ fn matching(file: &Path, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, Conf
         let message = format!("invalid rule file path {:?}", pattern.value);
         return Err(ConfigError::at(file, pattern.at, message));
     }
-    let folder = file.parent().unwrap_or(Path::new("."));
-    // Only what is written in the file is a pattern; a folder may be called `[old]`.
-    let whole = match Path::new(&pattern.value) {
-        absolute if absolute.is_absolute() => pattern.value.clone(),
-        _ if folder.as_os_str().is_empty() => pattern.value.clone(),
-        _ => format!("{}/{}", glob::Pattern::escape(&folder.to_string_lossy()), pattern.value),
-    };
-    let found = glob::glob(&whole).map_err(|e| {
-        ConfigError::at(file, pattern.at, format!("rule_files: {:?} is not a pattern: {e}", pattern.value))
-    })?;
-    Ok(found.flatten().filter(|path| path.is_file()).collect())
-}
-
-fn read_all(paths: impl Iterator<Item = PathBuf>) -> Result<Vec<(PathBuf, String)>, ConfigError> {
-    paths.map(|path| read(&path).map(|text| (path, text))).collect()
-}
-
-fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map_err(|e| ConfigError::of_file(path, format!("cannot read the file: {e}")))
+    rules::files::matching(file, pattern)
 }
 
 #[cfg(test)]
@@ -178,17 +179,6 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_no_pattern() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let odd = folder.path().join("a [1] *");
-        std::fs::create_dir(&odd).expect("made");
-        std::fs::write(odd.join("rules.yml"), RULES).expect("written");
-        let here = Spanned { value: "r*.yml".to_owned(), ..Spanned::default() };
-        let found = matching(&odd.join("prometheus.yml"), &here).expect("a pattern");
-        assert_eq!(found, [odd.join("rules.yml")]);
-    }
-
-    #[test]
     fn what_is_wrong_has_its_place() {
         for (yml, expected) in [
             (
@@ -205,6 +195,16 @@ mod tests {
             "groups: [{name: a, rules: [{record: x, expr: 'up +'}]}]\n",
         );
         assert!(error.as_ref().is_err_and(|e| e.starts_with("DIR/rules.yml:1:")), "{error:?}");
+    }
+
+    #[test]
+    fn the_window_for_late_samples_is_five_minutes_unless_it_is_given() {
+        let window = |yml: &str| load_text(yml, RULES).map(|loaded| loaded.out_of_order_time_window);
+        assert_eq!(window("").unwrap(), DurationMs::from_secs(300));
+        let given = "storage: {tsdb: {out_of_order_time_window: 1h}}\n";
+        assert_eq!(window(given).unwrap(), DurationMs::from_secs(3600));
+        assert!(window("storage: {tsdb: {unknown: 1h}}\n").is_err());
+        assert!(window("storage: {exemplars: {max_exemplars: 1}}\n").unwrap_err().contains("not supported"));
     }
 
     #[test]

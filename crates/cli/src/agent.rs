@@ -134,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         databases,
     };
     let flags = [("--listen", listen), ("--mysql-listen", mysql_at), ("--postgres-listen", postgres_at)];
-    let running = agent::start(options).await.map_err(|error| name_flag(error, &flags))?;
+    let running = agent::start(options).await.map_err(|error| name_flag(error, &flags, mode))?;
     announce("agent", &running.urls(), mode);
     until_told_to_stop(mode).await?;
     running.stop().await;

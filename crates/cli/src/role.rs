@@ -39,7 +39,8 @@ pub(crate) async fn until_told_to_stop(mode: Mode) -> anyhow::Result<()> {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-        () = end_of_input(), if mode.supervised => tracing::warn!("the supervisor is gone"),
+        // Also how a supervisor that lives says it: nothing to be alarmed about.
+        () = end_of_input(), if mode.supervised => tracing::info!("told to stop by the end of standard input"),
     }
     Ok(())
 }
@@ -51,8 +52,11 @@ async fn end_of_input() {
     while matches!(input.read(&mut nothing).await, Ok(read) if read > 0) {}
 }
 
-/// Adds the flag to a port that could not be had.
-pub(crate) fn name_flag(error: net::BindError, flags: &[(&str, SocketAddr)]) -> anyhow::Error {
+/// Adds the flag to a port that could not be had. A supervised role's own flags are not for people: its supervisor has one.
+pub(crate) fn name_flag(error: net::BindError, flags: &[(&str, SocketAddr)], mode: Mode) -> anyhow::Error {
+    if mode.supervised {
+        return anyhow::anyhow!("{error}\n  free it, or choose another with --port ROLE.URL=PORT of `up`");
+    }
     let flag = flags.iter().find(|(_, addr)| *addr == error.addr).map_or("--listen", |(flag, _)| flag);
     anyhow::anyhow!("{error}\n  free it or choose another with {flag} ADDRESS:PORT")
 }

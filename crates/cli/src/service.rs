@@ -163,7 +163,7 @@ pub(crate) async fn run(service: Service, mode: Mode) -> Result<()> {
     let basics = common.basics(name);
     let name = basics.instance.clone();
     let running = start(service, basics).await?.map_err(|error| match error {
-        StartError::Bind(error) => name_flag(error, &ports),
+        StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
     announce(&name, &running.urls(), mode);

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 pub use duration::Duration;
 pub use error::ConfigError;
 pub use secret::{Secret, SecretSource};
-pub use size::ByteSize;
+pub use size::{ByteSize, ParseSizeError};
 pub use spanned::{Position, Spanned, Unread};
 
 /// The largest configuration file that is read. A fleet's `prometheus.yml` with inline targets stays far below;
@@ -36,15 +36,22 @@ pub fn from_str<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, Confi
 /// Reads a value from `file`.
 ///
 /// # Errors
-/// As [`from_str`]; and when the file cannot be read, is larger than [`FILE_MAX_BYTES`], or is not UTF-8.
+/// As [`from_str`] and [`read_text`].
 pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T, ConfigError> {
+    from_str(file, &read_text(file)?)
+}
+
+/// Reads the text of `file`.
+///
+/// # Errors
+/// When the file cannot be read, is larger than [`FILE_MAX_BYTES`], or is not UTF-8.
+pub fn read_text(file: &Path) -> Result<String, ConfigError> {
     let refuse = |cause: String| ConfigError::of_file(file, format!("cannot read the file: {cause}"));
     let size = std::fs::metadata(file).map_err(|e| refuse(e.to_string()))?.len();
     if size > FILE_MAX_BYTES {
         return Err(refuse(format!("{size} bytes are more than the {FILE_MAX_BYTES} allowed")));
     }
-    let text = std::fs::read_to_string(file).map_err(|e| refuse(e.to_string()))?;
-    from_str(file, &text)
+    std::fs::read_to_string(file).map_err(|e| refuse(e.to_string()))
 }
 
 /// True when the text holds nothing but blanks, comments and document starts.

@@ -1,8 +1,9 @@
-//! A disk that fails on purpose, by seed: short writes, failed syncs, no room, and a crash at a chosen operation.
+//! A disk that fails on purpose, by seed: short writes, failed syncs, no room, and a crash at a chosen operation. And one
+//! that hangs until it is told to go on, for tests of who must not wait for it.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::error::{DiskError, Op};
 use crate::{DirLock, Disk, DiskFile, Entry, MemDisk};
@@ -12,8 +13,10 @@ use crate::{DirLock, Disk, DiskFile, Entry, MemDisk};
 pub enum Crash {
     /// The process dies (`kill -9`): the kernel still has all that was written.
     Process,
-    /// The power goes: only what was synced is sure.
+    /// The power goes: only what was synced is sure, and a beginning of the rest may be there.
     PowerLoss,
+    /// The power goes, and of what was not synced any pages may be there, whatever their order.
+    TornPages,
 }
 
 /// What shall go wrong. Chances are in a thousand, drawn for each call.
@@ -47,6 +50,14 @@ impl Faults {
 pub struct FaultyDisk {
     mem: MemDisk,
     state: Arc<Mutex<State>>,
+    hanging: Arc<Hanging>,
+}
+
+/// Whether calls that write or sync bytes wait.
+#[derive(Debug, Default)]
+struct Hanging {
+    is_on: Mutex<bool>,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
@@ -74,6 +85,7 @@ impl FaultyDisk {
         Self {
             mem: MemDisk::new(),
             state: Arc::new(Mutex::new(State { rng, faults, ops: 0, is_crashed: false })),
+            hanging: Arc::default(),
         }
     }
 
@@ -92,6 +104,11 @@ impl FaultyDisk {
         self.with(|state| state.ops)
     }
 
+    /// The faults of now.
+    pub fn faults(&self) -> Faults {
+        self.with(|state| state.faults)
+    }
+
     /// Other faults from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.with(|state| state.faults = faults);
@@ -104,6 +121,17 @@ impl FaultyDisk {
             state.rng.u64(..)
         });
         self.mem.crash(crash, seed);
+    }
+
+    /// From now on writes and syncs of files wait until this is called with `false`.
+    pub fn hang(&self, is_on: bool) {
+        *self.hanging.is_on.lock().unwrap_or_else(PoisonError::into_inner) = is_on;
+        self.hanging.changed.notify_all();
+    }
+
+    fn wait_while_hanging(&self) {
+        let is_on = self.hanging.is_on.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.hanging.changed.wait_while(is_on, |is_on| *is_on));
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -221,6 +249,7 @@ impl FaultyFile {
 
 impl DiskFile for FaultyFile {
     fn append(&self, bytes: &[u8]) -> Result<(), DiskError> {
+        self.disk.wait_while_hanging();
         if let Verdict::Fail { share_per_mille, kind } = self.disk.verdict(Op::Write) {
             return self.write_short(bytes, bytes.len() * usize::from(share_per_mille) / 1000, kind);
         }
@@ -234,6 +263,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn sync(&self) -> Result<(), DiskError> {
+        self.disk.wait_while_hanging();
         match self.disk.verdict(Op::Sync) {
             Verdict::Go => self.file.sync(),
             Verdict::Fail { kind, .. } => {

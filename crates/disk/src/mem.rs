@@ -2,7 +2,8 @@
 //!
 //! Each file has two bodies, what a reader sees and what is durable, and so have the names of each directory.
 //! [`MemDisk::crash`] makes the durable ones the seen ones. Whatever the kernel *might* have written on its own before
-//! the power went is decided by a seed: any beginning of the un-synced bytes, or none.
+//! the power went is decided by a seed: any beginning of the un-synced bytes, or none; with [`Crash::TornPages`] any pages
+//! of them, with zeros where a page is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,6 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{DiskError, Op};
 use crate::{Crash, DirLock, Disk, DiskFile, Entry};
+
+/// What a disk writes as a whole. Real pages are larger, so that fewer of the ways in which they can be torn would be met.
+const PAGE_BYTES: usize = 512;
 
 type Names = BTreeMap<PathBuf, Arc<Mutex<Body>>>;
 
@@ -49,8 +53,8 @@ impl MemDisk {
         self.life.fetch_add(1, Ordering::SeqCst);
         let mut tree = self.tree();
         tree.locks.clear();
-        if crash == Crash::PowerLoss {
-            lose_power(&mut tree, &mut fastrand::Rng::with_seed(seed));
+        if crash != Crash::Process {
+            lose_power(&mut tree, crash, &mut fastrand::Rng::with_seed(seed));
         }
     }
 
@@ -102,7 +106,7 @@ fn not_found(op: Op, path: &Path) -> DiskError {
     DiskError::io(op, path, io::ErrorKind::NotFound.into())
 }
 
-fn lose_power(tree: &mut Tree, rng: &mut fastrand::Rng) {
+fn lose_power(tree: &mut Tree, crash: Crash, rng: &mut fastrand::Rng) {
     let parents: BTreeSet<PathBuf> =
         tree.seen.keys().chain(tree.durable.keys()).filter_map(|p| p.parent().map(Path::to_owned)).collect();
     let mut kept = Names::new();
@@ -115,13 +119,28 @@ fn lose_power(tree: &mut Tree, rng: &mut fastrand::Rng) {
     }
     for body in kept.values() {
         let mut body = lock(body);
-        let unsynced = body.seen.get(body.durable.len()..).map(<[u8]>::to_vec).unwrap_or_default();
+        let known = body.durable.len();
+        let mut unsynced = body.seen.get(known..).map(<[u8]>::to_vec).unwrap_or_default();
+        if crash == Crash::TornPages {
+            tear(&mut unsynced, known, rng);
+        }
         let written = if rng.bool() { rng.usize(..=unsynced.len()) } else { 0 };
         body.durable.extend_from_slice(unsynced.get(..written).unwrap_or_default());
         body.seen = body.durable.clone();
     }
     tree.durable.clone_from(&kept);
     tree.seen = kept;
+}
+
+/// Zeros some pages of what begins at `offset` of a file.
+fn tear(bytes: &mut [u8], offset: usize, rng: &mut fastrand::Rng) {
+    let first = (PAGE_BYTES - offset % PAGE_BYTES).min(bytes.len());
+    let (head, rest) = bytes.split_at_mut(first);
+    for page in std::iter::once(head).chain(rest.chunks_mut(PAGE_BYTES)) {
+        if rng.u8(..4) == 0 {
+            page.fill(0);
+        }
+    }
 }
 
 impl Disk for MemDisk {
@@ -301,6 +320,22 @@ mod tests {
             lens.insert(bytes.len());
         }
         assert!(lens.contains(&3) && lens.len() > 3, "{lens:?}");
+    }
+
+    #[test]
+    fn torn_pages_leave_holes_in_what_was_not_synced_only() {
+        let has_hole = (0..50).filter(|&seed| {
+            let (disk, file) = disk_with(&[1; 700]);
+            file.sync().unwrap();
+            disk.sync_dir(Path::new("/d")).unwrap();
+            file.append(&[2; 3000]).unwrap();
+            disk.crash(Crash::TornPages, seed);
+            let bytes = disk.read(Path::new("/d/f")).unwrap();
+            assert_eq!(bytes[..700], [1; 700]);
+            let holes = bytes[700..].iter().filter(|b| **b == 0).count();
+            holes > 0 && holes < bytes.len() - 700
+        });
+        assert!(has_hole.count() > 5);
     }
 
     #[test]

@@ -203,7 +203,21 @@ fn push_part(packed: &mut String, part: &str) {
     packed.push_str(part);
 }
 
+#[inline]
 fn take_part<'a>(rest: &mut &'a str) -> &'a str {
+    // Nearly all parts are short, and their length is one byte.
+    if let Some(&byte) = rest.as_bytes().first()
+        && byte & LENGTH_MORE == 0
+    {
+        let (part, tail) = rest[1..].split_at(byte as usize);
+        *rest = tail;
+        return part;
+    }
+    take_long_part(rest)
+}
+
+#[cold]
+fn take_long_part<'a>(rest: &mut &'a str) -> &'a str {
     let (mut length, mut shift, mut at) = (0usize, 0, 0);
     for &byte in rest.as_bytes() {
         length |= (byte as usize & LENGTH_MASK) << shift;

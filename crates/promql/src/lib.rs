@@ -9,10 +9,12 @@ pub mod error;
 mod eval;
 pub mod functions;
 mod parser;
+mod pretty;
 mod printer;
 pub mod script;
 
 pub use ast::{Expr, Span, ValueKind};
 pub use engine::{Answer, Cancel, Engine, EngineOptions, QueryRequest, RawSeries, Series, Stats, Value};
-pub use error::{EvalError, ParseError};
+pub use error::{EvalError, Limit, Mistake, ParseError};
 pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, line_col, parse, parse_metric, parse_metric_selector};
+pub use pretty::pretty;

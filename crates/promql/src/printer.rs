@@ -6,7 +6,7 @@ use model::{METRIC_NAME, Matcher};
 
 use crate::ast::{
     Aggregate, At, Binary, BinaryOp, Cardinality, DurationExpr, Edge, Expr, ExprKind, Matching, Number,
-    Selector, Text, UnaryOp,
+    Selector, Subquery, Text, UnaryOp,
 };
 use crate::parser::text;
 
@@ -18,21 +18,16 @@ impl fmt::Display for Expr {
             ExprKind::Text(text) => write!(f, "{text}"),
             ExprKind::Selector(selector) => {
                 write_metric(f, selector)?;
-                write_modifiers(f, selector.at, selector.offset.as_ref(), selector.edge)
+                f.write_str(&modifiers_text(selector.at, selector.offset.as_ref(), selector.edge))
             }
             ExprKind::Matrix(matrix) => {
                 let selector = &matrix.selector;
                 write_metric(f, selector)?;
                 write!(f, "[{}]", matrix.range)?;
-                write_modifiers(f, selector.at, selector.offset.as_ref(), selector.edge)
+                f.write_str(&modifiers_text(selector.at, selector.offset.as_ref(), selector.edge))
             }
             ExprKind::Subquery(subquery) => {
-                write!(f, "{}[{}:", subquery.expr, subquery.range)?;
-                if let Some(step) = &subquery.step {
-                    write!(f, "{step}")?;
-                }
-                f.write_str("]")?;
-                write_modifiers(f, subquery.at, subquery.offset.as_ref(), Edge::Plain)
+                write!(f, "{}{}", subquery.expr, subquery_steps(subquery))
             }
             ExprKind::Paren(inner) => write!(f, "({inner})"),
             ExprKind::Unary(UnaryOp::Plus, inner) => write!(f, "+{inner}"),
@@ -55,27 +50,41 @@ fn write_binary(f: &mut fmt::Formatter<'_>, binary: &Binary) -> fmt::Result {
         }
         _ => write!(f, "{}", binary.lhs)?,
     }
-    write!(f, " {}", binary.op.as_str())?;
-    if binary.bool_modifier {
-        f.write_str(" bool")?;
-    }
-    if let Some(matching) = &binary.matching {
-        write_matching(f, matching)?;
-    }
-    write!(f, " {}", binary.rhs)
+    write!(f, " {} {}", operator(binary), binary.rhs)
+}
+
+/// An operator with what stands between it and its right side.
+pub(crate) fn operator(binary: &Binary) -> String {
+    let bool_modifier = if binary.bool_modifier { " bool" } else { "" };
+    let matching = binary.matching.as_ref().map_or(String::new(), matching_text);
+    format!("{}{bool_modifier}{matching}", binary.op.as_str())
 }
 
 fn write_aggregate(f: &mut fmt::Formatter<'_>, aggregate: &Aggregate) -> fmt::Result {
-    f.write_str(aggregate.op.as_str())?;
-    if aggregate.without {
-        write!(f, " without ({}) ", names(&aggregate.grouping))?;
-    } else if !aggregate.grouping.is_empty() {
-        write!(f, " by ({}) ", names(&aggregate.grouping))?;
-    }
+    f.write_str(&aggregation(aggregate))?;
     match &aggregate.param {
         Some(param) => write!(f, "({param}, {})", aggregate.expr),
         None => write!(f, "({})", aggregate.expr),
     }
+}
+
+/// An aggregation up to its opening parenthesis.
+pub(crate) fn aggregation(aggregate: &Aggregate) -> String {
+    let (op, labels) = (aggregate.op.as_str(), names(&aggregate.grouping));
+    if aggregate.without {
+        format!("{op} without ({labels}) ")
+    } else if aggregate.grouping.is_empty() {
+        op.to_owned()
+    } else {
+        format!("{op} by ({labels}) ")
+    }
+}
+
+/// What makes a subquery of an expression: `[1h:1m] offset 5m`.
+pub(crate) fn subquery_steps(subquery: &Subquery) -> String {
+    let step = subquery.step.as_ref().map_or(String::new(), DurationExpr::to_string);
+    let modifiers = modifiers_text(subquery.at, subquery.offset.as_ref(), Edge::Plain);
+    format!("[{}:{step}]{modifiers}", subquery.range)
 }
 
 impl fmt::Display for Number {
@@ -129,6 +138,9 @@ fn write_metric(f: &mut fmt::Formatter<'_>, selector: &Selector) -> fmt::Result 
             && named == Some(matcher.value.as_str())
     };
     parts.extend(selector.matchers.iter().filter(|matcher| !is_the_name(matcher)).map(matcher_text));
+    // The rest in order of their text, as Prometheus prints them.
+    let first = usize::from(selector.name.is_some() && bare.is_none());
+    parts[first..].sort_unstable();
     f.write_str(bare.unwrap_or(""))?;
     if bare.is_none() || !parts.is_empty() { write!(f, "{{{}}}", parts.join(",")) } else { Ok(()) }
 }
@@ -138,49 +150,45 @@ fn matcher_text(matcher: &Matcher) -> String {
 }
 
 /// `@` before `offset`, as Prometheus prints them.
-fn write_modifiers(
-    f: &mut fmt::Formatter<'_>,
-    at: Option<At>,
-    offset: Option<&DurationExpr>,
-    edge: Edge,
-) -> fmt::Result {
-    match at {
+fn modifiers_text(at: Option<At>, offset: Option<&DurationExpr>, edge: Edge) -> String {
+    let at = match at {
         Some(At::Timestamp(ms)) => {
             let sign = if ms < 0 { "-" } else { "" };
-            write!(f, " @ {sign}{}.{:03}", ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000)?;
+            format!(" @ {sign}{}.{:03}", ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000)
         }
-        Some(At::Start) => f.write_str(" @ start()")?,
-        Some(At::End) => f.write_str(" @ end()")?,
-        None => {}
-    }
-    if let Some(offset) = offset {
-        write!(f, " offset {offset}")?;
-    }
-    match edge {
-        Edge::Plain => Ok(()),
-        Edge::Anchored => f.write_str(" anchored"),
-        Edge::Smoothed => f.write_str(" smoothed"),
-    }
+        Some(At::Start) => " @ start()".to_owned(),
+        Some(At::End) => " @ end()".to_owned(),
+        None => String::new(),
+    };
+    let offset = offset.map_or(String::new(), |offset| format!(" offset {offset}"));
+    let edge = match edge {
+        Edge::Plain => "",
+        Edge::Anchored => " anchored",
+        Edge::Smoothed => " smoothed",
+    };
+    format!("{at}{offset}{edge}")
 }
 
-fn write_matching(f: &mut fmt::Formatter<'_>, matching: &Matching) -> fmt::Result {
+fn matching_text(matching: &Matching) -> String {
     let grouped = matches!(matching.cardinality, Cardinality::ManyToOne | Cardinality::OneToMany);
+    let mut out = String::new();
     if matching.on || !matching.labels.is_empty() || grouped {
         let word = if matching.on { "on" } else { "ignoring" };
-        write!(f, " {word} ({})", names(&matching.labels))?;
+        out += &format!(" {word} ({})", names(&matching.labels));
     }
     match matching.cardinality {
-        Cardinality::ManyToOne => write!(f, " group_left ({})", names(&matching.include))?,
-        Cardinality::OneToMany => write!(f, " group_right ({})", names(&matching.include))?,
+        Cardinality::ManyToOne => out += &format!(" group_left ({})", names(&matching.include)),
+        Cardinality::OneToMany => out += &format!(" group_right ({})", names(&matching.include)),
         _ => {}
     }
     match (matching.fill_left, matching.fill_right) {
-        (Some(left), Some(right)) if left == right => write!(f, " fill ({left})"),
+        (Some(left), Some(right)) if left == right => out += &format!(" fill ({left})"),
         (left, right) => {
-            left.map_or(Ok(()), |value| write!(f, " fill_left ({value})"))?;
-            right.map_or(Ok(()), |value| write!(f, " fill_right ({value})"))
+            out += &left.map_or(String::new(), |value| format!(" fill_left ({value})"));
+            out += &right.map_or(String::new(), |value| format!(" fill_right ({value})"));
         }
     }
+    out
 }
 
 fn names(labels: &[String]) -> String {

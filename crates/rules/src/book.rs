@@ -15,9 +15,10 @@ use model::{AlertState, DurationMs, Labels, METRIC_NAME, TimestampMs};
 pub(crate) const RESOLVED_KEPT: DurationMs = DurationMs::from_secs(15 * 60);
 
 /// Labels of the series that tell of alerts.
-const ALERT_NAME: &str = "alertname";
+pub(crate) const ALERT_NAME: &str = "alertname";
 const ALERT_STATE: &str = "alertstate";
-const ALERTS: &str = "ALERTS";
+/// The series that holds the state of an alert.
+pub(crate) const ALERTS: &str = "ALERTS";
 /// The series that holds since when an alert has been active, for the time after a restart.
 pub(crate) const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
 

@@ -4,23 +4,30 @@
 //! Holds the storage ports and the metric language, and knows no engine behind them, no HTTP, and nothing of how people
 //! are told of alerts.
 
+pub mod backtest;
 mod book;
+pub mod check;
 pub mod error;
 pub mod evaluate;
 pub mod file;
+pub mod files;
 mod group;
 pub mod manager;
+mod memory;
 pub mod metrics;
+mod order;
 mod position;
 mod restore;
 pub mod rule;
 mod schedule;
 #[cfg(test)]
 mod shipped;
+pub mod slo;
 pub mod status;
 pub mod template;
 #[cfg(test)]
 mod testing;
+pub mod unittest;
 mod write;
 
 pub use error::RulesError;

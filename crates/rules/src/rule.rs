@@ -92,6 +92,12 @@ impl Rule {
         as_written(&self.labels)
     }
 
+    /// Whether its templates may ask queries of their own.
+    pub(crate) fn asks_in_templates(&self) -> bool {
+        let annotations = self.alerting().map(|alerting| &*alerting.annotations).unwrap_or_default();
+        self.labels.iter().chain(annotations).any(|(_, template)| template.may_ask())
+    }
+
     /// Whether `other` is this rule after an edit that keeps its state: same kind, name and labels. The expression,
     /// `for` and annotations may differ, as in Prometheus.
     pub(crate) fn continues(&self, other: &Self) -> bool {

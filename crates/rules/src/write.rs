@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::{Labels, STALE_NAN, TimestampMs};
+use model::{Labels, METRIC_NAME, STALE_NAN, TimestampMs};
 use storage::{AppendError, MetricAppend, MetricAppender};
+
+use crate::rule::Rule;
 
 /// What became of the samples of one evaluation.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,4 +57,32 @@ fn add(
 ) -> Result<(), AppendError> {
     let series = appender.series(labels)?;
     appender.append(series, at, value)
+}
+
+/// What a recording rule writes: the elements under its name and with its labels.
+pub(crate) fn recorded(
+    rule: &Rule,
+    elements: Vec<(Labels, f64)>,
+    limit: usize,
+) -> Result<Vec<(Labels, f64)>, String> {
+    let mut seen = BTreeSet::new();
+    let mut samples = Vec::with_capacity(elements.len());
+    for (labels, value) in elements {
+        let mut builder = labels.to_builder();
+        builder.set(METRIC_NAME, &rule.name);
+        for (name, text) in &rule.labels {
+            builder.set(name, text.text());
+        }
+        let labels = builder.build();
+        if !seen.insert(labels.clone()) {
+            return Err(
+                "vector contains metrics with the same labelset after applying rule labels".to_owned()
+            );
+        }
+        samples.push((labels, value));
+    }
+    if limit > 0 && samples.len() > limit {
+        return Err(format!("exceeded limit of {limit} with {} series", samples.len()));
+    }
+    Ok(samples)
 }

@@ -3,6 +3,8 @@
 //!
 //! Knows HTTP through `net` and formats through `exposition`. Does not know who stores.
 
+#[doc(hidden)]
+pub mod bench;
 pub mod config;
 mod discovery;
 mod fetch;

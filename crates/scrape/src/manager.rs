@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Job;
 use crate::metrics::Metrics;
 use crate::pool::{Pool, PoolView};
-use crate::scrape_loop::{Shared, lock};
+use crate::scrape_loop::{self, Shared, lock};
 use crate::status::{TargetMetadata, TargetsStatus};
 
 /// Scrapes all targets of all jobs until it is stopped.
@@ -47,7 +47,15 @@ impl ScrapeManager {
         metrics: Arc<Metrics>,
     ) -> Self {
         let (alive, shutdown) = (Mutex::default(), CancellationToken::new());
-        let shared = Arc::new(Shared { store, client, clock, metrics, alive, shutdown });
+        let shared = Arc::new(Shared {
+            store,
+            client,
+            clock,
+            metrics,
+            alive,
+            shutdown,
+            writers: scrape_loop::writers(),
+        });
         let manager = Self { shared, state: Mutex::default() };
         manager.reload(jobs);
         manager

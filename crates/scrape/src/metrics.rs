@@ -40,6 +40,8 @@ pub struct Metrics {
     pub(crate) out_of_order: Counter,
     pub(crate) duplicate: Counter,
     pub(crate) out_of_bounds: Counter,
+    pub(crate) exemplars_out_of_order: Counter,
+    pub(crate) exemplars_refused: Counter,
     pub(crate) commit_errors: Counter,
     pub(crate) file_errors: Counter,
     pub(crate) http_errors: Counter,
@@ -51,6 +53,8 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         let m = Self::default();
         let target = registry.sub_registry_with_prefix("prometheus_target");
+        m.register_limits(target);
+        m.register_refused(target);
         target.register("scrape_pools", "Scrape pools that were created", m.pools.clone());
         target.register("scrape_pool_targets", "Targets in this scrape pool", m.pool_targets.clone());
         target.register(
@@ -64,38 +68,6 @@ impl Metrics {
             m.metadata_left_out.clone(),
         );
         target.register("sync_failed", "Targets that relabelling left without use", m.sync_failed.clone());
-        let over = "Scrapes that failed because of a";
-        target.register(
-            "scrapes_exceeded_sample_limit",
-            format!("{over} sample limit"),
-            m.over_sample_limit.clone(),
-        );
-        target.register(
-            "scrapes_exceeded_body_size_limit",
-            format!("{over} body size limit"),
-            m.over_body_limit.clone(),
-        );
-        target.register(
-            "scrape_pool_exceeded_target_limit",
-            "Times a pool had more targets than allowed",
-            m.over_target_limit.clone(),
-        );
-        let refused = "Samples refused because of";
-        target.register(
-            "scrapes_sample_out_of_order",
-            format!("{refused} their order"),
-            m.out_of_order.clone(),
-        );
-        target.register(
-            "scrapes_sample_duplicate_timestamp",
-            format!("{refused} another value at their time"),
-            m.duplicate.clone(),
-        );
-        target.register(
-            "scrapes_sample_out_of_bounds",
-            format!("{refused} their time"),
-            m.out_of_bounds.clone(),
-        );
         target.register(
             "scrapes_commit_failed",
             "Scrapes that the store did not take",
@@ -115,5 +87,53 @@ impl Metrics {
         );
         discovery.register("http_failures", "Discovery requests that failed", m.http_errors.clone());
         m
+    }
+
+    fn register_limits(&self, target: &mut Registry) {
+        let over = "Scrapes that failed because of a";
+        target.register(
+            "scrapes_exceeded_sample_limit",
+            format!("{over} sample limit"),
+            self.over_sample_limit.clone(),
+        );
+        target.register(
+            "scrapes_exceeded_body_size_limit",
+            format!("{over} body size limit"),
+            self.over_body_limit.clone(),
+        );
+        target.register(
+            "scrape_pool_exceeded_target_limit",
+            "Times a pool had more targets than allowed",
+            self.over_target_limit.clone(),
+        );
+    }
+
+    fn register_refused(&self, target: &mut Registry) {
+        let refused = "Samples refused because of";
+        target.register(
+            "scrapes_sample_out_of_order",
+            format!("{refused} their order"),
+            self.out_of_order.clone(),
+        );
+        target.register(
+            "scrapes_sample_duplicate_timestamp",
+            format!("{refused} another value at their time"),
+            self.duplicate.clone(),
+        );
+        target.register(
+            "scrapes_sample_out_of_bounds",
+            format!("{refused} their time"),
+            self.out_of_bounds.clone(),
+        );
+        target.register(
+            "scrapes_exemplar_out_of_order",
+            "Exemplars refused because of their order",
+            self.exemplars_out_of_order.clone(),
+        );
+        target.register(
+            "scrapes_exemplar_refused",
+            "Exemplars refused because of their labels",
+            self.exemplars_refused.clone(),
+        );
     }
 }

@@ -13,7 +13,7 @@ use ::net::Client;
 use model::{DurationMs, Labels, TimestampMs};
 use stdx::Clock;
 use storage::MetricAppend;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,14 @@ pub(crate) struct Shared {
     pub(crate) alive: Mutex<HashMap<Labels, usize>>,
     /// Cancelled when the program stops.
     pub(crate) shutdown: CancellationToken,
+    /// One permit a body that is being parsed and committed.
+    pub(crate) writers: Semaphore,
+}
+
+/// How many bodies are parsed and committed at once: as many as there are cores, and one that waits for the disk. More are
+/// no quicker, and each thread that ever did it keeps memory of its own: fifty targets at once took 250 MB so.
+pub(crate) fn writers() -> Semaphore {
+    Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 1)
 }
 
 /// What a loop goes by; replaced by a reload.
@@ -169,7 +177,7 @@ impl TargetLoop {
         *lock(&self.last) = LastScrape { health, error, at: Some(at), took };
     }
 
-    /// Parsing and committing take processor time and wait for the disk: off the async threads, one at a time a target.
+    /// Parsing and committing take processor time and wait for the disk: off the async threads, few at a time.
     async fn write(&mut self, scrape: Scrape, fetched: Result<Fetched, FetchError>) -> Result<(), String> {
         let shared = Arc::clone(&self.shared);
         self.with_state(move |state| ingest::write(&*shared.store, &shared.metrics, state, &scrape, fetched))
@@ -184,6 +192,7 @@ impl TargetLoop {
         &mut self,
         work: impl FnOnce(&mut TargetState) -> R + Send + 'static,
     ) -> Option<R> {
+        let _permit = self.shared.writers.acquire().await.ok()?;
         let mut state = std::mem::take(&mut self.state);
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&mut state);

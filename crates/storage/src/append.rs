@@ -2,6 +2,8 @@
 
 use model::{Labels, TimestampMs};
 
+use crate::Exemplar;
+
 /// A series as the store names it. Valid as long as the store runs; a store may forget a series, and then answers
 /// [`AppendError::UnknownSeries`], upon which the caller resolves the labels anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +22,9 @@ pub enum AppendError {
     /// Too far in the past or the future for the store.
     #[error("out of bounds")]
     OutOfBounds,
+    /// An example older than the newest of the series.
+    #[error("out of order exemplar")]
+    ExemplarOutOfOrder,
     /// The store does not know this id (any more).
     #[error("unknown series id {0:?}")]
     UnknownSeries(SeriesId),
@@ -59,6 +64,16 @@ pub trait MetricAppender: Send {
     /// # Errors
     /// All but [`AppendError::Limit`].
     fn append(&mut self, series: SeriesId, at: TimestampMs, value: f64) -> Result<(), AppendError>;
+
+    /// Adds an example of what the series counted; one that is there already is no error. A store that keeps none takes
+    /// all and forgets them.
+    ///
+    /// # Errors
+    /// [`AppendError::ExemplarOutOfOrder`], [`AppendError::UnknownSeries`], [`AppendError::Limit`]: the transaction is as before.
+    fn exemplar(&mut self, series: SeriesId, exemplar: Exemplar) -> Result<(), AppendError> {
+        let _ = (series, exemplar);
+        Ok(())
+    }
 
     /// Writes the log, then applies to memory, then returns: what this has acknowledged survives `kill -9`.
     ///

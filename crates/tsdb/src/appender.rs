@@ -5,14 +5,16 @@
 //! nothing: it finds its series between two commits, and ignores what comes later. So the two wait for each other, but
 //! only while a commit is applied (50 ns a sample) and while series are found (50 ns a series), never for the log.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, TryLockError};
 
 use columns::TimeRange;
 use model::{DurationMs, Labels, TimestampMs};
-use storage::{AppendError, CommitReport, MetricAppender, SeriesId};
+use storage::{AppendError, CommitReport, Exemplar, MetricAppender, SeriesId};
 
 use crate::Db;
+use crate::exemplar_record::ExemplarRecord;
 use crate::record::{self, Definition, SampleRecord};
 use crate::series::{Amount, Series, Verdict};
 
@@ -34,6 +36,8 @@ const _: () =
 pub(crate) struct Committer {
     batch: wal::Batch,
     samples: Vec<SampleRecord>,
+    /// Samples of the commit that are late, by series and time: none of them twice.
+    late: HashMap<(u64, i64), u64>,
     is_closed: bool,
 }
 
@@ -51,6 +55,7 @@ pub(crate) struct Appender<'a> {
     now_ms: i64,
     oldest_ms: i64,
     rows: Vec<Row>,
+    exemplars: Vec<ExemplarRecord>,
 }
 
 struct Row {
@@ -64,7 +69,14 @@ impl<'a> Appender<'a> {
     pub(crate) fn new(db: &'a Db) -> Self {
         db.metrics.active_appenders.inc();
         let number = db.transactions.fetch_add(1, Ordering::Relaxed);
-        Self { db, number, now_ms: db.clock.now_ms(), oldest_ms: db.oldest_taken_ms(), rows: Vec::new() }
+        Self {
+            db,
+            number,
+            now_ms: db.clock.now_ms(),
+            oldest_ms: db.oldest_taken_ms(),
+            rows: Vec::new(),
+            exemplars: Vec::new(),
+        }
     }
 }
 
@@ -104,10 +116,12 @@ impl MetricAppender for Appender<'_> {
                 return Err(AppendError::UnknownSeries(series));
             }
             state.touched_ms = self.now_ms;
-            state.judge(self.number, at.0, value.to_bits())
+            let late_max_ms = self.db.late_max_ms.load(Ordering::Relaxed);
+            let sample = (at.0, value.to_bits());
+            state.judge((self.number, late_max_ms), sample, || self.db.head.spill.files())
         };
         match verdict {
-            Verdict::Take => {
+            Verdict::Take | Verdict::TakeLate => {
                 self.rows.push(Row { series: found, at_ms: at.0, bits: value.to_bits(), is_taken: false });
                 Ok(())
             }
@@ -123,6 +137,14 @@ impl MetricAppender for Appender<'_> {
         }
     }
 
+    fn exemplar(&mut self, series: SeriesId, exemplar: Exemplar) -> Result<(), AppendError> {
+        let found = self.db.head.by_id(series.0).ok_or(AppendError::UnknownSeries(series))?;
+        if self.db.exemplars.judge(&found.labels, &exemplar, &self.db.metrics.exemplars)? {
+            self.exemplars.push(ExemplarRecord { series: found.labels.clone(), exemplar });
+        }
+        Ok(())
+    }
+
     fn commit(mut self: Box<Self>) -> Result<CommitReport, AppendError> {
         let db = self.db;
         let mut committer = db.committer().ok_or_else(broken)?;
@@ -130,7 +152,7 @@ impl MetricAppender for Appender<'_> {
             return Err(AppendError::Unavailable(CLOSED.to_owned()));
         }
         let rows = std::mem::take(&mut self.rows);
-        db.commit(&mut committer, rows)
+        db.commit(&mut committer, rows, std::mem::take(&mut self.exemplars))
     }
 }
 
@@ -173,14 +195,20 @@ impl Db {
         Ok(())
     }
 
-    fn commit(&self, committer: &mut Committer, mut rows: Vec<Row>) -> Result<CommitReport, AppendError> {
+    fn commit(
+        &self,
+        committer: &mut Committer,
+        mut rows: Vec<Row>,
+        exemplars: Vec<ExemplarRecord>,
+    ) -> Result<CommitReport, AppendError> {
         let new = self.judge(committer, &mut rows);
-        if committer.samples.is_empty() {
+        if committer.samples.is_empty() && exemplars.is_empty() {
             return Ok(CommitReport::default());
         }
         let definitions: Vec<Definition> =
             new.iter().map(|s| Definition { id: s.id, labels: s.labels.clone() }).collect();
         encode(&definitions, &committer.samples, &mut committer.batch);
+        self.log_exemplars(&exemplars, &mut committer.batch);
         if let Err(error) = self.wal.append(&mut committer.batch) {
             // The log does not know them: the next commit defines them again.
             new.iter().for_each(|series| series.state().is_logged = false);
@@ -188,6 +216,7 @@ impl Db {
             return Err(AppendError::Unavailable(error.to_string()));
         }
         self.apply(&rows);
+        self.exemplars.take(exemplars, &self.metrics.exemplars);
         self.metrics.samples_appended.inc_by(committer.samples.len() as u64);
         self.metrics.series_created.inc_by(new.len() as u64);
         self.show_totals();
@@ -201,16 +230,24 @@ impl Db {
         // A block may have been cut since the row was judged first.
         let takes_from_ms = self.takes_from_ms.load(Ordering::Relaxed);
         let mut new = Vec::new();
+        let rules = (number, self.late_max_ms.load(Ordering::Relaxed));
         committer.samples.clear();
+        committer.late.clear();
         for row in rows {
             let mut state = row.series.state();
-            let verdict = if state.is_removed || row.at_ms < takes_from_ms {
+            let mut verdict = if state.is_removed || row.at_ms < takes_from_ms {
                 Verdict::OutOfOrder
             } else {
-                state.judge(number, row.at_ms, row.bits)
+                state.judge(rules, (row.at_ms, row.bits), || self.head.spill.files())
             };
+            if verdict == Verdict::TakeLate
+                && let Some(known) = committer.late.insert((row.series.id, row.at_ms), row.bits)
+            {
+                committer.late.insert((row.series.id, row.at_ms), known);
+                verdict = Verdict::of_same_time(known, row.bits);
+            }
             match verdict {
-                Verdict::Take => {
+                Verdict::Take | Verdict::TakeLate => {
                     row.is_taken = true;
                     committer.samples.push(SampleRecord {
                         id: row.series.id,
@@ -231,18 +268,24 @@ impl Db {
     fn apply(&self, rows: &[Row]) {
         let mut amount = Amount::default();
         let mut range = TimeRange { from: TimestampMs(i64::MAX), to: TimestampMs(i64::MIN) };
-        let mut samples = 0;
+        let (mut samples, mut late) = (0, 0);
         let _unseen = self.while_applying();
         for row in rows.iter().filter(|row| row.is_taken) {
-            let added = row.series.state().push(row.at_ms, row.bits);
+            let mut state = row.series.state();
+            late += u64::from(state.newest().is_some_and(|(newest_ms, _)| newest_ms > row.at_ms));
+            let added = state.add(row.at_ms, row.bits, || self.head.spill.files());
+            drop(state);
             samples += 1;
-            amount.chunks += added.chunks;
-            amount.bytes += added.bytes;
+            amount = amount.and(added.amount);
+            if added.finished_bytes > 0 {
+                self.head.spill.wait(&row.series, added.finished_bytes);
+            }
             range = TimeRange {
                 from: range.from.min(TimestampMs(row.at_ms)),
                 to: range.to.max(TimestampMs(row.at_ms)),
             };
         }
+        self.metrics.late_samples.inc_by(late);
         self.head.count(samples, amount, range);
     }
 }

@@ -2,20 +2,24 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-/// How much a buffer grows at a time.
-const GROWTH_BYTES: usize = 96;
+/// How much a buffer grows at a time: as the allocator's sizes do.
+const GROWTH_BYTES: usize = 32;
+/// What a buffer begins with: the first sample of a chunk and some that hardly differ.
+const FIRST_BYTES: usize = 32;
 
 /// Appends bits to bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BitWriter {
     bytes: Vec<u8>,
     /// Bits of the last byte that are not yet used.
-    free: u32,
+    free: u8,
 }
 
 impl BitWriter {
     /// A writer that goes on behind whole bytes.
-    pub(crate) fn after(bytes: Vec<u8>) -> Self {
+    pub(crate) fn after(begin: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(FIRST_BYTES.max(begin.len()));
+        bytes.extend_from_slice(begin);
         Self { bytes, free: 0 }
     }
 
@@ -31,24 +35,25 @@ impl BitWriter {
     #[inline]
     pub(crate) fn put(&mut self, value: u64, count: u32) {
         let word = value << (64 - count);
-        if self.free > 0
+        let free = u32::from(self.free);
+        if free > 0
             && let Some(last) = self.bytes.last_mut()
         {
-            *last |= (word >> (64 - self.free)) as u8;
+            *last |= (word >> (64 - free)) as u8;
         }
-        if count <= self.free {
-            self.free -= count;
+        if count <= free {
+            self.free = (free - count) as u8;
             return;
         }
-        let left = count - self.free;
+        let left = count - free;
         let bytes = left.div_ceil(8);
         // In small steps: doubling would leave a third of all open chunks' memory unused.
         if self.bytes.capacity() - self.bytes.len() < bytes as usize {
             self.bytes.reserve_exact(GROWTH_BYTES);
         }
-        let rest = (word << self.free).to_be_bytes();
+        let rest = (word << free).to_be_bytes();
         self.bytes.extend_from_slice(rest.get(..bytes as usize).unwrap_or(&rest));
-        self.free = bytes * 8 - left;
+        self.free = (bytes * 8 - left) as u8;
     }
 }
 

@@ -3,13 +3,18 @@
 //! Commits go on meanwhile. What was committed before the new segment began is in memory and so in the checkpoint; what
 //! was committed after is in the new segment, and may be in the checkpoint too. A replay skips samples that are not newer
 //! than what a series has, so the second telling does no harm.
+//!
+//! The same writing makes a log sound whose sync failed (docs/adr/0008-failed-sync.md): memory holds all that was
+//! acknowledged since the last block, whatever the disk has made of it. While the log is poisoned no commit is taken, so
+//! memory stands still.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::record::{self, Definition, SeriesRecord};
 use crate::series::Series;
+use crate::spill::Spill;
 use crate::{Db, TsdbError};
 
 /// Series of one record: some 100 kB, so that damage costs few of them.
@@ -65,27 +70,66 @@ impl Db {
         }
     }
 
+    /// Writes a log anew that takes nothing after a failed sync or cut; true when there was need. A log that only refused
+    /// the last append, as on a full disk, is asked whether it would take one now.
+    ///
+    /// # Errors
+    /// [`TsdbError::Wal`] when the disk still fails: the next round tries again.
+    pub(crate) fn repair_log(&self) -> Result<bool, TsdbError> {
+        let _alone = self.checkpointing();
+        let (checkpoint, all) = {
+            // A commit that is under way ends first, and what it leaves in memory is what was acknowledged.
+            let _turn = self.committer().ok_or(TsdbError::Broken)?;
+            match self.wal.begin_repair() {
+                None => {
+                    self.wal.probe();
+                    return Ok(false);
+                }
+                Some(checkpoint) => (checkpoint, self.head.in_slots(&self.head.all_slots())),
+            }
+        };
+        let bytes = self.write_checkpoint(checkpoint, &all)?;
+        self.checkpoint_bytes.store(bytes, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    fn checkpointing(&self) -> MutexGuard<'_, ()> {
+        self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn checkpoint(&self) -> Result<u64, TsdbError> {
-        let (mut checkpoint, all) = {
+        let _alone = self.checkpointing();
+        let (checkpoint, all) = {
             // Between two commits: all that is in older segments is in memory, too.
             let _turn = self.committer().ok_or(TsdbError::Broken)?;
             (self.wal.begin_checkpoint()?, self.head.in_slots(&self.head.all_slots()))
         };
+        self.write_checkpoint(checkpoint, &all)
+    }
+
+    fn write_checkpoint(
+        &self,
+        mut checkpoint: wal::Checkpoint<'_>,
+        all: &[Arc<Series>],
+    ) -> Result<u64, TsdbError> {
         let generation = self.head.generation();
         checkpoint.record(|out| record::put_checkpoint_head(generation, out))?;
         for some in all.chunks(RECORD_SERIES) {
-            let series: Vec<SeriesRecord> = some.iter().filter_map(series_record).collect();
+            let series: Vec<SeriesRecord> =
+                some.iter().filter_map(|series| series_record(series, &self.head.spill)).collect();
             if !series.is_empty() {
                 checkpoint.record(|out| record::put_checkpoint_series(&series, out))?;
             }
         }
+        self.checkpoint_exemplars(&mut checkpoint)?;
         Ok(checkpoint.finish()?)
     }
 }
 
 /// What the checkpoint says of a series; nothing of one that no commit has written.
-fn series_record(series: &Arc<Series>) -> Option<SeriesRecord> {
+fn series_record(series: &Series, spill: &Spill) -> Option<SeriesRecord> {
     let state = series.state();
     let definition = Definition { id: series.id, labels: series.labels.clone() };
-    (state.is_logged && !state.is_removed).then(|| SeriesRecord { definition, chunks: state.chunks() })
+    (state.is_logged && !state.is_removed)
+        .then(|| SeriesRecord { definition, chunks: state.chunks(&spill.files()) })
 }

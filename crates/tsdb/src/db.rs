@@ -2,22 +2,26 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use disk::{DirLock, Disk};
-use model::TimestampMs;
+use model::{DurationMs, TimestampMs};
 use stdx::Clock;
 use storage::{MetricAppend, MetricAppender};
-use wal::{SyncPolicy, Wal};
+use wal::{Refusal, SyncPolicy, Wal};
 
 use crate::appender::{Appender, Committer};
 use crate::background::Background;
 use crate::blocks::{Blocks, Opening};
 use crate::checkpoint::Occasion;
-use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, WAL_DIR};
+use crate::exemplars::Exemplars;
+use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::Replayer;
-use crate::{Cardinality, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError};
+use crate::spill::Spill;
+use crate::{
+    Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError,
+};
 
 /// A store of metrics, open. Ingest is its [`MetricAppend`], queries its [`storage::MetricQuery`].
 #[derive(Debug)]
@@ -25,12 +29,17 @@ pub struct Db {
     pub(crate) head: Head,
     pub(crate) wal: Wal,
     pub(crate) blocks: Blocks,
+    pub(crate) exemplars: Exemplars,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
+    /// How late a sample may be.
+    pub(crate) late_max_ms: AtomicI64,
     /// Set by [`Db::close`], so that nobody waits for a long compaction.
     is_closing: AtomicBool,
     /// Held by whoever changes blocks: one at a time.
     keeping_house: Mutex<()>,
+    /// Held by whoever writes a checkpoint.
+    pub(crate) checkpointing: Mutex<()>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -58,17 +67,20 @@ impl Db {
         options.disk.create_dir_all(&options.dir)?;
         let lock = options.disk.lock_dir(&options.dir)?;
         let (blocks, block_damage) = open_blocks(&options)?;
-        let head = Head::new();
+        let head =
+            Head::new(Spill::open(Arc::clone(&options.disk), &options.dir.join(SPILL_DIR), &options.limits)?);
         let head_from_ms = blocks.view().head_from_ms;
         let mut replayer = Replayer::new(&head, options.clock.now_ms(), head_from_ms);
         let (wal, log) =
             Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes))?;
         let samples_without_series = replayer.samples_without_series;
         let samples = replayer.samples;
+        let exemplars = std::mem::take(&mut replayer.exemplars);
         replayer.finish();
         let maintenance = options.maintenance;
         let dir = options.dir.clone();
         let db = Arc::new(Self::new(options, head, wal, blocks, log.checkpoint_bytes, lock));
+        db.exemplars.take(exemplars, &db.metrics.exemplars);
         db.drop_cut();
         db.retain();
         if !log.damage.is_empty() {
@@ -105,8 +117,11 @@ impl Db {
             wal,
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
+            exemplars: Exemplars::new(limits.exemplars_max, &metrics.exemplars),
+            late_max_ms: AtomicI64::new(limits.out_of_order_time_window.0),
             is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
+            checkpointing: Mutex::default(),
             limits,
             clock,
             metrics,
@@ -122,7 +137,7 @@ impl Db {
         db
     }
 
-    /// Housekeeping, all of it: cuts and compacts blocks, drops what is too old or too much, removes series without
+    /// Housekeeping, all of it: makes a log sound whose sync failed, cuts and compacts blocks, drops what is too old or too much, removes series without
     /// samples, writes a checkpoint when the log has grown enough. The store does this by itself under [`Maintenance::Background`].
     ///
     /// # Errors
@@ -130,12 +145,14 @@ impl Db {
     /// next round tries again.
     pub fn maintain(&self) -> Result<(), TsdbError> {
         let _alone = self.keeping_house();
+        let repaired = self.repair_log().map(drop);
+        self.spill_if_due();
         let cut = self.cut_if_due();
         // What is too old need not be compacted; what is too much may be in the way of all else.
         self.retain_blocks();
         let compacted = if cut.is_ok() { self.compact() } else { Ok(()) };
         self.retain();
-        cut.and(compacted).and(self.checkpoint_if_due(Occasion::Housekeeping))
+        repaired.and(cut).and(compacted).and(self.checkpoint_if_due(Occasion::Housekeeping))
     }
 
     /// Refuses to go on with long work when the store is being closed.
@@ -148,10 +165,15 @@ impl Db {
         self.keeping_house.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes late samples within another window than [`Limits::out_of_order_time_window`] from now on.
+    pub fn set_out_of_order_time_window(&self, window: DurationMs) {
+        self.late_max_ms.store(window.0, Ordering::Relaxed);
+    }
+
     /// Makes all that was committed survive power loss, whatever the policy.
     ///
     /// # Errors
-    /// [`TsdbError::Wal`]: then nothing is taken any more until restart.
+    /// [`TsdbError::Wal`]: then nothing is taken until the housekeeping has written the log anew.
     pub fn sync(&self) -> Result<(), TsdbError> {
         Ok(self.wal.sync()?)
     }
@@ -165,8 +187,12 @@ impl Db {
         self.is_closing.store(true, Ordering::Relaxed);
         drop(self.background.lock().unwrap_or_else(PoisonError::into_inner).take());
         let is_first = self.committer.lock().unwrap_or_else(PoisonError::into_inner).close();
-        let closed =
-            if is_first { self.sync().and_then(|()| self.checkpoint_if_due(Occasion::Stop)) } else { Ok(()) };
+        let closed = if is_first {
+            let sound = self.repair_log().and_then(|_| self.sync());
+            sound.and_then(|()| self.checkpoint_if_due(Occasion::Stop))
+        } else {
+            Ok(())
+        };
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         closed
     }
@@ -185,8 +211,26 @@ impl Db {
             block_bytes: view.bytes(),
             wal_bytes: self.wal.len_bytes(),
             label_pairs: self.head.index().pairs(),
-            unavailable: self.refuses_commits().or_else(|| self.wal.unavailable()),
+            unavailable: self.unavailable(),
         }
+    }
+
+    /// Why no samples are taken at present; `None` when all is well. Waits for nothing.
+    pub fn unavailable(&self) -> Option<Refusal> {
+        let now = |reason| Refusal { reason, lasted: Duration::ZERO };
+        let refused = self.refuses_commits().map(now);
+        refused.or_else(|| self.wal.unavailable()).or_else(|| self.clock_behind().map(now))
+    }
+
+    /// What to say when the newest sample lies further ahead than any that would be taken: the clock was ahead or is behind now,
+    /// and until it has caught up what is scraped is older than what its series have.
+    fn clock_behind(&self) -> Option<String> {
+        let (_, newest_ms) = self.head.totals().span_ms?;
+        let ahead_ms = newest_ms.saturating_sub(self.clock.now_ms());
+        let ahead = DurationMs::from_secs(ahead_ms / 1000);
+        (ahead_ms > FUTURE_MAX.0).then(|| {
+            format!("the clock is {ahead} behind the newest sample, and older samples of the same series are not taken")
+        })
     }
 
     /// Which labels have most series and values, at most `limit` entries a list. Walks all label values.
@@ -214,6 +258,7 @@ impl Db {
         self.metrics.series.set(gauge(totals.series as u64));
         self.metrics.chunks.set(gauge(totals.chunks));
         self.metrics.chunk_bytes.set(gauge(totals.chunk_bytes));
+        self.metrics.spilled_bytes.set(gauge(self.head.spill.bytes()));
         if let Some((min_ms, max_ms)) = totals.span_ms {
             self.metrics.min_time.set(min_ms);
             self.metrics.max_time.set(max_ms);

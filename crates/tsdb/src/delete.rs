@@ -58,7 +58,9 @@ impl Db {
         self.wal.append(&mut batch)?;
         let _unseen = self.while_applying();
         for (series, record) in deletes {
-            series.state().delete(record.from_ms, record.to_ms);
+            let finished_bytes =
+                series.state().delete(record.from_ms, record.to_ms, &self.head.spill.files());
+            self.head.spill.wait(series, finished_bytes);
         }
         self.recount(&self.head.in_slots(&self.head.all_slots()));
         Ok(())

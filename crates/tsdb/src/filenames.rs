@@ -7,6 +7,9 @@ pub(crate) const BLOCKS_DIR: &str = "blocks";
 /// The folder for copies of damaged bytes.
 pub(crate) const QUARANTINE_DIR: &str = "quarantine";
 
+/// The folder of the head's finished chunks.
+pub(crate) const SPILL_DIR: &str = "head";
+
 const BLOCK: &str = ".block";
 const TOMBS: &str = ".tombs";
 const HALF_MADE: &str = ".tmp";
@@ -38,6 +41,11 @@ pub(crate) fn block_file(number: u64) -> String {
 /// The name of what is deleted of a block.
 pub(crate) fn tombs_file(number: u64) -> String {
     format!("{number:08}{TOMBS}")
+}
+
+/// The name of a file of the head's chunks.
+pub(crate) fn spill_file(number: u32) -> String {
+    format!("{number:08}.chunks")
 }
 
 /// The name of a file before it has its own.

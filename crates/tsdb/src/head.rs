@@ -3,9 +3,10 @@
 //! The two maps are in shards, each under its own lock, so that appenders and readers seldom meet. Locks are taken in the
 //! order labels, slots, index, series; none is held while bytes are decoded or written.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -14,8 +15,10 @@ use model::Labels;
 use roaring::RoaringBitmap;
 
 use crate::index::Index;
+use crate::newest::{NewestTable, NewestView};
 use crate::order::{Order, OrderCache};
 use crate::series::{Amount, Series};
+use crate::spill::Spill;
 
 /// Shards of each map: some more than threads that append and read at once. A power of two.
 const SHARDS: u32 = 16;
@@ -27,8 +30,32 @@ const ORDER_SHARE_MIN: usize = 8;
 
 const _: () = assert!(SHARDS.is_power_of_two() && SLOTS_MAX.is_multiple_of(SHARDS));
 
-type ByLabels = HashMap<Labels, Arc<Series>>;
+type ByLabels = HashSet<Labelled>;
 type BySlot = Vec<Option<Arc<Series>>>;
+
+/// A series that is found by its labels.
+#[derive(Debug)]
+struct Labelled(Arc<Series>);
+
+impl Borrow<Labels> for Labelled {
+    fn borrow(&self) -> &Labels {
+        &self.0.labels
+    }
+}
+
+impl Hash for Labelled {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.labels.hash(state);
+    }
+}
+
+impl PartialEq for Labelled {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.labels == other.0.labels
+    }
+}
+
+impl Eq for Labelled {}
 
 /// All series.
 #[derive(Debug)]
@@ -37,6 +64,9 @@ pub(crate) struct Head {
     by_labels: Vec<RwLock<ByLabels>>,
     by_slot: Vec<RwLock<BySlot>>,
     index: RwLock<Index>,
+    newest: NewestTable,
+    /// Finished chunks in files.
+    pub(crate) spill: Arc<Spill>,
     slots: Mutex<Slots>,
     series: AtomicUsize,
     /// Grows whenever a series has come or gone.
@@ -73,12 +103,14 @@ pub(crate) struct Totals {
 }
 
 impl Head {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(spill: Spill) -> Self {
         Self {
             hasher: RandomState::new(),
             by_labels: (0..SHARDS).map(|_| RwLock::default()).collect(),
             by_slot: (0..SHARDS).map(|_| RwLock::default()).collect(),
             index: RwLock::default(),
+            newest: NewestTable::default(),
+            spill: Arc::new(spill),
             slots: Mutex::default(),
             series: AtomicUsize::new(0),
             version: AtomicU64::new(0),
@@ -93,7 +125,7 @@ impl Head {
 
     /// The series with these labels.
     pub(crate) fn by_labels(&self, labels: &Labels) -> Option<Arc<Series>> {
-        read(self.labels_shard(labels)).get(labels).cloned()
+        read(self.labels_shard(labels)).get(labels).map(|found| Arc::clone(&found.0))
     }
 
     /// The series with this id.
@@ -106,11 +138,11 @@ impl Head {
     pub(crate) fn get_or_create(&self, labels: &Labels, now_ms: i64) -> Result<Arc<Series>, NoSlot> {
         let mut shard = write(self.labels_shard(labels));
         if let Some(series) = shard.get(labels) {
-            return Ok(Arc::clone(series));
+            return Ok(Arc::clone(&series.0));
         }
-        let series = Arc::new(Series::new(self.take_slot()?, labels.clone(), now_ms));
+        let series = self.make(self.take_slot()?, labels, now_ms);
         self.place(&series);
-        shard.insert(labels.clone(), Arc::clone(&series));
+        shard.insert(Labelled(Arc::clone(&series)));
         Ok(series)
     }
 
@@ -126,11 +158,15 @@ impl Head {
             }
             self.remove_if(&former, |_| true);
         }
-        let series = Arc::new(Series::new(id, labels.clone(), now_ms));
+        let series = self.make(id, labels, now_ms);
         series.state().is_logged = true;
         self.place(&series);
-        write(self.labels_shard(labels)).insert(labels.clone(), Arc::clone(&series));
+        write(self.labels_shard(labels)).insert(Labelled(Arc::clone(&series)));
         Some(series)
+    }
+
+    fn make(&self, id: u64, labels: &Labels, now_ms: i64) -> Arc<Series> {
+        Arc::new(Series::new(id, labels.clone(), now_ms, self.newest.cells(id as u32)))
     }
 
     /// Removes the series if `is_due` says so while nobody can change it. Its slot stays taken until
@@ -141,12 +177,8 @@ impl Head {
         is_due: impl FnOnce(&crate::series::SeriesState) -> bool,
     ) -> bool {
         let mut shard = write(self.labels_shard(&series.labels));
-        {
-            let mut state = series.state();
-            if state.is_removed || !is_due(&state) {
-                return false;
-            }
-            state.is_removed = true;
+        if !series.leave_if(is_due) {
+            return false;
         }
         shard.remove(&series.labels);
         let (at_shard, at) = place(series.slot());
@@ -190,6 +222,11 @@ impl Head {
         read(&self.index)
     }
 
+    /// The newest sample of each series by slot.
+    pub(crate) fn newest(&self) -> NewestView<'_> {
+        self.newest.read()
+    }
+
     /// The series in these slots, in order of slot, as far as they are still there.
     pub(crate) fn in_slots(&self, slots: &RoaringBitmap) -> Vec<Arc<Series>> {
         let shards: Vec<RwLockReadGuard<'_, BySlot>> = self.by_slot.iter().map(read).collect();
@@ -222,6 +259,13 @@ impl Head {
         (self.version() == version).then_some(order)
     }
 
+    /// Remakes the order if there is one: it holds the series it knows, and with them the memory of those removed.
+    pub(crate) fn forget_removed(&self) {
+        if !self.order.is_empty() {
+            self.order.make(self.version(), self.in_slots(&self.all_slots()));
+        }
+    }
+
     /// Counts what a commit has added.
     pub(crate) fn count(&self, samples: u64, amount: Amount, range: TimeRange) {
         self.samples_appended.fetch_add(samples, Ordering::Relaxed);
@@ -229,6 +273,11 @@ impl Head {
         self.chunk_bytes.fetch_add(amount.bytes, Ordering::Relaxed);
         self.min_ms.fetch_min(range.from.0, Ordering::Relaxed);
         self.max_ms.fetch_max(range.to.0, Ordering::Relaxed);
+    }
+
+    /// Counts what has left memory for a file. Nobody recounts meanwhile.
+    pub(crate) fn count_spilled(&self, bytes: u64) {
+        self.chunk_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Sets what was counted anew. Nobody commits meanwhile.
@@ -304,7 +353,16 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn head() -> Head {
+        Head::new(
+            Spill::open(Arc::new(disk::MemDisk::default()), Path::new("/head"), &crate::Limits::standard())
+                .unwrap(),
+        )
+    }
 
     fn labels(i: usize) -> Labels {
         Labels::from_pairs([("__name__", format!("m{i}"))])
@@ -312,7 +370,7 @@ mod tests {
 
     #[test]
     fn slots_are_given_out_in_order_and_again_under_new_ids() {
-        let head = Head::new();
+        let head = head();
         let all: Vec<Arc<Series>> = (0..40).map(|i| head.get_or_create(&labels(i), 0).unwrap()).collect();
         assert_eq!(all.iter().map(|s| s.id).collect::<Vec<_>>(), (0..40).collect::<Vec<u64>>());
         assert_eq!(head.get_or_create(&labels(7), 0).unwrap().id, 7);
@@ -326,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_restored_series_replaces_those_in_its_way() {
-        let head = Head::new();
+        let head = head();
         for (id, i) in [(3, 0), (4, 1), (1 << 32 | 3, 2), (5, 1)] {
             assert_eq!(head.restore(id, &labels(i), 0).unwrap().id, id);
         }

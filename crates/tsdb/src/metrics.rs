@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::block_metrics::BlockMetrics;
+use crate::exemplars::ExemplarMetrics;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -20,13 +21,17 @@ const DURATION_BUCKETS_S: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 3
 pub struct Metrics {
     pub(crate) wal: Arc<wal::Metrics>,
     pub(crate) blocks: BlockMetrics,
+    pub(crate) exemplars: ExemplarMetrics,
     pub(crate) series: Gauge,
     pub(crate) series_created: Counter,
     pub(crate) series_removed: Counter,
     pub(crate) series_refused: Counter,
     pub(crate) chunks: Gauge,
     pub(crate) chunk_bytes: Gauge,
+    pub(crate) spilled_bytes: Gauge,
+    pub(crate) spills_failed: Counter,
     pub(crate) samples_appended: Counter,
+    pub(crate) late_samples: Counter,
     pub(crate) active_appenders: Gauge,
     pub(crate) min_time: Gauge,
     pub(crate) max_time: Gauge,
@@ -57,6 +62,7 @@ impl Metrics {
         );
         registry.register("head_samples_appended", "Samples taken", samples);
         this.blocks.register(registry);
+        this.exemplars.register(registry);
         this.register_head(registry);
         this.register_refusals(registry);
         this.register_housekeeping(registry);
@@ -67,13 +73,17 @@ impl Metrics {
         Self {
             wal: Arc::new(wal),
             blocks: BlockMetrics::default(),
+            exemplars: ExemplarMetrics::default(),
             series: Gauge::default(),
             series_created: Counter::default(),
             series_removed: Counter::default(),
             series_refused: Counter::default(),
             chunks: Gauge::default(),
             chunk_bytes: Gauge::default(),
+            spilled_bytes: Gauge::default(),
+            spills_failed: Counter::default(),
             samples_appended,
+            late_samples: Counter::default(),
             active_appenders: Gauge::default(),
             min_time: Gauge::default(),
             max_time: Gauge::default(),
@@ -100,8 +110,13 @@ impl Metrics {
         head.register("series_created", "Series that were made", self.series_created.clone());
         head.register("series_removed", "Series that had no samples left", self.series_removed.clone());
         head.register("series_refused", "Series refused by a limit", self.series_refused.clone());
-        head.register("chunks", "Chunks in memory", self.chunks.clone());
+        head.register("chunks", "Chunks, those in files included", self.chunks.clone());
+        head.register("spilled_bytes", "Bytes of finished chunks in files", self.spilled_bytes.clone());
+        let help = "Attempts to write finished chunks to a file that failed; they stay in memory";
+        head.register("spills_failed", help, self.spills_failed.clone());
         head.register("chunk_bytes", "Bytes of compressed samples in memory", self.chunk_bytes.clone());
+        let help = "Samples taken though they were older than their series, within the window";
+        head.register("out_of_order_samples_appended", help, self.late_samples.clone());
         head.register("active_appenders", "Open transactions", self.active_appenders.clone());
         head.register("min_time", "Time of the oldest sample in milliseconds", self.min_time.clone());
         head.register("max_time", "Time of the newest sample in milliseconds", self.max_time.clone());

@@ -20,6 +20,8 @@ const KNOWN_SHARE_MIN: usize = 2;
 pub(crate) struct Order {
     version: u64,
     sorted: Arc<[Arc<Series>]>,
+    /// Slots of `sorted`: asking each series for its own would touch all of memory.
+    slots: Vec<u32>,
     /// Places in `sorted`, by slot.
     places: Vec<u32>,
 }
@@ -34,12 +36,12 @@ impl Order {
             Some(former) => all = former.go_on_with(all),
             None => sort(&mut all),
         }
-        let slots = all.iter().map(|series| series.slot() as usize + 1).max().unwrap_or(0);
-        let mut places = vec![NOWHERE; slots];
-        for (place, series) in all.iter().enumerate() {
-            places[series.slot() as usize] = place as u32;
+        let slots: Vec<u32> = all.iter().map(|series| series.slot()).collect();
+        let mut places = vec![NOWHERE; slots.iter().max().map_or(0, |highest| *highest as usize + 1)];
+        for (place, slot) in slots.iter().enumerate() {
+            places[*slot as usize] = place as u32;
         }
-        Self { version, sorted: all.into(), places }
+        Self { version, sorted: all.into(), slots, places }
     }
 
     /// Sorts `all`, of which most have their place here.
@@ -73,6 +75,11 @@ impl Order {
     /// All series in order.
     pub(crate) fn sorted(&self) -> &Arc<[Arc<Series>]> {
         &self.sorted
+    }
+
+    /// Slots of all series in order.
+    pub(crate) fn slots(&self) -> &[u32] {
+        &self.slots
     }
 
     /// The places of the series in `slots`, rising. Slots without one are left out: their series are being made.
@@ -133,9 +140,15 @@ mod tests {
     use model::Labels;
 
     use super::*;
+    use crate::newest::NewestTable;
 
     fn series(id: u64, name: &str) -> Arc<Series> {
-        Arc::new(Series::new(id, Labels::from_pairs([("__name__", name)]), 0))
+        Arc::new(Series::new(
+            id,
+            Labels::from_pairs([("__name__", name)]),
+            0,
+            NewestTable::default().cells(id as u32),
+        ))
     }
 
     fn names(order: &Order) -> Vec<String> {

@@ -20,7 +20,8 @@ use crate::index::Index;
 use crate::merged::{self, Merged};
 use crate::order::Order;
 use crate::series::Series;
-use crate::xor::{self, Chunk};
+use crate::spill::{Files, Spill};
+use crate::taken::Taken;
 
 /// Fewer series are sorted by their labels at once: it takes half a millisecond.
 const ORDER_SERIES_MIN: usize = 1000;
@@ -95,14 +96,45 @@ impl Db {
             let order = self.head.known_order(version);
             // Had a series left meanwhile, its slot could be another's by now.
             if let Some(order) = order.filter(|_| self.head.version() == version) {
-                return Selected::among(Arc::clone(order.sorted()), order.places(&slots), selection);
+                let places = order.places(&slots);
+                return self.among(order.sorted(), order.slots(), places, selection);
             }
             let series: Arc<[Arc<Series>]> = self.head.in_slots(&slots).into();
-            let places = (0..series.len() as u32).collect();
-            Selected::among(series, places, selection)?
+            let slots: Vec<u32> = series.iter().map(|series| series.slot()).collect();
+            self.among(&series, &slots, (0..slots.len() as u32).collect(), selection)?
         };
         // Sorting many takes long; no commit waits for it.
         Ok(self.sorted(version, found))
+    }
+
+    /// Of the series at `places` those that have samples in the range.
+    fn among(
+        &self,
+        series: &Arc<[Arc<Series>]>,
+        slots: &[u32],
+        places: Vec<u32>,
+        selection: &Selection<'_>,
+    ) -> Result<Selected, QueryError> {
+        let all = self.head.newest();
+        let mut found = Vec::with_capacity(places.len());
+        for place in places {
+            let newest = all.get(slots[place as usize]);
+            // Most are known by this alone; the others are asked.
+            let newest = match newest {
+                Some((at_ms, _)) if at_ms > selection.range.to.0 => {
+                    series[place as usize].newest_if_in(selection.range)
+                }
+                newest => newest.filter(|(at_ms, _)| *at_ms >= selection.range.from.0),
+            };
+            if let Some((newest_ms, bits)) = newest {
+                found.push(Found { place, newest_ms, bits });
+            }
+        }
+        if found.len() > selection.series_max {
+            return Err(QueryError::TooManySeries { limit: selection.series_max });
+        }
+        let spill = Arc::clone(&self.head.spill);
+        Ok(Selected { series: Arc::clone(series), found, files: spill.files(), spill, _view: None })
     }
 
     /// Sorts series, found since the head had this version, by labels.
@@ -124,6 +156,7 @@ impl Db {
 struct Found {
     place: u32,
     newest_ms: i64,
+    bits: u64,
 }
 
 /// Series that were found. It holds them, so they stay readable when the store lets them go; what is committed later is
@@ -132,38 +165,24 @@ struct Selected {
     /// Those that were found, and often all others.
     series: Arc<[Arc<Series>]>,
     found: Vec<Found>,
+    /// Files of chunks as they were then.
+    files: Arc<Files>,
+    spill: Arc<Spill>,
     /// Held so that the head keeps what this needs.
     _view: Option<Arc<View>>,
 }
 
 impl Selected {
-    /// Of the series at `places` those that have samples in the range.
-    fn among(
-        series: Arc<[Arc<Series>]>,
-        places: Vec<u32>,
-        selection: &Selection<'_>,
-    ) -> Result<Self, QueryError> {
-        let mut found = Vec::with_capacity(places.len());
-        for place in places {
-            if let Some(newest_ms) = series[place as usize].newest_if_in(selection.range) {
-                found.push(Found { place, newest_ms });
-            }
-        }
-        if found.len() > selection.series_max {
-            return Err(QueryError::TooManySeries { limit: selection.series_max });
-        }
-        Ok(Self { series, found, _view: None })
-    }
-
     /// The same series in the order that is known of all; `None` when it does not have them all.
     fn in_order(&self, order: &Order) -> Option<Self> {
         let place = |found: &Found| {
             let place = order.place(&self.series[found.place as usize])?;
-            Some(Found { place, newest_ms: found.newest_ms })
+            Some(Found { place, ..*found })
         };
         let mut found: Vec<Found> = self.found.iter().map(place).collect::<Option<_>>()?;
         found.sort_unstable_by_key(|found| found.place);
-        Some(Self { series: Arc::clone(order.sorted()), found, _view: None })
+        let (files, spill) = (Arc::clone(&self.files), Arc::clone(&self.spill));
+        Some(Self { series: Arc::clone(order.sorted()), found, files, spill, _view: None })
     }
 
     fn slots(&self) -> RoaringBitmap {
@@ -172,11 +191,28 @@ impl Selected {
 
     /// Series `i`, and the newest sample that may be seen of it.
     fn at(&self, i: usize) -> Result<(&Series, i64), QueryError> {
+        let found = self.found(i)?;
+        Ok((&self.series[found.place as usize], found.newest_ms))
+    }
+
+    fn found(&self, i: usize) -> Result<&Found, QueryError> {
         let missing =
             || QueryError::Damaged(format!("series {i} of {} that were selected", self.found.len()));
-        let found = self.found.get(i).ok_or_else(missing)?;
-        let series = self.series.get(found.place as usize).ok_or_else(missing)?;
-        Ok((series, found.newest_ms))
+        self.found.get(i).ok_or_else(missing)
+    }
+
+    /// Adds the samples of series `i` in `range`, up to the newest that may be seen.
+    fn take(
+        &self,
+        i: usize,
+        range: TimeRange,
+        taken: &mut Taken,
+        out: &mut Samples,
+    ) -> Result<(), QueryError> {
+        let (series, newest_ms) = self.at(i)?;
+        let range = TimeRange { to: range.to.min(TimestampMs(newest_ms)), ..range };
+        let read = taken.read(series, range, (&self.files, &self.spill), out);
+        read.map_err(|_| QueryError::Damaged(format!("a chunk of {}", series.labels)))
     }
 
     /// Reads the samples of series `i` in `range` into this thread's memory, and hands them to `use_them`. Returns how
@@ -189,7 +225,7 @@ impl Selected {
     ) -> Result<usize, QueryError> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.samples.clear();
-            scratch.chunks.read(self.at(i)?, range, &mut scratch.samples)?;
+            self.take(i, range, &mut scratch.taken, &mut scratch.samples)?;
             let count = scratch.samples.times_ms.len();
             use_them(&mut scratch.samples);
             Ok(count)
@@ -204,43 +240,8 @@ thread_local! {
 /// Memory that a thread uses from series to series.
 #[derive(Default)]
 struct Scratch {
-    chunks: Chunks,
+    taken: Taken,
     samples: Samples,
-}
-
-/// Chunks taken out of a series' lock.
-#[derive(Default)]
-struct Chunks {
-    sealed: Vec<Chunk>,
-    /// Bytes of the open one.
-    open: Vec<u8>,
-}
-
-impl Chunks {
-    /// Adds the samples of a series in `range`, up to the newest that may be seen.
-    fn read(
-        &mut self,
-        (series, newest_ms): (&Series, i64),
-        range: TimeRange,
-        out: &mut Samples,
-    ) -> Result<(), QueryError> {
-        let range = TimeRange { to: range.to.min(TimestampMs(newest_ms)), ..range };
-        self.open.clear();
-        {
-            let state = series.state();
-            self.sealed.extend_from_slice(state.sealed_in(range));
-            self.open.extend_from_slice(state.open_in(range).map_or(&[], |open| open.bytes()));
-        }
-        let damaged = |_| QueryError::Damaged(format!("a chunk of {}", series.labels));
-        // Drained even when one is damaged: no chunk is held beyond this.
-        for chunk in self.sealed.drain(..) {
-            xor::decode(&chunk.bytes, range, out).map_err(damaged)?;
-        }
-        if !self.open.is_empty() {
-            xor::decode(&self.open, range, out).map_err(damaged)?;
-        }
-        Ok(())
-    }
 }
 
 impl SeriesSet for Selected {
@@ -260,7 +261,7 @@ impl SeriesSet for Selected {
 
     fn samples_with_stale(&self, i: usize, range: TimeRange, out: &mut Samples) -> Result<(), QueryError> {
         out.clear();
-        SCRATCH.with_borrow_mut(|scratch| scratch.chunks.read(self.at(i)?, range, out))
+        SCRATCH.with_borrow_mut(|scratch| self.take(i, range, &mut scratch.taken, out))
     }
 
     fn values_at(
@@ -270,13 +271,11 @@ impl SeriesSet for Selected {
         lookback_ms: i64,
         out: &mut StepValues,
     ) -> Result<usize, QueryError> {
-        // Most instant queries ask for now: the answer is the newest sample, and nothing need be decoded.
+        // Most instant queries ask for now: the answer is the newest sample, and nothing need be touched.
         if steps.count == 1 {
-            let (series, newest_ms) = self.at(i)?;
-            let newest =
-                series.state().newest().filter(|(at_ms, _)| *at_ms == newest_ms && newest_ms <= steps.at(0));
-            if let Some((at_ms, bits)) = newest {
-                out.set_single(at_ms, f64::from_bits(bits), steps, lookback_ms);
+            let found = self.found(i)?;
+            if found.newest_ms <= steps.at(0) {
+                out.set_single(found.newest_ms, f64::from_bits(found.bits), steps, lookback_ms);
                 return Ok(1);
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use model::Labels;
 use stdx::varint::{put_i64, put_u64, take_i64, take_u64};
 
+use crate::exemplar_record::{self, ExemplarRecord};
 use crate::symbols::{SymbolReader, SymbolWriter, take_count};
 use crate::xor::Chunk;
 
@@ -14,6 +15,7 @@ const COMMIT: u8 = 1;
 const CHECKPOINT_SERIES: u8 = 2;
 const CHECKPOINT_HEAD: u8 = 3;
 const DELETES: u8 = 4;
+const EXEMPLARS: u8 = 5;
 
 /// A series and its name in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,7 @@ pub(crate) enum Record {
     CheckpointSeries(Vec<SeriesRecord>),
     CheckpointHead { generation: u64 },
     Deletes(Vec<DeleteRecord>),
+    Exemplars(Vec<ExemplarRecord>),
 }
 
 /// Writes a commit.
@@ -114,6 +117,12 @@ pub(crate) fn put_deletes(deletes: &[DeleteRecord], out: &mut Vec<u8>) {
     }
 }
 
+/// Writes exemplars.
+pub(crate) fn put_exemplars(all: &[ExemplarRecord], out: &mut Vec<u8>) {
+    out.push(EXEMPLARS);
+    exemplar_record::put(all, out);
+}
+
 /// Reads a record; `None` when the bytes are not one.
 pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
     let (kind, mut input) = bytes.split_first()?;
@@ -122,6 +131,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
         CHECKPOINT_SERIES => take_checkpoint_series(&mut input),
         CHECKPOINT_HEAD => Some(Record::CheckpointHead { generation: take_u64(&mut input)? }),
         DELETES => take_deletes(&mut input),
+        EXEMPLARS => exemplar_record::take(&mut input).map(Record::Exemplars),
         _ => None,
     };
     record.filter(|_| input.is_empty())
@@ -248,7 +258,7 @@ mod tests {
         fn cut_and_random_bytes_are_refused_or_read_but_never_panic(
             definitions in definitions(),
             noise in prop::collection::vec(any::<u8>(), 0..100),
-            kind in 0..5u8,
+            kind in 0..6u8,
         ) {
             let mut bytes = Vec::new();
             put_commit(&definitions, &[SampleRecord { id: 1, at_ms: 2, bits: 3 }], &mut bytes);

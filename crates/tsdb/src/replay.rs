@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wal::Source;
 
+use crate::exemplar_record::ExemplarRecord;
 use crate::head::Head;
 use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord, SeriesRecord};
 use crate::series::{Series, Verdict};
@@ -23,6 +24,8 @@ pub(crate) struct Replayer<'a> {
     generation: u64,
     pub(crate) samples: u64,
     pub(crate) samples_without_series: u64,
+    /// Exemplars met, in order.
+    pub(crate) exemplars: Vec<ExemplarRecord>,
 }
 
 impl<'a> Replayer<'a> {
@@ -35,6 +38,7 @@ impl<'a> Replayer<'a> {
             generation: 0,
             samples: 0,
             samples_without_series: 0,
+            exemplars: Vec::new(),
         }
     }
 
@@ -53,7 +57,14 @@ impl<'a> Replayer<'a> {
                 }
             }
             Record::Deletes(all) => all.iter().for_each(|delete| self.delete(delete)),
+            Record::Exemplars(all) => self.exemplars.extend(all),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
+        }
+        // What cannot be written stays in memory, and is tried again when the store is open.
+        while self.head.spill.is_due()
+            && let Ok(Some(written)) = self.head.spill.write_one()
+        {
+            written.tell();
         }
         Ok(())
     }
@@ -74,11 +85,18 @@ impl<'a> Replayer<'a> {
     }
 
     fn series(&mut self, record: SeriesRecord) -> Result<(), String> {
+        // Cuts go from span to span, and would not come to the end of a chunk that says it spans a million years.
+        let span = |at_ms: i64| at_ms.div_euclid(xor::CHUNK_SPAN_MS);
+        if record.chunks.iter().any(|chunk| span(chunk.first_ms) != span(chunk.last_ms)) {
+            return Err("a chunk lies in more than one span of two hours".to_owned());
+        }
         let samples: u64 = record.chunks.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
-        let series = self.define(&record.definition).ok_or("a series id is out of bounds")?;
+        let bytes: usize = record.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        let series = Arc::clone(self.define(&record.definition).ok_or("a series id is out of bounds")?);
         if !series.state().restore(record.chunks) {
             return Err("the open chunk of a series cannot be decoded".to_owned());
         }
+        self.head.spill.wait(&series, bytes as u64);
         self.samples += samples;
         Ok(())
     }
@@ -87,7 +105,9 @@ impl<'a> Replayer<'a> {
         let slot = delete.id as u32 as usize;
         let series = self.by_slot.get(slot).and_then(Option::as_ref).filter(|series| series.id == delete.id);
         if let Some(series) = series {
-            series.state().delete(delete.from_ms, delete.to_ms);
+            let spill = &self.head.spill;
+            let finished_bytes = series.state().delete(delete.from_ms, delete.to_ms, &spill.files());
+            spill.wait(series, finished_bytes);
         }
     }
 
@@ -103,10 +123,18 @@ impl<'a> Replayer<'a> {
             return;
         }
         let mut state = series.state();
-        // Not newer: the checkpoint has it already.
-        if state.judge(REPLAY, sample.at_ms, sample.bits) == Verdict::Take {
-            state.push(sample.at_ms, sample.bits);
+        // Known: the checkpoint has it already.
+        // How late it may be was judged when it was committed.
+        let rules = (REPLAY, i64::MAX);
+        let files = || self.head.spill.files();
+        let verdict = state.judge(rules, (sample.at_ms, sample.bits), files);
+        if matches!(verdict, Verdict::Take | Verdict::TakeLate) {
+            let finished_bytes = state.add(sample.at_ms, sample.bits, files).finished_bytes;
             self.samples += 1;
+            drop(state);
+            if finished_bytes > 0 {
+                self.head.spill.wait(series, finished_bytes);
+            }
         }
     }
 }

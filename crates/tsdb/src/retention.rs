@@ -38,7 +38,7 @@ impl Db {
         let all = self.head.in_slots(&self.head.all_slots());
         let cutoff_ms = self.cutoff_ms();
         let is_old = self.head.totals().span_ms.is_some_and(|(min_ms, _)| min_ms < cutoff_ms);
-        if is_old && drop_before(&all, cutoff_ms) {
+        if is_old && self.drop_before(&all, cutoff_ms) {
             self.metrics.time_retentions.inc();
         }
         if let Some(cutoff_ms) = size_cutoff_ms(&all, self.limits.chunk_bytes_max) {
@@ -47,7 +47,7 @@ impl Db {
                 limit = self.limits.chunk_bytes_max,
                 "too many samples in memory: the oldest leave early"
             );
-            drop_before(&all, cutoff_ms);
+            self.drop_before(&all, cutoff_ms);
             self.metrics.size_retentions.inc();
         }
         self.recount(&all);
@@ -55,6 +55,19 @@ impl Db {
         self.remove_empty(&all);
         self.show_totals();
         self.metrics.gc_duration.observe(begun.elapsed().as_secs_f64());
+    }
+
+    /// Whether anything was dropped.
+    fn drop_before(&self, all: &[Arc<Series>], cutoff_ms: i64) -> bool {
+        let mut dropped = false;
+        for series in all {
+            let mut state = series.state();
+            let before = state.amount().chunks;
+            state.drop_before(cutoff_ms, &self.head.spill.files());
+            dropped |= state.amount().chunks < before;
+        }
+        self.head.spill.drop_before(cutoff_ms);
+        dropped
     }
 
     pub(crate) fn recount(&self, all: &[Arc<Series>]) {
@@ -85,21 +98,10 @@ impl Db {
         }
         if !freed.is_empty() {
             self.metrics.series_removed.inc_by(freed.len() as u64);
+            self.head.forget_removed();
             self.head.settle_slots(freed, 0);
         }
     }
-}
-
-/// Whether anything was dropped.
-fn drop_before(all: &[Arc<Series>], cutoff_ms: i64) -> bool {
-    let mut dropped = false;
-    for series in all {
-        let mut state = series.state();
-        let before = state.amount().chunks;
-        state.drop_before(cutoff_ms);
-        dropped |= state.amount().chunks < before;
-    }
-    dropped
 }
 
 /// Before when chunks must end to leave, so that what stays is not above `bytes_max`; `None` when it is not now.

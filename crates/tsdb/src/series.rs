@@ -1,31 +1,36 @@
 //! One series in memory: its chunks, its newest sample, and what a sample may do to it.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use columns::TimeRange;
-use model::Labels;
+use model::{Labels, TimestampMs};
+use storage::Samples;
 
-use crate::xor::{self, Chunk, OpenChunk};
+use crate::newest::{Cells, Newest};
+use crate::spill::{Files, Place};
+use crate::xor::{self, CHUNK_SAMPLES, Chunk, OpenChunk};
 
-/// Time of the newest sample of a series that has none.
-const NEVER_MS: i64 = i64::MIN;
+/// Up to here nothing was deleted.
+const NOTHING_DELETED_MS: i64 = i64::MIN;
+/// Samples of one series that may lie beside its chunks because they came late. With one more, the chunks since the oldest of
+/// them are written anew, which takes as long as some hundred samples do.
+const LATE_SAMPLES: usize = 32;
 
 /// A series. Its labels lie in one allocation that the maps, the index and answers share.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) id: u64,
     pub(crate) labels: Labels,
-    /// Time of the newest sample, to be read without the lock: who finds a hundred thousand series asks each for it, and
-    /// as many locks would take longer than all else.
-    newest_ms: AtomicI64,
+    /// Where its newest sample is told to those who do not want the lock.
+    cells: Arc<Cells>,
     state: Mutex<SeriesState>,
 }
 
 /// The state, locked. What may be read without the lock is brought up to date when it ends.
 pub(crate) struct StateGuard<'a> {
-    newest_ms: &'a AtomicI64,
+    series: &'a Series,
+    is_changed: bool,
     state: MutexGuard<'a, SeriesState>,
 }
 
@@ -39,28 +44,38 @@ impl Deref for StateGuard<'_> {
 
 impl DerefMut for StateGuard<'_> {
     fn deref_mut(&mut self) -> &mut SeriesState {
+        self.is_changed = true;
         &mut self.state
     }
 }
 
 impl Drop for StateGuard<'_> {
     fn drop(&mut self) {
-        let newest_ms = self.state.newest().map_or(NEVER_MS, |(at_ms, _)| at_ms);
-        self.newest_ms.store(newest_ms, Ordering::Release);
+        // A series that was removed no longer owns its slot.
+        if self.is_changed && !self.state.is_removed {
+            self.series.cells.set(self.series.slot(), self.state.newest());
+        }
     }
 }
 
-/// What changes of a series. The lock is held for a microsecond at a time: decoding is done outside.
-#[derive(Debug, Default)]
+/// What changes of a series. The lock is held for a microsecond at a time: decoding is done outside. There are very many
+/// of these: what few series have at a moment is in a box.
+#[derive(Debug)]
 pub(crate) struct SeriesState {
-    /// Finished chunks, oldest first.
-    sealed: Vec<Chunk>,
     /// The chunk that takes samples; `None` only while there is no sample at all.
     open: Option<OpenChunk>,
+    /// The newest of the chunks that lie in files.
+    spilled: Place,
+    /// How many lie there.
+    spilled_chunks: u32,
+    /// Samples that the open chunk takes. The first one takes fewer, by slot, so that series that began together do not
+    /// finish their chunks together for ever.
+    samples_max: u8,
+    /// Time of the oldest sample, if there is one.
+    oldest_ms: i64,
     /// What an open transaction means to add: its number, time and value.
-    pending: Option<(u64, i64, u64)>,
-    /// Up to here samples were deleted: none may come back into what a replay deletes again.
-    deleted_to_ms: Option<i64>,
+    pending: Pending,
+    rare: Option<Box<Rare>>,
     /// Whether the log knows the series.
     pub(crate) is_logged: bool,
     /// Whether the store has let it go; a transaction may still hold it.
@@ -69,30 +84,98 @@ pub(crate) struct SeriesState {
     pub(crate) touched_ms: i64,
 }
 
+/// What few series have.
+#[derive(Debug)]
+struct Rare {
+    /// Finished chunks that wait for their file, oldest first.
+    waiting: Vec<Chunk>,
+    /// Samples that came late, in order of time, until there are enough to write the chunks of their time anew.
+    late: Vec<Newest>,
+    /// Up to here samples were deleted: none may come back into what a replay deletes again.
+    deleted_to_ms: i64,
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.late.is_empty() && self.deleted_to_ms == NOTHING_DELETED_MS
+    }
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), late: Vec::new(), deleted_to_ms: NOTHING_DELETED_MS }
+    }
+}
+
+/// The newest sample that a transaction means to add.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    of: u64,
+    at_ms: i64,
+    bits: u64,
+}
+
+impl Pending {
+    /// No transaction has this number.
+    const NONE: Self = Self { of: u64::MAX - 1, at_ms: 0, bits: 0 };
+}
+
 /// What a sample may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Newer than all: take it.
     Take,
+    /// Older than the newest, nothing is there, and not too late: take it.
+    TakeLate,
     /// Here already.
     Known,
-    /// Older than the newest.
+    /// Older than the newest, and too late.
     OutOfOrder,
     /// Another value is here.
     Duplicate,
 }
 
+impl Verdict {
+    /// Of a sample at the time of a known one.
+    pub(crate) fn of_same_time(known: u64, bits: u64) -> Self {
+        if known == bits { Self::Known } else { Self::Duplicate }
+    }
+}
+
 /// How much was added or dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Amount {
+    /// Chunks, those in files included.
     pub(crate) chunks: u64,
+    /// Bytes in memory.
     pub(crate) bytes: u64,
 }
 
+impl Amount {
+    /// What has come since there was `before`; modulo 2^64 where something has gone.
+    fn less(self, before: Self) -> Self {
+        Self { chunks: self.chunks.wrapping_sub(before.chunks), bytes: self.bytes.wrapping_sub(before.bytes) }
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { chunks: self.chunks.wrapping_add(other.chunks), bytes: self.bytes.wrapping_add(other.bytes) }
+    }
+}
+
+/// What a sample has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Added {
+    pub(crate) amount: Amount,
+    /// Bytes of the chunk that was finished by it; 0 when none was.
+    pub(crate) finished_bytes: u64,
+}
+
 impl Series {
-    pub(crate) fn new(id: u64, labels: Labels, now_ms: i64) -> Self {
-        let state = SeriesState { touched_ms: now_ms, ..SeriesState::default() };
-        Self { id, labels, newest_ms: AtomicI64::new(NEVER_MS), state: Mutex::new(state) }
+    pub(crate) fn new(id: u64, labels: Labels, now_ms: i64, cells: Arc<Cells>) -> Self {
+        let slot = id as u32;
+        cells.set(slot, None);
+        Self { id, labels, cells, state: Mutex::new(SeriesState::new(slot, now_ms)) }
     }
 
     /// The upper half of the id names the generation, the lower the slot.
@@ -102,100 +185,274 @@ impl Series {
 
     pub(crate) fn state(&self) -> StateGuard<'_> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        StateGuard { newest_ms: &self.newest_ms, state }
+        StateGuard { series: self, is_changed: false, state }
     }
 
-    /// Time of the newest sample if the series may have one in `range`, without the lock where that is possible.
-    pub(crate) fn newest_if_in(&self, range: TimeRange) -> Option<i64> {
-        let newest_ms = self.newest_ms.load(Ordering::Acquire);
-        if newest_ms == NEVER_MS || newest_ms < range.from.0 {
-            return None;
+    /// Gives its slot up if `is_due` says so. False when it does not, or when that has happened before.
+    pub(crate) fn leave_if(&self, is_due: impl FnOnce(&SeriesState) -> bool) -> bool {
+        let mut state = self.state();
+        let leaves = !state.is_removed && is_due(&state);
+        if leaves {
+            state.is_removed = true;
+            self.cells.set(self.slot(), None);
         }
-        if newest_ms > range.to.0 {
-            let state = self.state();
-            return state.newest().filter(|_| state.overlaps(range)).map(|(at_ms, _)| at_ms);
-        }
-        Some(newest_ms)
+        leaves
+    }
+
+    /// The newest sample of all if the series may have one in `range`.
+    pub(crate) fn newest_if_in(&self, range: TimeRange) -> Option<Newest> {
+        let state = self.state();
+        state.newest().filter(|_| state.overlaps(range))
     }
 }
 
 impl SeriesState {
+    fn new(slot: u32, now_ms: i64) -> Self {
+        Self {
+            open: None,
+            spilled: Place::NONE,
+            spilled_chunks: 0,
+            samples_max: first_samples_max(slot),
+            oldest_ms: i64::MAX,
+            pending: Pending::NONE,
+            rare: None,
+            is_logged: false,
+            is_removed: false,
+            touched_ms: now_ms,
+        }
+    }
+
     /// Time and bits of the newest sample.
-    pub(crate) fn newest(&self) -> Option<(i64, u64)> {
+    pub(crate) fn newest(&self) -> Option<Newest> {
         self.open.as_ref().map(OpenChunk::newest)
     }
 
     /// Time of the oldest sample.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.sealed
-            .first()
-            .map(|chunk| chunk.first_ms)
-            .or_else(|| self.open.as_ref().map(OpenChunk::first_ms))
+        let late_ms = self.late().first().map_or(i64::MAX, |(at_ms, _)| *at_ms);
+        self.open.as_ref().map(|_| self.oldest_ms.min(late_ms))
     }
 
     /// Judges a sample of transaction `transaction` against what is here and what that transaction has added; if it is
-    /// to be taken, it counts as added.
-    pub(crate) fn judge(&mut self, transaction: u64, at_ms: i64, bits: u64) -> Verdict {
-        let pending =
-            self.pending.filter(|(of, ..)| *of == transaction).map(|(_, at_ms, bits)| (at_ms, bits));
-        if self.deleted_to_ms.is_some_and(|to_ms| at_ms <= to_ms) {
+    /// newer than both, it counts as added. What is late by no more than `late_max_ms` is looked up in `files`.
+    pub(crate) fn judge(
+        &mut self,
+        (transaction, late_max_ms): (u64, i64),
+        (at_ms, bits): Newest,
+        files: impl FnOnce() -> Arc<Files>,
+    ) -> Verdict {
+        let pending = (self.pending.of == transaction).then_some((self.pending.at_ms, self.pending.bits));
+        if self.rare.as_ref().is_some_and(|rare| at_ms <= rare.deleted_to_ms) {
             return Verdict::OutOfOrder;
         }
         match pending.or_else(|| self.newest()) {
-            Some((newest_ms, _)) if at_ms < newest_ms => Verdict::OutOfOrder,
-            Some((newest_ms, newest)) if at_ms == newest_ms && bits == newest => Verdict::Known,
-            Some((newest_ms, _)) if at_ms == newest_ms => Verdict::Duplicate,
+            // A marker that comes late says that a series had ended which has gone on.
+            Some((newest_ms, _))
+                if at_ms < newest_ms.saturating_sub(late_max_ms)
+                    || (at_ms < newest_ms && bits == model::STALE_NAN.to_bits()) =>
+            {
+                Verdict::OutOfOrder
+            }
+            Some((newest_ms, _)) if at_ms < newest_ms => match self.bits_at(at_ms, &files()) {
+                None => Verdict::TakeLate,
+                Some(known) => Verdict::of_same_time(known, bits),
+            },
+            Some((newest_ms, newest)) if at_ms == newest_ms => Verdict::of_same_time(newest, bits),
             _ => {
-                self.pending = Some((transaction, at_ms, bits));
+                self.pending = Pending { of: transaction, at_ms, bits };
                 Verdict::Take
             }
         }
     }
 
-    /// Adds a sample that was judged [`Verdict::Take`].
-    pub(crate) fn push(&mut self, at_ms: i64, bits: u64) -> Amount {
-        if let Some(open) = self.open.as_mut().filter(|open| !open.is_over(at_ms)) {
+    /// Adds a sample that was judged [`Verdict::Take`] or [`Verdict::TakeLate`].
+    pub(crate) fn add(&mut self, at_ms: i64, bits: u64, files: impl FnOnce() -> Arc<Files>) -> Added {
+        if self.newest().is_none_or(|(newest_ms, _)| newest_ms < at_ms) {
+            return self.push(at_ms, bits);
+        }
+        let before = self.amount();
+        let late = &mut self.rare.get_or_insert_default().late;
+        late.insert(late.partition_point(|(known_ms, _)| *known_ms < at_ms), (at_ms, bits));
+        let is_enough = late.len() >= LATE_SAMPLES;
+        let finished_bytes = if is_enough { self.fold(&files()) } else { 0 };
+        Added { amount: self.amount().less(before), finished_bytes }
+    }
+
+    /// Adds a sample that is newer than all.
+    fn push(&mut self, at_ms: i64, bits: u64) -> Added {
+        let samples_max = u16::from(self.samples_max);
+        if let Some(open) = self.open.as_mut().filter(|open| !open.is_over(at_ms, samples_max)) {
             let before = open.bytes().len();
             open.push(at_ms, bits);
-            return Amount { chunks: 0, bytes: (open.bytes().len() - before) as u64 };
+            let bytes = (open.bytes().len() - before) as u64;
+            return Added { amount: Amount { chunks: 0, bytes }, finished_bytes: 0 };
         }
         let begun = OpenChunk::new(at_ms, bits);
-        let bytes = begun.bytes().len() as u64;
-        if let Some(full) = self.open.replace(begun) {
-            self.sealed.push(full.seal());
-        }
-        Amount { chunks: 1, bytes }
+        let amount = Amount { chunks: 1, bytes: begun.bytes().len() as u64 };
+        let Some(full) = self.open.replace(begun) else {
+            self.oldest_ms = self.oldest_ms.min(at_ms);
+            return Added { amount, finished_bytes: 0 };
+        };
+        let full = full.seal();
+        let finished_bytes = full.bytes.len() as u64;
+        self.samples_max = CHUNK_SAMPLES as u8;
+        self.rare.get_or_insert_default().waiting.push(full);
+        Added { amount, finished_bytes }
     }
 
     /// Takes over the chunks of a checkpoint; false when the last one cannot be gone on with.
     pub(crate) fn restore(&mut self, mut chunks: Vec<Chunk>) -> bool {
         let Some(last) = chunks.pop() else { return true };
         let Ok(open) = OpenChunk::resume(&last.bytes) else { return false };
+        self.oldest_ms = chunks.first().map_or(open.first_ms(), |chunk| chunk.first_ms);
         self.open = Some(open);
-        chunks.shrink_to_fit();
-        self.sealed = chunks;
+        if !chunks.is_empty() {
+            self.samples_max = CHUNK_SAMPLES as u8;
+        }
+        (self.spilled, self.spilled_chunks) = (Place::NONE, 0);
+        self.set_waiting(chunks);
         true
     }
 
-    /// All chunks, the open one as it is now at the end.
-    pub(crate) fn chunks(&self) -> Vec<Chunk> {
-        self.chunks_in(TimeRange::ALL)
+    fn set_waiting(&mut self, chunks: Vec<Chunk>) {
+        if !chunks.is_empty() || self.rare.is_some() {
+            self.rare.get_or_insert_default().waiting = chunks;
+        }
+        self.rare.take_if(|rare| rare.is_empty());
     }
 
-    /// The chunks that may have samples in `range`.
-    pub(crate) fn chunks_in(&self, range: TimeRange) -> Vec<Chunk> {
-        let sealed = self.sealed_in(range);
-        let mut all = Vec::with_capacity(sealed.len() + 1);
-        all.extend_from_slice(sealed);
-        all.extend(self.open_in(range).map(OpenChunk::seal));
+    /// Samples that came late, in order of time.
+    pub(crate) fn late(&self) -> &[Newest] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.late)
+    }
+
+    /// Those of them in `range`.
+    pub(crate) fn late_in(&self, range: TimeRange) -> &[Newest] {
+        let late = self.late();
+        let from = late.partition_point(|(at_ms, _)| *at_ms < range.from.0);
+        let to = late.partition_point(|(at_ms, _)| *at_ms <= range.to.0);
+        late.get(from..to).unwrap_or_default()
+    }
+
+    fn waiting_chunks(&self) -> &[Chunk] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.waiting)
+    }
+
+    /// The newest chunk in files, and the finished ones behind it that are not there yet.
+    pub(crate) fn waiting(&self) -> (Place, Vec<Chunk>) {
+        (self.spilled, self.waiting_chunks().to_vec())
+    }
+
+    /// Says that `chunks`, behind `before`, lie in files now, the newest at `place`. False when the series has changed since
+    /// it gave them: then they stay in memory, and what is in the file is nobody's.
+    pub(crate) fn has_spilled(&mut self, before: Place, chunks: &[Chunk], place: Place) -> bool {
+        let waiting = self.waiting_chunks();
+        let is_same = |(a, b): (&Chunk, &Chunk)| Arc::ptr_eq(&a.bytes, &b.bytes);
+        if self.spilled != before || waiting.len() < chunks.len() || !waiting.iter().zip(chunks).all(is_same)
+        {
+            return false;
+        }
+        let left = waiting.iter().skip(chunks.len()).cloned().collect();
+        self.set_waiting(left);
+        self.spilled = place;
+        self.spilled_chunks += chunks.len() as u32;
+        true
+    }
+
+    /// All chunks, samples that came late in their places, the open chunk as it is now at the end.
+    pub(crate) fn chunks(&self, files: &Files) -> Vec<Chunk> {
+        let folded = self.folded(files);
+        let (spilled, waiting, open) = match &folded {
+            Some(folded) => (folded.spilled, folded.waiting.as_slice(), Some(&folded.open)),
+            None => (self.spilled, self.waiting_chunks(), self.open.as_ref()),
+        };
+        let mut all: Vec<Chunk> =
+            files.chain(spilled, self.oldest_ms, TimeRange::ALL).map(|chunk| chunk.to_chunk()).collect();
+        all.reverse();
+        all.extend_from_slice(waiting);
+        all.extend(open.map(OpenChunk::seal));
         all
     }
 
-    /// Finished chunks that may have samples in `range`.
-    pub(crate) fn sealed_in(&self, range: TimeRange) -> &[Chunk] {
-        let from = self.sealed.partition_point(|chunk| chunk.last_ms < range.from.0);
-        let to = self.sealed.partition_point(|chunk| chunk.first_ms <= range.to.0);
-        self.sealed.get(from..to).unwrap_or_default()
+    /// Writes the chunks anew that samples came late for. Gives the bytes that wait for a file now.
+    fn fold(&mut self, files: &Files) -> u64 {
+        let Some(folded) = self.folded(files) else { return 0 };
+        let is_all = folded.spilled.is_none();
+        self.spilled_chunks -= folded.spilled_gone.min(self.spilled_chunks);
+        self.spilled = folded.spilled;
+        if is_all {
+            let first = folded.waiting.first().map_or(folded.open.first_ms(), |chunk| chunk.first_ms);
+            self.oldest_ms = first;
+        }
+        self.open = Some(folded.open);
+        let waiting_bytes = folded.waiting.iter().map(|chunk| chunk.bytes.len() as u64).sum();
+        if let Some(rare) = &mut self.rare {
+            rare.late = Vec::new();
+        }
+        self.set_waiting(folded.waiting);
+        waiting_bytes
+    }
+
+    /// What the chunks are when samples that came late are in their places; `None` when none did.
+    fn folded(&self, files: &Files) -> Option<Folded> {
+        let from_ms = self.late().first()?.0;
+        let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(i64::MAX) };
+        let mut samples = Samples::default();
+        let (mut spilled, mut spilled_gone) = (self.spilled, 0);
+        let mut touched = Vec::new();
+        for chunk in files.chain(self.spilled, self.oldest_ms, range) {
+            (spilled, spilled_gone) = (chunk.before(self.oldest_ms), spilled_gone + 1);
+            touched.push(chunk.bytes);
+        }
+        let kept = self.waiting_chunks().partition_point(|chunk| chunk.last_ms < from_ms);
+        let (kept, rest) = self.waiting_chunks().split_at(kept);
+        let open = self.open.as_ref()?;
+        let in_memory = rest.iter().map(|chunk| &*chunk.bytes).chain([open.bytes()]);
+        for bytes in touched.into_iter().rev().chain(in_memory) {
+            // It never happens to what we have written; late samples then stay beside it.
+            xor::decode(bytes, TimeRange::ALL, &mut samples).ok()?;
+        }
+        merge(self.late(), 0, &mut samples);
+        let mut all =
+            samples.times_ms.iter().zip(&samples.values).map(|(at_ms, value)| (*at_ms, value.to_bits()));
+        let (first_ms, first) = all.next()?;
+        let mut folded =
+            Folded { spilled, spilled_gone, waiting: kept.to_vec(), open: OpenChunk::new(first_ms, first) };
+        for (at_ms, bits) in all {
+            if folded.open.is_over(at_ms, CHUNK_SAMPLES) {
+                folded.waiting.push(std::mem::replace(&mut folded.open, OpenChunk::new(at_ms, bits)).seal());
+            } else {
+                folded.open.push(at_ms, bits);
+            }
+        }
+        Some(folded)
+    }
+
+    /// The bits of the sample at this very time.
+    fn bits_at(&self, at_ms: i64, files: &Files) -> Option<u64> {
+        let range = TimeRange { from: TimestampMs(at_ms), to: TimestampMs(at_ms) };
+        let late = self.late_in(range).first().map(|(_, bits)| *bits);
+        let in_memory = self.waiting_in(range).map(|chunk| &*chunk.bytes);
+        let open = self.open_in(range).map(OpenChunk::bytes);
+        let in_files = files.chain(self.spilled, self.oldest_ms, range).map(|chunk| chunk.bytes);
+        let mut samples = Samples::default();
+        late.or_else(|| {
+            in_memory.chain(open).chain(in_files).find_map(|bytes| {
+                xor::decode(bytes, range, &mut samples).ok()?;
+                samples.values.first().map(|value| value.to_bits())
+            })
+        })
+    }
+
+    /// The newest chunk in files if some there may have samples in `range`, and when the oldest begins.
+    pub(crate) fn spilled_in(&self, range: TimeRange) -> (Place, i64) {
+        let is_later = self.spilled.is_none() || range.from.0 > self.spilled_to_ms();
+        (if is_later { Place::NONE } else { self.spilled }, self.oldest_ms)
+    }
+
+    /// Finished chunks in memory that may have samples in `range`.
+    pub(crate) fn waiting_in(&self, range: TimeRange) -> impl Iterator<Item = &Chunk> {
+        self.waiting_chunks().iter().filter(move |chunk| chunk.overlaps(range))
     }
 
     /// The chunk that takes samples, if it may have some in `range`.
@@ -204,65 +461,136 @@ impl SeriesState {
         open.filter(|open| open.first_ms() <= range.to.0 && range.from.0 <= open.newest().0)
     }
 
-    /// Whether some chunk may have a sample in `range`.
+    /// Whether there may be a sample in `range`: of gaps only those between the chunks in memory are known.
     pub(crate) fn overlaps(&self, range: TimeRange) -> bool {
-        let spans = |first_ms: i64, last_ms: i64| first_ms <= range.to.0 && range.from.0 <= last_ms;
-        self.open.as_ref().is_some_and(|open| spans(open.first_ms(), open.newest().0))
-            || self.sealed.iter().rev().any(|chunk| chunk.overlaps(range))
+        self.open_in(range).is_some()
+            || self.waiting_in(range).next().is_some()
+            || !self.late_in(range).is_empty()
+            || (!self.spilled.is_none()
+                && self.oldest_ms <= range.to.0
+                && range.from.0 <= self.spilled_to_ms())
+    }
+
+    /// Before this lie the samples in files.
+    fn spilled_to_ms(&self) -> i64 {
+        let next = self.waiting_chunks().first().map(|chunk| chunk.first_ms);
+        next.or_else(|| self.open.as_ref().map(OpenChunk::first_ms)).map_or(i64::MAX, |next_ms| next_ms - 1)
     }
 
     /// How much is here.
     pub(crate) fn amount(&self) -> Amount {
-        let bytes: usize = self.sealed.iter().map(|chunk| chunk.bytes.len()).sum();
+        let waiting = self.waiting_chunks();
+        let bytes: usize = waiting.iter().map(|chunk| chunk.bytes.len()).sum();
         let open = self.open.as_ref().map_or(0, |open| open.bytes().len());
-        Amount {
-            chunks: self.sealed.len() as u64 + u64::from(self.open.is_some()),
-            bytes: (bytes + open) as u64,
-        }
+        let chunks = waiting.len() as u64 + u64::from(self.spilled_chunks) + u64::from(self.open.is_some());
+        let late = std::mem::size_of_val(self.late());
+        Amount { chunks, bytes: (bytes + open + late) as u64 }
     }
 
-    /// End and size of each chunk, oldest first.
+    /// End and size of each chunk in memory, oldest first.
     pub(crate) fn chunk_ends(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         let open = self.open.as_ref().map(|open| (open.newest().0, open.bytes().len() as u64));
-        self.sealed.iter().map(|chunk| (chunk.last_ms, chunk.bytes.len() as u64)).chain(open)
+        self.waiting_chunks().iter().map(|chunk| (chunk.last_ms, chunk.bytes.len() as u64)).chain(open)
     }
 
     /// Time of the oldest sample from `from_ms` on, as far as its chunk tells.
-    pub(crate) fn oldest_from(&self, from_ms: i64) -> Option<i64> {
-        let sealed = self.sealed.iter().find(|chunk| chunk.last_ms >= from_ms).map(|chunk| chunk.first_ms);
-        let open = self.open.as_ref().filter(|open| open.newest().0 >= from_ms);
-        sealed.or_else(|| open.map(OpenChunk::first_ms))
+    pub(crate) fn oldest_from(&self, from_ms: i64, files: &Files) -> Option<i64> {
+        if self.oldest_ms().is_none_or(|oldest_ms| oldest_ms >= from_ms) {
+            return self.oldest_ms();
+        }
+        let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(i64::MAX) };
+        let spilled = files.chain(self.spilled, self.oldest_ms, range).last().map(|chunk| chunk.first_ms);
+        let waiting = || self.waiting_in(range).next().map(|chunk| chunk.first_ms);
+        let chunk_ms = spilled.or_else(waiting).or_else(|| self.open_in(range).map(OpenChunk::first_ms));
+        let late_ms = self.late_in(range).first().map(|(at_ms, _)| *at_ms);
+        chunk_ms.into_iter().chain(late_ms).min()
     }
 
-    /// Deletes the samples from `from_ms` to `to_ms`, both included, by writing all others anew: it is rare.
-    pub(crate) fn delete(&mut self, from_ms: i64, to_ms: i64) {
-        let mut all = storage::Samples::default();
-        for chunk in self.chunks() {
+    /// Deletes the samples from `from_ms` to `to_ms`, both included, by writing all others anew: it is rare. Gives what
+    /// waits for a file now.
+    pub(crate) fn delete(&mut self, from_ms: i64, to_ms: i64, files: &Files) -> u64 {
+        let mut all = Samples::default();
+        for chunk in self.chunks(files) {
             // A chunk that cannot be decoded cannot be cut either; it never happens to what we have written.
             if xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).is_err() {
-                return;
+                return 0;
             }
         }
-        (self.sealed, self.open) = (Vec::new(), None);
+        (self.spilled, self.spilled_chunks, self.open) = (Place::NONE, 0, None);
+        self.oldest_ms = i64::MAX;
+        let rare = self.rare.get_or_insert_default();
+        (rare.waiting, rare.late) = (Vec::new(), Vec::new());
+        rare.deleted_to_ms = rare.deleted_to_ms.max(to_ms);
+        let mut finished_bytes = 0;
         for (at_ms, value) in all.times_ms.iter().zip(&all.values) {
             if !(from_ms..=to_ms).contains(at_ms) {
-                self.push(*at_ms, value.to_bits());
+                finished_bytes += self.push(*at_ms, value.to_bits()).finished_bytes;
             }
         }
-        self.deleted_to_ms = self.deleted_to_ms.max(Some(to_ms));
+        finished_bytes
     }
 
     /// Drops the chunks that end before `cutoff_ms`.
-    pub(crate) fn drop_before(&mut self, cutoff_ms: i64) {
-        let old = self.sealed.partition_point(|chunk| chunk.last_ms < cutoff_ms);
-        if old > 0 {
-            self.sealed.drain(..old);
-            self.sealed.shrink_to_fit();
+    pub(crate) fn drop_before(&mut self, cutoff_ms: i64, files: &Files) {
+        if self.oldest_ms().is_none_or(|oldest_ms| oldest_ms >= cutoff_ms) {
+            return;
         }
-        if self.open.as_ref().is_some_and(|open| open.newest().0 < cutoff_ms) {
-            self.open = None;
+        let range = TimeRange { from: TimestampMs(cutoff_ms), to: TimestampMs(i64::MAX) };
+        let (mut spilled_chunks, mut oldest_ms) = (0, None);
+        for chunk in files.chain(self.spilled, self.oldest_ms, range) {
+            (spilled_chunks, oldest_ms) = (spilled_chunks + 1, Some(chunk.first_ms));
+        }
+        if spilled_chunks == 0 {
+            self.spilled = Place::NONE;
+        }
+        self.spilled_chunks = spilled_chunks;
+        let kept: Vec<Chunk> = self.waiting_in(range).cloned().collect();
+        if let Some(rare) = &mut self.rare {
+            rare.late.retain(|(at_ms, _)| *at_ms >= cutoff_ms);
+        }
+        self.set_waiting(kept);
+        self.open.take_if(|open| open.newest().0 < cutoff_ms);
+        let in_memory = self.waiting_chunks().first().map(|chunk| chunk.first_ms);
+        let open = self.open.as_ref().map(OpenChunk::first_ms);
+        self.oldest_ms = oldest_ms.or(in_memory).or(open).unwrap_or(i64::MAX);
+    }
+}
+
+/// See [`SeriesState::folded`].
+struct Folded {
+    /// The newest chunk in files that stays.
+    spilled: Place,
+    /// How many there do not.
+    spilled_gone: u32,
+    /// Finished chunks behind it.
+    waiting: Vec<Chunk>,
+    open: OpenChunk,
+}
+
+/// Puts samples that came late, in order of time, between those of `samples` from place `from` on.
+pub(crate) fn merge(late: &[Newest], from: usize, samples: &mut Samples) {
+    let Samples { times_ms, values } = samples;
+    let (mut read, mut late) = (times_ms.len(), late);
+    let len = read + late.len();
+    times_ms.resize(len, 0);
+    values.resize(len, 0.0);
+    let mut write = len;
+    // From behind, so that each moves once.
+    while let Some(((at_ms, bits), rest)) = late.split_last() {
+        write -= 1;
+        if read > from && times_ms[read - 1] > *at_ms {
+            read -= 1;
+            (times_ms[write], values[write]) = (times_ms[read], values[read]);
+        } else {
+            (times_ms[write], values[write]) = (*at_ms, f64::from_bits(*bits));
+            late = rest;
         }
     }
+}
+
+/// Samples of a series' first chunk: any number up to the usual one, and so spread that neighbours differ.
+fn first_samples_max(slot: u32) -> u8 {
+    (slot.wrapping_mul(0x9e37_79b1) >> 16) as u8 % CHUNK_SAMPLES as u8 + 1
 }
 
 #[cfg(test)]
@@ -270,7 +598,8 @@ mod tests {
     use super::*;
 
     fn state_with(samples: &[(i64, u64)]) -> SeriesState {
-        let mut state = SeriesState::default();
+        let mut state = SeriesState::new(0, 0);
+        state.samples_max = CHUNK_SAMPLES as u8;
         for &(at, bits) in samples {
             state.push(at, bits);
         }
@@ -280,6 +609,7 @@ mod tests {
     #[test]
     fn samples_are_judged_against_what_is_here() {
         let mut state = state_with(&[(10, 1)]);
+        let mut judge = |transaction, at_ms, bits| state.judge((transaction, 0), (at_ms, bits), Arc::default);
         for (at, bits, verdict) in [
             (9, 1, Verdict::OutOfOrder),
             (10, 1, Verdict::Known),
@@ -288,18 +618,56 @@ mod tests {
             (11, 2, Verdict::Duplicate),
             (10, 1, Verdict::OutOfOrder),
         ] {
-            assert_eq!(state.judge(1, at, bits), verdict, "{bits} at {at}");
+            assert_eq!(judge(1, at, bits), verdict, "{bits} at {at}");
         }
-        assert_eq!(state.judge(2, 11, 2), Verdict::Take, "another transaction does not see the first's");
+        assert_eq!(judge(2, 11, 2), Verdict::Take, "another transaction does not see the first's");
+    }
+
+    #[test]
+    fn late_samples_are_judged_by_what_lies_at_their_time() {
+        let mut state = state_with(&(0..100).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
+        state.add(98_500, 7, Arc::default);
+        for (at, bits, verdict) in [
+            (88_999, 1, Verdict::OutOfOrder),
+            (89_000, 89, Verdict::Known),
+            (89_000, 1, Verdict::Duplicate),
+            (89_001, 1, Verdict::TakeLate),
+            (98_500, 7, Verdict::Known),
+            (98_500, 8, Verdict::Duplicate),
+            (98_600, model::STALE_NAN.to_bits(), Verdict::OutOfOrder),
+        ] {
+            assert_eq!(state.judge((1, 10_000), (at, bits), Arc::default), verdict, "{bits} at {at}");
+        }
+    }
+
+    #[test]
+    fn late_samples_find_their_places_in_chunks() {
+        let files = Files::default();
+        let mut state = state_with(&(0..200).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
+        let before = state.amount();
+        let mut amount = before;
+        for i in 0..LATE_SAMPLES as i64 {
+            assert_eq!(state.late().len() as i64, i);
+            amount = amount.and(state.add(150_500 + i * 1000, 1000, Arc::default).amount);
+            assert_eq!(amount, state.amount());
+        }
+        assert!(state.late().is_empty() && state.amount().chunks > before.chunks);
+        let mut all = Samples::default();
+        for chunk in state.chunks(&files) {
+            xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).unwrap();
+        }
+        assert_eq!(all.times_ms.len(), 200 + LATE_SAMPLES);
+        assert!(all.times_ms.is_sorted_by(|a, b| a < b));
+        assert_eq!((state.oldest_ms(), state.newest()), (Some(0), Some((199_000, 199))));
     }
 
     #[test]
     fn old_chunks_go_and_the_rest_stays() {
         let mut state = state_with(&(0..300).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
-        assert_eq!(state.amount().chunks, 3);
-        state.drop_before(120_000);
-        assert_eq!((state.amount().chunks, state.oldest_ms()), (2, Some(120_000)));
-        state.drop_before(299_001);
+        assert_eq!(state.amount().chunks, 8);
+        state.drop_before(120_000, &Files::default());
+        assert_eq!((state.amount().chunks, state.oldest_ms()), (5, Some(120_000)));
+        state.drop_before(299_001, &Files::default());
         assert_eq!((state.amount().chunks, state.newest()), (0, None));
     }
 
@@ -308,9 +676,11 @@ mod tests {
         let state = state_with(&(0..300).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
         let range = |from, to| TimeRange { from: model::TimestampMs(from), to: model::TimestampMs(to) };
         for (from, to, chunks) in
-            [(0, 0, 1), (119_000, 120_000, 2), (240_000, 500_000, 1), (299_001, 500_000, 0), (0, 300_000, 3)]
+            [(0, 0, 1), (119_000, 120_000, 2), (280_000, 500_000, 1), (299_001, 500_000, 0), (0, 300_000, 8)]
         {
-            assert_eq!(state.chunks_in(range(from, to)).len(), chunks, "{from} to {to}");
+            let found = state.waiting_in(range(from, to)).count();
+            let open = usize::from(state.open_in(range(from, to)).is_some());
+            assert_eq!(found + open, chunks, "{from} to {to}");
             assert_eq!(state.overlaps(range(from, to)), chunks > 0);
         }
     }

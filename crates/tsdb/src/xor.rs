@@ -12,8 +12,11 @@ use storage::Samples;
 
 use crate::bits::{BitWriter, Bits};
 
-/// Samples a chunk holds at most: half an hour at 15 s. More compress hardly better and cost a reader of a few more.
+/// Samples a chunk may hold by its format.
 pub(crate) const CHUNK_SAMPLES_MAX: u16 = 120;
+/// Samples after which the head finishes a chunk. The open chunks are most of what a series costs in memory, and a reader
+/// of the newest samples decodes half of one; finished ones lie in files, where the 44 bytes of each are cheap.
+pub(crate) const CHUNK_SAMPLES: u16 = 40;
 /// A chunk ends where such a span of time ends, so that a block of this span is made of whole chunks.
 pub(crate) const CHUNK_SPAN_MS: i64 = 2 * 3600 * 1000;
 /// Bytes before the bits: the number of samples.
@@ -49,24 +52,24 @@ struct Last {
     leading: u8,
     /// Bits in the window; 0 before there is one.
     len: u8,
+    /// How many samples there are.
+    count: u16,
 }
 
 /// A chunk that takes samples; never without one.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenChunk {
     writer: BitWriter,
-    first_ms: i64,
     last: Last,
-    count: u16,
 }
 
 impl OpenChunk {
     /// A chunk with its first sample.
     pub(crate) fn new(at_ms: i64, bits: u64) -> Self {
-        let mut writer = BitWriter::after(1u16.to_le_bytes().to_vec());
+        let mut writer = BitWriter::after(&1u16.to_le_bytes());
         writer.put(at_ms as u64, 64);
         writer.put(bits, 64);
-        Self { writer, first_ms: at_ms, last: Last { at_ms, bits, ..Last::default() }, count: 1 }
+        Self { writer, last: Last { at_ms, bits, count: 1, ..Last::default() } }
     }
 
     /// The open chunk that has these bytes.
@@ -85,10 +88,10 @@ impl OpenChunk {
         Ok(chunk)
     }
 
-    /// Whether a sample at `at_ms` belongs into a new chunk.
-    pub(crate) fn is_over(&self, at_ms: i64) -> bool {
-        self.count >= CHUNK_SAMPLES_MAX
-            || at_ms.div_euclid(CHUNK_SPAN_MS) != self.first_ms.div_euclid(CHUNK_SPAN_MS)
+    /// Whether a sample at `at_ms` belongs into a new chunk, when one holds `samples_max`.
+    pub(crate) fn is_over(&self, at_ms: i64, samples_max: u16) -> bool {
+        self.last.count >= samples_max.min(CHUNK_SAMPLES_MAX)
+            || at_ms.div_euclid(CHUNK_SPAN_MS) != self.first_ms().div_euclid(CHUNK_SPAN_MS)
     }
 
     /// Adds a sample; `at_ms` is above that of the last one.
@@ -97,23 +100,25 @@ impl OpenChunk {
         put_time(&mut self.writer, step_ms.wrapping_sub(self.last.step_ms));
         put_value(&mut self.writer, bits ^ self.last.bits, &mut self.last);
         (self.last.at_ms, self.last.step_ms, self.last.bits) = (at_ms, step_ms, bits);
-        self.count += 1;
+        self.last.count += 1;
         if let Some(count) = self.writer.bytes_mut().first_chunk_mut::<COUNT_BYTES>() {
-            *count = self.count.to_le_bytes();
+            *count = self.last.count.to_le_bytes();
         }
     }
 
     /// The chunk as it is now, finished.
     pub(crate) fn seal(&self) -> Chunk {
-        Chunk { first_ms: self.first_ms, last_ms: self.last.at_ms, bytes: Arc::from(self.bytes()) }
+        Chunk { first_ms: self.first_ms(), last_ms: self.last.at_ms, bytes: Arc::from(self.bytes()) }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         self.writer.bytes()
     }
 
+    /// Time of the first sample: the first of the bits.
     pub(crate) fn first_ms(&self) -> i64 {
-        self.first_ms
+        let first = self.bytes().get(COUNT_BYTES..).and_then(<[u8]>::first_chunk);
+        first.map_or(self.last.at_ms, |first| i64::from_be_bytes(*first))
     }
 
     /// Time and value bits of the newest sample.
@@ -320,10 +325,11 @@ mod tests {
     #[test]
     fn a_chunk_ends_when_full_and_at_a_span() {
         let full: Vec<(i64, u64)> = (0..i64::from(CHUNK_SAMPLES_MAX)).map(|i| (i, 0)).collect();
-        assert!(chunk_of(&full).is_over(1000));
-        assert!(!chunk_of(&full[1..]).is_over(1000));
-        assert!(chunk_of(&[(CHUNK_SPAN_MS - 1, 0)]).is_over(CHUNK_SPAN_MS));
-        assert!(chunk_of(&[(-1, 0)]).is_over(0));
+        assert!(chunk_of(&full).is_over(1000, u16::MAX));
+        assert!(!chunk_of(&full[1..]).is_over(1000, u16::MAX));
+        assert!(chunk_of(&full[..10]).is_over(1000, 10) && !chunk_of(&full[..9]).is_over(1000, 10));
+        assert!(chunk_of(&[(CHUNK_SPAN_MS - 1, 0)]).is_over(CHUNK_SPAN_MS, 9));
+        assert!(chunk_of(&[(-1, 0)]).is_over(0, 9));
     }
 
     fn increasing() -> impl Strategy<Value = Vec<(i64, u64)>> {

@@ -12,12 +12,22 @@ use crate::{Batch, Wal, WalError};
 /// Records are written when so many bytes have come together: large writes, little memory.
 const WRITE_BYTES: usize = 1 << 20;
 
+/// What a checkpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Letting segments go; appends go on in a segment of its number.
+    Shorten,
+    /// Making a poisoned log sound; there are no appends until it is finished.
+    Repair,
+}
+
 /// A checkpoint that is being written. Dropped before [`Checkpoint::finish`], it removes
 /// its parts, and nothing is lost.
 #[derive(Debug)]
 pub struct Checkpoint<'a> {
     wal: &'a Wal,
     number: u64,
+    purpose: Purpose,
     part: Option<Part>,
     parts: u32,
     len_bytes: u64,
@@ -34,8 +44,9 @@ struct Part {
 }
 
 impl<'a> Checkpoint<'a> {
-    pub(crate) fn new(wal: &'a Wal, number: u64) -> Self {
-        Self { wal, number, part: None, parts: 0, len_bytes: 0, batch: Batch::new(), is_sealed: false }
+    pub(crate) fn new(wal: &'a Wal, number: u64, purpose: Purpose) -> Self {
+        let batch = Batch::new();
+        Self { wal, number, purpose, part: None, parts: 0, len_bytes: 0, batch, is_sealed: false }
     }
 
     /// Adds the record that `write` appends to the buffer it is given.
@@ -59,8 +70,12 @@ impl<'a> Checkpoint<'a> {
         let id = FileId { kind: FileKind::CheckpointDone, number: self.number, part: self.parts };
         let path = options.dir.join(LogFile::CheckpointDone { number: self.number }.name());
         self.is_sealed = true;
+        self.wal.sealing(self.number);
         disk::replace(&*options.disk, &path, &id.header())?;
         options.metrics.truncations.inc();
+        if self.purpose == Purpose::Repair {
+            self.wal.repaired(self.number);
+        }
         self.remove_older()?;
         Ok(self.len_bytes)
     }

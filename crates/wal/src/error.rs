@@ -12,8 +12,8 @@ pub enum WalError {
     /// again.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A sync or a cut failed earlier: nothing more is taken until the process is restarted.
-    #[error("the log takes nothing more until restart: {reason}")]
+    /// A sync or a cut failed: nothing is taken until the log is written anew ([`crate::Wal::begin_repair`]).
+    #[error("the log takes nothing until it is written anew: {reason}")]
     Poisoned {
         /// What failed.
         reason: String,

@@ -19,7 +19,7 @@ pub use batch::Batch;
 pub use checkpoint::Checkpoint;
 pub use error::WalError;
 pub use frame::RECORD_BYTES_MAX;
-pub use log::{Options, SEGMENT_BYTES, Wal};
+pub use log::{Options, Refusal, SEGMENT_BYTES, Wal};
 pub use metrics::Metrics;
 pub use policy::{DamagePolicy, ParseSyncPolicyError, SYNC_INTERVAL_MAX, SyncPolicy};
 pub use replay::{Source, Visit};

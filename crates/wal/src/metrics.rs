@@ -20,6 +20,8 @@ pub struct Metrics {
     pub(crate) storage_bytes: Gauge,
     pub(crate) segment_current: Gauge,
     pub(crate) poisoned: Gauge,
+    pub(crate) repairs: Counter,
+    pub(crate) writable: Gauge,
 }
 
 impl Metrics {
@@ -34,6 +36,8 @@ impl Metrics {
             storage_bytes: Gauge::default(),
             segment_current: Gauge::default(),
             poisoned: Gauge::default(),
+            repairs: Counter::default(),
+            writable: Gauge::default(),
         };
         let registry = registry.sub_registry_with_prefix("wal");
         registry.register_with_unit(
@@ -59,8 +63,18 @@ impl Metrics {
         );
         registry.register(
             "poisoned",
-            "1 when a failed sync has stopped the log until restart",
+            "1 while a failed sync or cut keeps the log from being written, until it is written anew",
             this.poisoned.clone(),
+        );
+        registry.register(
+            "repairs",
+            "Times that a poisoned log was written anew from memory",
+            this.repairs.clone(),
+        );
+        registry.register(
+            "writable",
+            "1 while appends are taken, 0 while they are refused",
+            this.writable.clone(),
         );
         this
     }

@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// A running role.
+/// A role that runs, or ran and comes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// Its process.
-    pub pid: u32,
+    /// Its process; `null` while it is down, since its number may be another's by then.
+    pub pid: Option<u32>,
     /// Its addresses by name.
     pub urls: BTreeMap<String, String>,
 }
 
-/// All running roles by name; the supervisor itself is the role `up`.
+/// All roles that have been ready, by name; the supervisor itself is the role `up`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Endpoints(pub BTreeMap<String, Endpoint>);
@@ -37,7 +37,7 @@ impl Endpoints {
         self.0.get(role)?.address(url)
     }
 
-    /// The URL `url` of `role`, when that runs.
+    /// The URL `url` of `role`.
     pub fn url(&self, role: &str, url: &str) -> Option<String> {
         self.0.get(role)?.urls.get(url).cloned()
     }
@@ -67,7 +67,7 @@ mod tests {
         let urls = [("http", "http://127.0.0.1:5000"), ("faults", "http://[::1]:8001/faults/key")];
         let more = [("mysql", "mysql://app_user@127.0.0.1:3306/orders_db"), ("odd", "nothing")];
         let urls = urls.into_iter().chain(more).map(|(name, url)| (name.to_owned(), url.to_owned()));
-        let endpoint = Endpoint { pid: 1, urls: urls.collect() };
+        let endpoint = Endpoint { pid: Some(1), urls: urls.collect() };
         let found = ["http", "faults", "mysql", "odd", "none"].map(|url| endpoint.address(url));
         assert_eq!(found, [Some("127.0.0.1:5000"), Some("[::1]:8001"), Some("127.0.0.1:3306"), None, None]);
     }

@@ -10,7 +10,7 @@ use ::config::Spanned;
 use serde_json::{Value, json};
 
 use crate::config::{GatewayConfig, LabConfig, LoadConfig, ServerKind, TrafficConfig};
-use crate::endpoints::Endpoints;
+use crate::endpoints::{Endpoint, Endpoints};
 use crate::roles::Role;
 
 /// In the data directory: who runs where.
@@ -28,7 +28,12 @@ pub(crate) const TRAFFIC: &str = "traffic.yml";
 pub(crate) const APP_PASSWORD: &str = "app_user.password";
 pub(crate) const EXPORTER_PASSWORD: &str = "exporter.password";
 
-const ALERT_RULES: &str = include_str!("../../../deploy/provision/rules/alerts.yml");
+/// The rules that ship with the program, by file.
+const RULES: [(&str, &str); 3] = [
+    ("alerts.yml", include_str!("../../../deploy/provision/rules/alerts.yml")),
+    ("recording-rules.yml", include_str!("../../../deploy/provision/rules/recording-rules.yml")),
+    ("slo-rules.yml", include_str!("../../../deploy/provision/rules/slo-rules.yml")),
+];
 
 /// Files that the lab writes for its children.
 pub(crate) fn run_dir(data_dir: &Path) -> PathBuf {
@@ -54,6 +59,34 @@ pub(crate) fn service_config(data_dir: &Path, name: &str) -> PathBuf {
     run_dir(data_dir).join("services").join(format!("{name}.yml"))
 }
 
+/// What the lab's children are told by files of their own, so that each child's own check can be run before any starts.
+#[derive(Debug)]
+pub struct ChildFiles {
+    /// A generic service's name, and its endpoints.
+    pub services: Vec<(String, String)>,
+    /// The load generator's groups.
+    pub traffic: Option<String>,
+}
+
+impl ChildFiles {
+    /// Those of `lab`, as they will be but for the addresses.
+    ///
+    /// # Errors
+    /// Never for a lab that was read from a file.
+    pub fn of(lab: &LabConfig) -> io::Result<Self> {
+        let roles = crate::roles::roles_of(lab);
+        let urls: BTreeMap<String, String> = [("http".to_owned(), "http://127.0.0.1:1".to_owned())].into();
+        let anywhere = |role: &Role| (role.name.clone(), Endpoint { pid: None, urls: urls.clone() });
+        let known = Endpoints(roles.iter().map(anywhere).collect());
+        let services = roles.iter().filter_map(|role| Some((role.name.clone(), yaml(&role.service_file()?))));
+        let traffic = lab.load.as_ref().and_then(|load| traffic_yml(load, &known));
+        Ok(Self {
+            services: services.map(|(name, text)| Ok((name, text?))).collect::<io::Result<_>>()?,
+            traffic: traffic.as_ref().map(yaml).transpose()?,
+        })
+    }
+}
+
 /// Writes what does not depend on where roles run. `inbox_url` receives the alerts.
 pub(crate) fn write_static(
     data_dir: &Path,
@@ -67,7 +100,9 @@ pub(crate) fn write_static(
     for (role, file) in roles.iter().filter_map(|role| Some((role, role.service_file()?))) {
         replace(&service_config(data_dir, &role.name), &yaml(&file)?)?;
     }
-    replace(&run.join("rules/alerts.yml"), ALERT_RULES)?;
+    for (name, text) in RULES {
+        replace(&run.join("rules").join(name), text)?;
+    }
     replace(&run.join(PROMETHEUS), &prometheus_yml(lab, roles))?;
     replace(&run.join(ALERTMANAGER), &alertmanager_yml(inbox_url))
 }
@@ -200,13 +235,12 @@ fn write_then_rename(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoints::Endpoint;
     use crate::roles;
 
     fn endpoint(port: u16) -> Endpoint {
         let urls = [("http", port), ("metrics", port + 3000)];
         let urls = urls.map(|(name, port)| (name.to_owned(), format!("http://127.0.0.1:{port}")));
-        Endpoint { pid: 1, urls: urls.into() }
+        Endpoint { pid: Some(1), urls: urls.into() }
     }
 
     #[test]

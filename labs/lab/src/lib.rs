@@ -16,6 +16,7 @@ mod supervisor;
 
 pub use config::{DatabaseKind, LabConfig};
 pub use endpoints::{Endpoint, Endpoints};
+pub use files::ChildFiles;
 pub use ports::{PortPlan, PortsError};
 pub use roles::{Group, Role, RolePort, ScrapeTarget, roles, roles_of};
 pub use state::{Event, RoleState};

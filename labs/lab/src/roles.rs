@@ -382,7 +382,7 @@ mod tests {
     fn flags_follow_the_configuration() {
         let mut known = Endpoints::default();
         let urls = [("http".to_owned(), "http://127.0.0.1:5004".to_owned())];
-        known.0.insert("payments".into(), crate::Endpoint { pid: 1, urls: urls.into() });
+        known.0.insert("payments".into(), crate::Endpoint { pid: Some(1), urls: urls.into() });
         let flags = |name: &str| {
             let role = roles().into_iter().find(|role| role.name == name).expect(name);
             role.arguments(Path::new("/data"), &known).join(" ")
@@ -411,7 +411,7 @@ mod tests {
             let mut known = Endpoints::default();
             let urls = [(name, "app_user"), ("exporter", "exporter")]
                 .map(|(url, user)| (url.to_owned(), format!("{name}://{user}@127.0.0.1:1/orders_db")));
-            known.0.insert("db".into(), crate::Endpoint { pid: 1, urls: urls.into() });
+            known.0.insert("db".into(), crate::Endpoint { pid: Some(1), urls: urls.into() });
             let flags = |name: &str| all[place(name)].arguments(Path::new("/data"), &known).join(" ");
             assert_eq!(flags("db"), format!("database {name} --data-dir /data/{name}"));
             let orders = format!(

@@ -245,7 +245,7 @@ async fn start_control(ports: &PortPlan, table: Arc<Table>) -> Result<(Server, E
     let server = Server::start(listener, router, ServerLimits::standard());
     let urls = [("control", ""), ("inbox", "/inbox")]
         .map(|(n, path)| (n.to_owned(), format!("{}/{key}{path}", server.url())));
-    Ok((server, Endpoint { pid: std::process::id(), urls: urls.into() }))
+    Ok((server, Endpoint { pid: Some(std::process::id()), urls: urls.into() }))
 }
 
 /// The life of one role, until the lab stops. Whatever way it ends, it is said: those that stop before it wait for that.
@@ -322,7 +322,7 @@ fn listen_flags(role: &Role, running: &Running) -> Vec<String> {
 }
 
 fn endpoint_of(running: &Running) -> Endpoint {
-    Endpoint { pid: running.ready.pid, urls: running.ready.urls.clone() }
+    Endpoint { pid: Some(running.ready.pid), urls: running.ready.urls.clone() }
 }
 
 fn announce(shared: &Arc<Shared>, role: &Role, running: &Running, took: Duration) {
@@ -354,11 +354,12 @@ async fn run_until_end(shared: &Shared, role: &Role, mut running: Running) -> Op
 }
 
 /// Waits before a restart: as long as the role is held, else for `wait`. False when the lab stops meanwhile.
-async fn pause(shared: &Shared, role: &Role, how: &str, wait: Duration) -> bool {
+async fn pause(shared: &Arc<Shared>, role: &Role, how: &str, wait: Duration) -> bool {
     let name = role.name.clone();
     let held = shared.table.is_held(&name);
     let state = if held { RoleState::Held } else { RoleState::Restarting };
     shared.table.set_down(&name, state, how);
+    shared.publish();
     shared.say(Event::Exited { role: name.clone(), how: how.to_owned(), again_in: (!held).then_some(wait) });
     let over = async {
         if held {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 /// One case of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,27 @@ pub fn written(cases: &[Case]) -> String {
         let _ = writeln!(list, "{}:{} {} {}", case.file, case.line, case.outcome, case.what);
         list
     })
+}
+
+/// The committed list of one sort of data.
+pub fn list(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("expected/{name}.txt"))
+}
+
+/// Compares a run with the list in a file, or writes that anew when `UPDATE_EXPECT` is set.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn compare_with_file(cases: &[Case], file: &Path) -> std::io::Result<Comparison> {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(file, written(cases))?;
+    }
+    Ok(compare(cases, &std::fs::read_to_string(file)?))
+}
+
+/// A text without line breaks: a list has one line a case.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Compares a run with a list. A case is known again by its file, what it is, and how many times that came before.

@@ -1,8 +1,18 @@
 //! Other people's test data, run in place, and the committed lists of how each case goes: nothing passes one day and
 //! fails the next unseen. Started by `cargo xtask conformance`, and by the tests of the crates concerned.
 
+pub mod doors;
 pub mod expected;
+#[cfg(feature = "monitor")]
+pub mod exposition;
+#[cfg(feature = "monitor")]
+pub mod files;
 pub mod promql;
+#[cfg(feature = "monitor")]
+pub mod promtool;
+pub mod run;
+#[cfg(feature = "monitor")]
+mod verdicts;
 
 use std::path::{Path, PathBuf};
 

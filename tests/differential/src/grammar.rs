@@ -59,6 +59,8 @@ const MATCHERS: [&str; 24] = [
     r#"job=~"""#,
 ];
 const WITHIN: [&str; 9] = ["15s", "30s", "45s", "1m", "2m", "5m", "10m", "30m", "1h"];
+/// Ranges that are seldom asked for.
+const WITHIN_ODD: [&str; 5] = ["1m30s", "1h1m1s", "1d", "7200s", "1w2d"];
 const OFFSETS: [&str; 9] = ["15s", "1m", "5m", "17m3s", "500ms", "-1m", "-7m30s", "1h", "2m500ms"];
 const NUMBERS: [&str; 22] = [
     "0", "1", "2", "3", "5", "10", "100", "0.5", "0.9", "0.25", "1.5", "1e3", "1e-3", "0x1f", ".5", "Inf",
@@ -189,7 +191,9 @@ impl Grammar {
         match self.rng.u32(0..30) {
             0 => self.scalar(2),
             1 if instant => self.range(1),
-            2 if instant => r#""a 'text' \u00e9""#.to_owned(),
+            2 if instant => {
+                self.one(&[r#""a 'text' \u00e9""#, r"'it\'s\t\x41'", r"`raw\n`", r#""""#]).to_owned()
+            }
             3 => self.wrong(),
             _ => self.vector(DEPTH_MAX),
         }
@@ -233,7 +237,7 @@ impl Grammar {
             return match self.rng.u32(0..8) {
                 0 => "time()".to_owned(),
                 1 => "pi()".to_owned(),
-                2 => format!("-{}", self.one(&NUMBERS)),
+                2 => format!("{}{}", self.one(&["-", "-", "+", "--"]), self.one(&NUMBERS)),
                 _ => self.one(&NUMBERS).to_owned(),
             };
         }
@@ -286,6 +290,8 @@ impl Grammar {
         match self.rng.u32(0..4) {
             0 => " @ start()".to_owned(),
             1 => " @ end()".to_owned(),
+            // Before and long after all samples.
+            2 if self.once_in(8) => self.one(&[" @ -5.25", " @ 0", " @ 2e9"]).to_owned(),
             _ => format!(" @ {}", seconds(self.moment())),
         }
     }
@@ -294,7 +300,8 @@ impl Grammar {
     fn range(&mut self, depth: u32) -> String {
         if depth == 0 || !self.once_in(4) {
             let selector = self.selector();
-            let (range, modifiers) = (self.one(&WITHIN), self.modifiers());
+            let range = if self.once_in(20) { self.one(&WITHIN_ODD) } else { self.one(&WITHIN) };
+            let modifiers = self.modifiers();
             return format!("{selector}[{range}]{modifiers}");
         }
         let outer = std::mem::replace(&mut self.within_subquery, true);
@@ -339,7 +346,7 @@ impl Grammar {
             }
             25..29 => self.other_call(depth),
             29..38 => self.binary(depth),
-            38 => format!("-{}", self.vector(depth)),
+            38 => format!("{}{}", self.one(&["-", "-", "+"]), self.vector(depth)),
             _ => format!("({}) # comment\n", self.vector(depth)),
         }
     }
@@ -349,7 +356,10 @@ impl Grammar {
         let (op, arguments) = match self.rng.u32(0..10) {
             0 => (self.one(&["topk", "bottomk"]), format!("({}, {inner})", self.k(depth))),
             1 => ("quantile", format!("({}, {inner})", self.share(depth))),
-            2 => ("count_values", format!("(\"value\", {inner})")),
+            2 => {
+                let label = self.one(&["value", "value", "job", "__name__", "le"]);
+                ("count_values", format!("(\"{label}\", {inner})"))
+            }
             _ => (self.one(&AGGREGATIONS), format!("({inner})")),
         };
         let grouping = match self.rng.u32(0..5) {
@@ -384,7 +394,11 @@ impl Grammar {
         match self.rng.u32(0..16) {
             0 | 1 => format!("quantile_over_time({}, {})", self.share(depth), self.range(depth)),
             2 => format!("predict_linear({}, {})", self.range(depth), self.scalar(depth.min(1))),
-            3 => format!("holt_winters({}, 0.5, 0.25)", self.range(depth)),
+            3 => {
+                let factors = ["0.5", "0.25", "0.1", "0.9", "0.999", "0", "1"];
+                let (level, trend) = (self.one(&factors), self.one(&factors));
+                format!("holt_winters({}, {level}, {trend})", self.range(depth))
+            }
             4 => format!("clamp_min({}, {})", self.vector(depth), self.scalar(depth.min(2))),
             5 => format!("clamp_max({}, {})", self.vector(depth), self.scalar(depth.min(2))),
             6 => {
@@ -400,12 +414,23 @@ impl Grammar {
                 format!(r#"label_replace({}, "{to}", "{with}", "{from}", "{regex}")"#, self.vector(depth))
             }
             11 => {
-                let (to, from, second) = (self.one(&["to", "job"]), self.one(&LABELS), self.one(&LABELS));
+                let to = self.one(&["to", "job", "__name__"]);
                 let with = self.one(&["-", "", ", "]);
-                format!(r#"label_join({}, "{to}", "{with}", "{from}", "{second}")"#, self.vector(depth))
+                let sources: Vec<String> =
+                    (0..self.rng.usize(1..4)).map(|_| format!(", '{}'", self.one(&LABELS))).collect();
+                format!(r#"label_join({}, "{to}", `{with}`{})"#, self.vector(depth), sources.concat())
             }
             12 => self
-                .one(&["minute()", "hour()", "day_of_week()", "month()", "days_in_month()", "year()"])
+                .one(&[
+                    "minute()",
+                    "hour()",
+                    "day_of_week()",
+                    "day_of_month()",
+                    "day_of_year()",
+                    "month()",
+                    "days_in_month()",
+                    "year()",
+                ])
                 .to_owned(),
             _ => {
                 let (share, range) = (self.share(depth), self.one(&WITHIN[3..]));

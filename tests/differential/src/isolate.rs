@@ -18,11 +18,19 @@ pub(crate) struct Pair {
 impl Pair {
     /// Both answers to a query.
     pub(crate) fn ask(&mut self, query: &str, when: When) -> Result<(Answer, Answer)> {
-        // Prometheus 3 has renamed it and changed nothing else.
-        let ours = self.ours.eval(&query.replace("holt_winters(", "double_exponential_smoothing("), when);
-        let theirs =
-            self.prometheus.eval(&query.replace("double_exponential_smoothing(", "holt_winters("), when)?;
+        let ours = self.ours.eval(&Self::as_3(query), when);
+        let theirs = self.prometheus.eval(&Self::as_2(query), when)?;
         Ok((ours, theirs))
+    }
+
+    /// A query in the words of Prometheus 3, which has renamed one function and not changed it.
+    pub(crate) fn as_3(query: &str) -> String {
+        query.replace("holt_winters(", "double_exponential_smoothing(")
+    }
+
+    /// A query in the words of Prometheus 2.
+    pub(crate) fn as_2(query: &str) -> String {
+        query.replace("double_exponential_smoothing(", "holt_winters(")
     }
 }
 

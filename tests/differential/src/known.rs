@@ -7,7 +7,7 @@ use anyhow::Result;
 use model::Labels;
 use promql::Span;
 use promql::ast::{
-    Aggregate, AggregateOp, Binary, BinaryOp, Call, DurationExpr, Expr, ExprKind, MatrixSelector, Number,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, DurationExpr, Expr, ExprKind, MatrixSelector, Number,
 };
 
 use crate::answer::{Answer, Line, Order, TOLERANCE, same};
@@ -39,7 +39,7 @@ pub(crate) const TABLE: &[Known] = &[
     Known {
         name: "pinned-range-slides",
         reason: "in a range query 2 lets the window of x[d] @ t slide on behind the samples when the function has more \
-                 arguments or is predict_linear, and that of a pinned subquery of a pinned part always",
+                 arguments or is predict_linear, and that of a pinned subquery of a pinned part always, of which an instant query long before knows nothing",
         explains: pinned_range_slides,
     },
     Known {
@@ -218,7 +218,25 @@ fn pinned_range_slides(pair: &mut Pair, smallest: &Smallest) -> Result<bool> {
     if !slides || matches!(smallest.when, When::Instant(_)) {
         return Ok(false);
     }
-    agree_at_each_moment(pair, smallest)
+    Ok(agree_at_each_moment(pair, smallest)? || agree_where_pinned(pair, smallest)?)
+}
+
+/// What is pinned within a pinned subquery is the same at all times, and we say so; 2 only says it near that time, as an
+/// instant query too.
+fn agree_where_pinned(pair: &mut Pair, smallest: &Smallest) -> Result<bool> {
+    let Some(call) = call(smallest.expr.as_ref()) else { return Ok(false) };
+    let Some(ExprKind::Subquery(subquery)) = call.args.first().map(|arg| &arg.unwrap_parens().kind) else {
+        return Ok(false);
+    };
+    let mut is_pinned = true;
+    subquery.expr.for_each_selector(&mut |selector| is_pinned &= selector.at.is_some());
+    let (Some(At::Timestamp(at)), true) = (subquery.at, is_pinned) else { return Ok(false) };
+    let (ours, theirs) = pair.ask(&smallest.query, When::Instant(at))?;
+    let Answer::Lines(lines) = &smallest.ours else { return Ok(false) };
+    let is_constant = lines.iter().all(|line| {
+        line.points.iter().all(|point| ours.value(&line.labels, at).is_some_and(|v| same(v, point.1)))
+    });
+    Ok(is_constant && ours.difference(&theirs, Order::Free).is_none())
 }
 
 fn pinned_parameter(pair: &mut Pair, smallest: &Smallest) -> Result<bool> {

@@ -7,7 +7,9 @@
 #![expect(clippy::print_stdout, reason = "a test speaks to the person at the terminal")]
 
 mod answer;
+mod coverage;
 mod data;
+mod format;
 mod grammar;
 mod http;
 mod isolate;
@@ -26,8 +28,10 @@ use anyhow::Result;
 use clap::Parser;
 
 use answer::Answer;
+use coverage::Coverage;
 use data::Data;
 use isolate::Pair;
+use moment::When;
 use ours::Ours;
 use prometheus::Prometheus;
 
@@ -49,6 +53,9 @@ struct Arguments {
     /// This query instead of random ones.
     #[arg(long)]
     query: Option<String>,
+    /// At this moment (milliseconds) instead of when the question says.
+    #[arg(long)]
+    at: Option<i64>,
     /// Show both answers in full.
     #[arg(long)]
     show: bool,
@@ -76,6 +83,9 @@ struct Tally {
     failed: u64,
     known: BTreeMap<&'static str, u64>,
     mismatches: u64,
+    /// Queries that `format_query` lays out alike.
+    formatted: u64,
+    coverage: Coverage,
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
@@ -96,6 +106,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
         if let Some(query) = &arguments.query {
             question.query.clone_from(query);
         }
+        if let Some(at) = arguments.at {
+            question.when = When::Instant(at);
+        }
         if arguments.show {
             let (ours, theirs) = pair.ask(&question.query, question.when)?;
             println!("{} {}\nours: {ours:?}\nprometheus: {theirs:?}", question.query, question.when);
@@ -115,6 +128,8 @@ fn mixed(seed: u64, number: u64) -> u64 {
 fn compare(pair: &mut Pair, tally: &mut Tally, number: u64, question: &grammar::Question) -> Result<()> {
     let grammar::Question { query, when } = question;
     tally.queries += 1;
+    tally.coverage.count(query);
+    compare_format(pair, tally, number, query)?;
     let (ours, theirs) = pair.ask(query, *when)?;
     let Some(difference) = ours.difference(&theirs, ours::order(query, *when)) else {
         match &ours {
@@ -137,6 +152,30 @@ fn compare(pair: &mut Pair, tally: &mut Tally, number: u64, question: &grammar::
     Ok(())
 }
 
+/// Both lay the query out alike. What one of the two cannot read is left to the comparison of answers; what 2.42 prints
+/// as another query (it forgets `ignoring ()` before a group clause) and a name that 3 has changed say nothing.
+fn compare_format(pair: &mut Pair, tally: &mut Tally, number: u64, query: &str) -> Result<()> {
+    if query != Pair::as_3(query) {
+        return Ok(());
+    }
+    let (Ok(expr), Some(theirs)) = (promql::parse(query), pair.prometheus.format(query)?) else {
+        return Ok(());
+    };
+    if promql::parse(&theirs) != Ok(expr.clone()) {
+        return Ok(());
+    }
+    let ours = promql::pretty(&expr);
+    if format::is_same(&ours, &theirs) {
+        tally.formatted += 1;
+        return Ok(());
+    }
+    tally.mismatches += 1;
+    if tally.mismatches <= SHOWN_MAX as u64 {
+        println!("\nMISMATCH of format_query, query number {number}\n  {query}\n{ours}\n{theirs}");
+    }
+    Ok(())
+}
+
 fn report(tally: &Tally, seed: u64, started: Instant) {
     println!(
         "\n{} queries in {:.0} s: {} with values on both sides ({} values), {} refused by both, {} empty on both",
@@ -151,6 +190,8 @@ fn report(tally: &Tally, seed: u64, started: Instant) {
             - tally.mismatches
             - tally.known.values().sum::<u64>(),
     );
+    println!("{} laid out alike by format_query", tally.formatted);
+    println!("{}", tally.coverage);
     println!("known differences between Prometheus 2.42 and 3:");
     for known in known::TABLE {
         let count = tally.known.get(known.name).copied().unwrap_or_default();

@@ -119,7 +119,19 @@ impl Prometheus {
             ensure!(json["errorType"] != "timeout", "prometheus took too long: {error}");
             return Ok(Answer::Error(error.to_owned()));
         }
+        // Else their texts were to be compared, too.
+        ensure!(json["warnings"].is_null(), "2.42 knows no annotations, but says {}", json["warnings"]);
         read(&json["data"])
+    }
+}
+
+impl Prometheus {
+    /// How it lays a query out; `None` when it cannot read it.
+    pub(crate) fn format(&mut self, query: &str) -> Result<Option<String>> {
+        let body = form(&[("query", query)]);
+        let response = self.client.post("/api/v1/format_query", FORM, body.as_bytes())?;
+        let json: Value = serde_json::from_slice(&response.body)?;
+        Ok(json["data"].as_str().map(str::to_owned))
     }
 }
 

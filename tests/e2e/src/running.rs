@@ -165,7 +165,7 @@ impl RunningLab {
 
     /// Sends a signal to a role.
     pub fn signal(&self, role: &str, which: Signal) {
-        let pid = self.endpoints().0.get(role).unwrap_or_else(|| panic!("no role {role}")).pid;
+        let pid = self.endpoints().0.get(role).and_then(|e| e.pid).unwrap_or_else(|| panic!("no {role}"));
         kill_process(pid_of(pid), which).unwrap_or_else(|e| panic!("{role} ({pid}): {e}"));
     }
 

@@ -3,10 +3,12 @@
 mod agent;
 mod build;
 mod lab;
+mod month;
 mod page;
 mod process;
 mod promql;
 mod service;
+mod storage;
 
 use anyhow::Result;
 
@@ -23,6 +25,11 @@ pub(crate) enum What {
     Promql,
     /// Reads of the order service beside a Flask application, both over the same MariaDB.
     Service,
+    /// Ingest, memory, bytes on disk and restarts at 100,000 series, beside Prometheus and VictoriaMetrics where they are
+    /// installed.
+    Storage,
+    /// Queries over a month on disk, beside Prometheus and VictoriaMetrics where they are installed.
+    Month,
 }
 
 /// What `cargo xtask bench` takes.
@@ -36,7 +43,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
-    service: service::Options,
+    service: service::ServiceOptions,
+    #[command(flatten)]
+    storage: storage::StorageOptions,
+    #[command(flatten)]
+    month: month::MonthOptions,
 }
 
 /// Measures, and replaces that section of the page.
@@ -47,5 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
         What::Service => service::run(&arguments.service),
+        What::Storage => storage::run(arguments.storage, arguments.promql.targets),
+        What::Month => month::run(&arguments.month),
     }
 }

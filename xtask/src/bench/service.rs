@@ -29,8 +29,8 @@ const P99_GOAL: f64 = 0.2;
 
 /// What `cargo xtask bench service` takes.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// A built `watchfire` to measure, instead of building one for release.
+pub(crate) struct ServiceOptions {
+    /// service: a built `watchfire` to measure, instead of building one for release.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ struct Run {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &ServiceOptions) -> Result<()> {
     packages::ensure_load()?;
     let program = match &options.program {
         Some(program) => std::path::absolute(program)?,
@@ -115,11 +115,12 @@ fn measure(name: &str, app: &App, pause_ms: u32) -> Result<Run> {
 
 /// All processes of an application together.
 fn spent(app: &App) -> Result<Usage> {
-    let mut sum = Usage { resident_mb: 0.0, proportional_mb: 0.0, cpu_s: 0.0 };
+    let mut sum = Usage { resident_mb: 0.0, proportional_mb: 0.0, anonymous_mb: 0.0, cpu_s: 0.0 };
     for pid in app.processes()? {
         let one = usage(pid)?;
         sum.resident_mb += one.resident_mb;
         sum.proportional_mb += one.proportional_mb;
+        sum.anonymous_mb += one.anonymous_mb;
         sum.cpu_s += one.cpu_s;
     }
     Ok(sum)

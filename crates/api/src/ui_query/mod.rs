@@ -131,7 +131,7 @@ struct Shown {
 
 async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
     let (started, steps) = (Instant::now(), key.steps());
-    let query = match run::parse(&key.expr).await {
+    let query = match run::parse(state, &key.expr).await {
         Ok(Ok(query)) => query,
         Ok(Err(error)) => return Outcome::Error(parse_error(&error)),
         Err(error) => return Outcome::Error(json!({ "message": error.message })),

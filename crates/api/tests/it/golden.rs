@@ -142,7 +142,31 @@ async fn texts_and_trees() {
         (&parse("a[10m:1m]"), &sub),
         (&parse("1e3"), &ok(r#"{"type":"numberLiteral","val":"1000"}"#)),
         (&parse("\"x\""), &ok(r#"{"type":"stringLiteral","val":"x"}"#)),
-        ("/api/v1/query_exemplars?query=up&start=1&end=2", &ok("[]")),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn exemplars() {
+    let series = r#"{"seriesLabels":{"__name__":"requests_total","job":"api"},"exemplars":["#;
+    let first = r#"{"labels":{"trace_id":"a\"1"},"value":"0.5","timestamp":1}"#;
+    let second = r#"{"labels":{"trace_id":"b"},"value":"NaN","timestamp":2.050}"#;
+    let path = "/api/v1/query_exemplars?query=";
+    check(&[
+        (&format!("{path}up&start=1&end=2"), 200, &ok("[]")),
+        (
+            &format!("{path}rate(requests_total%5B5m%20%5D)+%2B+up&start=1"),
+            200,
+            &ok(&format!("[{series}{first},{second}]}}]")),
+        ),
+        (&format!("{path}requests_total&start=1&end=2"), 200, &ok(&format!("[{series}{first}]}}]"))),
+        (&format!("{path}requests_total&start=3"), 200, &ok("[]")),
+        (&format!("{path}1"), 200, r#"{"status":"success"}"#),
+        (
+            &format!("{path}up{{"),
+            400,
+            &error("bad_data", "1:4: parse error: unexpected end of input inside braces"),
+        ),
     ])
     .await;
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreRankings,
-    StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
+use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
-use model::{AlertState, DurationMs, Labels, Metadata, MetricKind, TimestampMs};
+use model::{AlertState, DurationMs, Labels, Matcher, Metadata, MetricKind, TimestampMs};
 use net::{Client, ClientOptions, Fetched, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
 use promql::script::MemoryStore;
@@ -19,7 +20,7 @@ use promql::{Engine, EngineOptions};
 use rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use scrape::{DroppedTarget, TargetMetadata, TargetStatus, TargetsStatus};
 use stdx::ManualClock;
-use storage::MetricQuery;
+use storage::{Exemplar, ExemplarQuery, MetricQuery, QueryError, SeriesExemplars};
 
 /// What the clock shows: a second with milliseconds.
 pub(crate) const NOW_MS: i64 = 1_435_781_451_781;
@@ -54,6 +55,7 @@ pub(crate) struct Site {
     pub(crate) prometheus: Server,
     pub(crate) ui: Server,
     client: Client,
+    refusal: Refusing,
 }
 
 impl Site {
@@ -66,7 +68,16 @@ impl Site {
     }
 
     pub(crate) async fn with(store: Arc<dyn MetricQuery>, options: EngineOptions) -> Self {
+        Self::with_admin(store, options, None).await
+    }
+
+    pub(crate) async fn with_admin(
+        store: Arc<dyn MetricQuery>,
+        options: EngineOptions,
+        admin: Option<Arc<dyn Admin>>,
+    ) -> Self {
         let mut registry = Registry::default();
+        let refusal = Refusing::default();
         let sources = Sources {
             folder: None,
             builtin: vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }],
@@ -74,11 +85,13 @@ impl Site {
         let state = ApiState::new(Services {
             engine: Arc::new(Engine::new(options)),
             store,
+            exemplars: Arc::new(Still),
             scrape: Arc::new(Still),
             rules: Arc::new(Still),
             alerting: Arc::new(Still),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
-            runtime: Arc::new(StillRuntime(facts())),
+            runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
+            admin,
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -89,7 +102,13 @@ impl Site {
         let router = api::prometheus_router(state, registry, &ui.url());
         let limits = ServerLimits::standard();
         let prometheus = Server::start_counted(any_port().await, router, limits, connections);
-        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client") }
+        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client"), refusal }
+    }
+
+    /// The store refuses samples for this reason from now on, or takes them again.
+    pub(crate) fn refuse(&self, reason: Option<&str>) {
+        let refusal = reason.map(|reason| StoreRefusal { reason: reason.into(), since: TimestampMs(NOW_MS) });
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
 
     /// Asks the Prometheus port.
@@ -150,6 +169,30 @@ async fn any_port() -> tokio::net::TcpListener {
 
 /// Targets, rules and notifications that never change.
 struct Still;
+
+impl ExemplarQuery for Still {
+    fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+    ) -> Result<Vec<SeriesExemplars>, QueryError> {
+        let exemplar = |trace: &str, value: f64, at_ms: i64| Exemplar {
+            labels: labels(&[("trace_id", trace)]),
+            value,
+            at: TimestampMs(at_ms),
+            has_own_time: true,
+        };
+        let series = labels(&[("__name__", "requests_total"), ("job", "api")]);
+        let all = [exemplar("a\"1", 0.5, 1000), exemplar("b", f64::NAN, 2050)];
+        let exemplars: Vec<Exemplar> = all.into_iter().filter(|e| range.contains(e.at.0)).collect();
+        let found = selectors.iter().any(|all| all.iter().all(|m| m.matches_labels(&series)));
+        Ok(if found && !exemplars.is_empty() {
+            vec![SeriesExemplars { series, exemplars }]
+        } else {
+            Vec::new()
+        })
+    }
+}
 
 impl Targets for Still {
     fn targets(&self) -> TargetsStatus {
@@ -253,7 +296,10 @@ impl Notifications for Still {
     }
 }
 
-struct StillRuntime(Facts);
+struct StillRuntime(Facts, Refusing);
+
+/// Why the store takes nothing, for a test to set.
+type Refusing = Arc<Mutex<Option<StoreRefusal>>>;
 
 fn facts() -> Facts {
     Facts {
@@ -272,6 +318,23 @@ fn facts() -> Facts {
 impl Runtime for StillRuntime {
     fn store_status(&self) -> StoreStatus {
         StoreStatus { series: 4, label_pairs: 9, chunks: 4, ..StoreStatus::default() }
+    }
+
+    fn store_blocks(&self) -> Vec<StoreBlock> {
+        let block = StoreBlock {
+            number: 12,
+            level: 2,
+            from_ms: 1,
+            end_ms: 5,
+            samples: 9,
+            sources: vec![3, 4],
+            ..StoreBlock::default()
+        };
+        vec![block]
+    }
+
+    fn store_refusal(&self) -> Option<StoreRefusal> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn store_rankings(&self, limit: usize) -> StoreRankings {

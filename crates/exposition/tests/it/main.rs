@@ -1,5 +1,4 @@
-//! The crate from outside: tables of bodies, the shared conformance cases, random bytes.
+//! The crate from outside: tables of bodies, random bytes. Other people's cases: `cargo xtask conformance exposition`.
 
-mod conformance;
 mod properties;
 mod rows;

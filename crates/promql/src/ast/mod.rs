@@ -123,8 +123,8 @@ pub enum Edge {
     Smoothed,
 }
 
-/// An instant vector selector.
-#[derive(Debug, Clone, PartialEq)]
+/// An instant vector selector. Equality is of meaning: the order of matchers does not count.
+#[derive(Debug, Clone)]
 pub struct Selector {
     /// The metric name when it stands before or, quoted, within the braces; also among `matchers`.
     pub name: Option<String>,
@@ -136,6 +136,22 @@ pub struct Selector {
     pub at: Option<At>,
     /// `anchored`, `smoothed`.
     pub edge: Edge,
+}
+
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        let sorted = |selector: &Self| {
+            let mut matchers: Vec<(String, &str, String)> = selector
+                .matchers
+                .iter()
+                .map(|matcher| (matcher.name.clone(), matcher.op.as_str(), matcher.value.clone()))
+                .collect();
+            matchers.sort_unstable();
+            matchers
+        };
+        (&self.name, &self.offset, self.at, self.edge) == (&other.name, &other.offset, other.at, other.edge)
+            && sorted(self) == sorted(other)
+    }
 }
 
 /// A range vector selector.

@@ -158,8 +158,12 @@ impl Evaluator<'_> {
         steps: usize,
     ) -> Result<Vec<Column>, EvalError> {
         let groups = groups(aggregate, columns, false);
+        // What `without` takes away goes from the values' label as from any other: its counts are then one.
+        let is_shown = !aggregate.without
+            || (label != METRIC_NAME && !aggregate.grouping.iter().any(|name| name == label));
         let mut places: HashMap<Labels, usize> = HashMap::new();
         let mut results: Vec<Column> = Vec::new();
+        let tally = Tally::from(&self.guard, self.held);
         for (column, &id) in columns.iter().zip(&groups.of_series) {
             self.guard.check()?;
             let (group, drop_name) = &groups.labels[id];
@@ -170,23 +174,27 @@ impl Evaluator<'_> {
                     Some((bits, place)) if bits == value.to_bits() => place,
                     _ => {
                         let mut builder = group.to_builder();
-                        builder.set(label, plain_decimal(value));
+                        if is_shown {
+                            builder.set(label, plain_decimal(value));
+                        }
                         let labels = builder.build();
-                        *places.entry(labels).or_insert_with_key(|labels| {
-                            results.push(Column {
-                                labels: labels.clone(),
-                                values: vec![ABSENT; steps],
-                                drop_name: *drop_name,
-                            });
-                            results.len() - 1
-                        })
+                        match places.get(&labels) {
+                            Some(&place) => place,
+                            None => {
+                                // Before it is there: a single series may have another value at each step.
+                                tally.add(steps)?;
+                                places.insert(labels.clone(), results.len());
+                                let values = vec![ABSENT; steps];
+                                results.push(Column { labels, values, drop_name: *drop_name });
+                                results.len() - 1
+                            }
+                        }
                     }
                 };
                 previous = Some((value.to_bits(), place));
                 let count = &mut results[place].values[step];
                 *count = if is_absent(*count) { 1.0 } else { *count + 1.0 };
             }
-            self.guard.allow(self.held.saturating_add(results.len().saturating_mul(steps)))?;
         }
         if label == METRIC_NAME {
             // The name just given is the value, not a name to drop.

@@ -8,6 +8,7 @@ use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::arith;
 use crate::eval::column::{Column, Evaluated};
+use crate::eval::guard::Tally;
 use crate::eval::matching;
 
 impl Evaluator<'_> {
@@ -77,7 +78,8 @@ impl Evaluator<'_> {
         if binary.op.is_set() {
             return Ok(Evaluated::Vector(super::sets::combine(binary.op, rules, lhs, rhs, steps.count)));
         }
-        let columns = matching::combine(binary, rules, &lhs, &rhs, span, steps.count, &self.guard)?;
+        let tally = Tally::from(&self.guard, self.held);
+        let columns = matching::combine(binary, rules, (lhs, rhs), span, steps.count, tally)?;
         if binary.bool_modifier {
             return self.named_away(columns, span).map(Evaluated::Vector);
         }

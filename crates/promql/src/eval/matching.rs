@@ -13,7 +13,7 @@ use crate::ast::{Binary, Cardinality, Matching, Span};
 use crate::error::EvalError;
 use crate::eval::arith;
 use crate::eval::column::{Column, Names, in_braces, is_metadata};
-use crate::eval::guard::{Guard, Tally};
+use crate::eval::guard::Tally;
 
 const MANY_TO_ONE: &str =
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
@@ -47,14 +47,16 @@ struct Group {
 }
 
 /// Computes `lhs op rhs`. Names are dropped as the operator demands, except for `bool`, which its caller sees to.
+///
+/// Where one series meets one, the result takes the place of the many side's values, so that two large vectors take no
+/// more memory together than by themselves. `tally` holds both already.
 pub(super) fn combine(
     binary: &Binary,
     rules: &Matching,
-    lhs: &[Column],
-    rhs: &[Column],
+    (lhs, rhs): (Vec<Column>, Vec<Column>),
     span: Span,
     steps: usize,
-    guard: &Guard<'_>,
+    tally: Tally<'_>,
 ) -> Result<Vec<Column>, EvalError> {
     // With group_right the right side is the many.
     let swapped = rules.cardinality == Cardinality::OneToMany;
@@ -70,6 +72,8 @@ pub(super) fn combine(
     for (i, column) in one.iter().enumerate() {
         group(&mut groups, &mut order, signatures.of(&column.labels)).one.push(i);
     }
+    let has_several = groups.values().any(|group| group.one.len() > 1);
+    let many_present = if has_several { present(&many, steps) } else { Vec::new() };
     let mut join = Join {
         rules,
         listed: Names::of(rules.labels.iter().map(String::as_str)),
@@ -85,11 +89,11 @@ pub(super) fn combine(
         steps,
         out: Vec::new(),
         places: HashMap::new(),
-        guard,
-        tally: Tally::from(guard, 0),
+        many_present,
+        tally,
     };
     for signature in order {
-        guard.check()?;
+        join.tally.guard().check()?;
         if let Some(group) = groups.get(&signature) {
             join.group(&signature, group)?;
         }
@@ -108,12 +112,18 @@ fn group<'a>(
     })
 }
 
+/// At which steps any series holds a value.
+fn present(columns: &[Column], steps: usize) -> Vec<bool> {
+    (0..steps).map(|step| columns.iter().any(|column| !is_absent(column.values[step]))).collect()
+}
+
 struct Join<'a> {
     rules: &'a Matching,
     /// The labels of `on` or `ignoring`.
     listed: Names<'a>,
-    many: &'a [Column],
-    one: &'a [Column],
+    /// Values of a series that has met its only partner are gone.
+    many: Vec<Column>,
+    one: Vec<Column>,
     swapped: bool,
     compute: fn(f64, f64) -> f64,
     /// Whether a comparison keeps or drops values instead of answering 0 or 1.
@@ -126,7 +136,8 @@ struct Join<'a> {
     out: Vec<Column>,
     /// Where in `out` a label set stands.
     places: HashMap<(Labels, bool), usize>,
-    guard: &'a Guard<'a>,
+    /// Whether the many side holds anything at each step; only where it is asked for.
+    many_present: Vec<bool>,
     tally: Tally<'a>,
 }
 
@@ -149,12 +160,15 @@ impl Join<'_> {
         // side stands for a value filled in.
         let mut places: HashMap<(usize, usize), usize> = HashMap::new();
         for step in 0..self.steps {
-            self.guard.check()?;
+            self.tally.guard().check()?;
             let one = self.one_at(step, signature, &group.one)?;
             let (mut met, mut matched) = (false, false);
             // Result places taken at this step by series of this group.
             let mut taken: Vec<usize> = Vec::new();
-            for &many in group.many.iter().filter(|many| !is_absent(self.many[**many].values[step])) {
+            for &many in &group.many {
+                if is_absent(self.many[many].values[step]) {
+                    continue;
+                }
                 met = true;
                 let Some(right) = one.map(|one| self.one[one].values[step]).or(self.fill_one) else {
                     continue;
@@ -180,27 +194,25 @@ impl Join<'_> {
 
     /// One series on each side: the usual case, without any bookkeeping a step.
     fn pair(&mut self, many: usize, one: usize) -> Result<(), EvalError> {
+        let mut values = std::mem::take(&mut self.many[many].values);
         let (left, right) = (&self.many[many], &self.one[one]);
-        let pairs = left.values.iter().zip(&right.values);
-        let value = |(&left, &right): (&f64, &f64)| {
-            if is_absent(left) || is_absent(right) {
-                ABSENT
-            } else {
-                self.value(left, right).unwrap_or(ABSENT)
-            }
-        };
-        let values: Vec<f64> = pairs.map(value).collect();
+        for (value, &other) in values.iter_mut().zip(&right.values) {
+            let is_there = !is_absent(*value) && !is_absent(other);
+            *value = if is_there { self.value(*value, other).unwrap_or(ABSENT) } else { ABSENT };
+        }
         if values.iter().all(|value| is_absent(*value)) {
             return Ok(());
         }
         let labels = self.result_labels(&left.labels, Some(&right.labels));
         let drop_name = self.keeps_name && left.drop_name;
-        let before = self.out.len();
-        let place = self.place_of(labels, drop_name)?;
-        if place == before {
-            self.out[place].values = values;
-            return Ok(());
-        }
+        let place = match self.places.get(&(labels.clone(), drop_name)) {
+            Some(&place) => place,
+            None => {
+                self.places.insert((labels.clone(), drop_name), self.out.len());
+                self.out.push(Column { labels, values, drop_name });
+                return Ok(());
+            }
+        };
         for (step, value) in values.into_iter().enumerate().filter(|(_, value)| !is_absent(*value)) {
             self.put(place, step, value, &mut Vec::new())?;
         }
@@ -229,8 +241,7 @@ impl Join<'_> {
         let first = present.next();
         let Some((first, second)) = first.zip(present.next()) else { return Ok(first) };
         // Prometheus looks no further when the other side is empty at this step.
-        let some_many = self.many.iter().any(|column| !is_absent(column.values[step]));
-        if !some_many && self.fill_many.is_none() {
+        if !self.many_present[step] && self.fill_many.is_none() {
             return Ok(None);
         }
         let side = if self.swapped { "left" } else { "right" };

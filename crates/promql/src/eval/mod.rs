@@ -147,7 +147,9 @@ impl Evaluator<'_> {
         self.guard.check()?;
         let before = self.held;
         let result = if steps.count > 1 && invariant::is_invariant(expr) {
-            self.node(expr, &Steps::instant(steps.start))?.broadcast(steps.count)
+            let once = self.node(expr, &Steps::instant(steps.start))?;
+            self.guard.allow(before.saturating_add(once.size().saturating_mul(steps.count)))?;
+            once.broadcast(steps.count)
         } else {
             self.node(expr, steps)?
         };

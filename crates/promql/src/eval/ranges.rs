@@ -75,6 +75,7 @@ struct RangeRows {
     params: Vec<Vec<f64>>,
     steps: columns::Steps,
     lookback_ms: i64,
+    span: Span,
 }
 
 impl Evaluator<'_> {
@@ -138,7 +139,7 @@ impl Evaluator<'_> {
         let params = self.range_params(call, steps)?;
         let input = self.range_input(arg, steps)?;
         let lookback_ms = self.lookback_ms;
-        Ok((RangeRows { name, kernel, input, params, steps: *steps, lookback_ms }, arg))
+        Ok((RangeRows { name, kernel, input, params, steps: *steps, lookback_ms, span }, arg))
     }
 
     /// The scalar arguments, checked.
@@ -149,19 +150,8 @@ impl Evaluator<'_> {
                 continue;
             }
             let values = self.scalar(arg, steps)?;
-            match call.function.name {
-                "quantile_over_time" => self.note_quantiles(&values, arg.span),
-                "double_exponential_smoothing" => {
-                    let which = if i == 1 {
-                        "smoothing factor. Expected: 0 < sf < 1"
-                    } else {
-                        "trend factor. Expected: 0 < tf < 1"
-                    };
-                    if let Some(wrong) = values.iter().find(|value| !(**value > 0.0 && **value < 1.0)) {
-                        return Err(EvalError::at(arg.span, format!("invalid {which}, got: {wrong:.6}")));
-                    }
-                }
-                _ => {}
+            if call.function.name == "quantile_over_time" {
+                self.note_quantiles(&values, arg.span);
             }
             params.push(values);
         }
@@ -213,7 +203,7 @@ impl Rows for RangeRows {
     ) -> Result<Option<&'s [f64]>, EvalError> {
         scratch.check(tally)?;
         let read = self.fill(i, scratch, tally)?;
-        tally.guard().count_read(read);
+        scratch.count_read(read);
         let values = &mut scratch.values;
         // Under `@` there is one window for all steps.
         if let (&[value], true) = (values.as_slice(), self.steps.count > 1) {
@@ -336,10 +326,21 @@ impl RangeRows {
                 if stopped.is_some() {
                     return;
                 }
-                out[step] = make(&self.window(samples, step, from, to)).unwrap_or(ABSENT);
+                let window = self.window(samples, step, from, to);
+                stopped = self.refused(&window);
+                out[step] = make(&window).unwrap_or(ABSENT);
             }
         });
         stopped.map_or(Ok(out), Err)
+    }
+
+    /// What is wrong with the arguments where there is something to compute; without any sample nothing is.
+    fn refused(&self, window: &Window<'_>) -> Option<EvalError> {
+        if self.name != "double_exponential_smoothing" {
+            return None;
+        }
+        let message = over_time::wrong_factor(window.params)?;
+        Some(EvalError::at(self.span, message))
     }
 
     fn window<'s>(&self, samples: &'s Samples, step: usize, from: usize, to: usize) -> Window<'s> {

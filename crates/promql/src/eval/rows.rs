@@ -29,9 +29,21 @@ pub(super) struct Scratch {
     pub(super) edges: Edges,
     pub(super) stretches: Stretches,
     rows: u32,
+    /// Samples read for rows since this was last told to the guard: a counter that all workers share costs more than
+    /// some rows do.
+    read: usize,
 }
 
 impl Scratch {
+    /// Tells how many samples were read.
+    pub(super) fn settle(&mut self, tally: &Tally<'_>) {
+        tally.guard().count_read(std::mem::take(&mut self.read));
+    }
+
+    pub(super) fn count_read(&mut self, samples: usize) {
+        self.read += samples;
+    }
+
     /// To be called for each row.
     pub(super) fn check(&mut self, tally: &Tally<'_>) -> Result<(), EvalError> {
         self.rows = self.rows.wrapping_add(1);
@@ -89,16 +101,25 @@ impl Rows for [Column] {
 
 /// Computes all rows. Their labels are as they are shown.
 pub(super) fn collect<R: Rows + ?Sized>(rows: &R, tally: &Tally<'_>) -> Result<Vec<Column>, EvalError> {
-    let column = |scratch: &mut Scratch, i: usize| -> Result<Option<Column>, EvalError> {
-        let Some(values) = rows.row(i, scratch, tally)? else { return Ok(None) };
-        tally.add(values.len())?;
-        let values = values.to_vec();
-        let mut labels = Labels::empty();
-        rows.with_labels(i, &mut |shown| labels = shown.clone());
-        Ok(Some(Column { labels, values, drop_name: rows.drop_name(i) }))
+    let some = |scratch: &mut Scratch, from: usize| -> Result<Vec<Column>, EvalError> {
+        let to = rows.len().min(from + ROWS_A_JOB);
+        let mut columns = Vec::with_capacity(to - from);
+        for i in from..to {
+            let Some(values) = rows.row(i, scratch, tally)? else { continue };
+            tally.add(values.len())?;
+            let values = values.to_vec();
+            let mut labels = Labels::empty();
+            rows.with_labels(i, &mut |shown| labels = shown.clone());
+            columns.push(Column { labels, values, drop_name: rows.drop_name(i) });
+        }
+        scratch.settle(tally);
+        Ok(columns)
     };
-    let all = (0..rows.len()).into_par_iter().with_min_len(ROWS_A_JOB).map_init(Scratch::default, column);
-    all.filter_map(Result::transpose).collect()
+    let starts = (0..rows.len().div_ceil(ROWS_A_JOB)).into_par_iter();
+    let parts: Vec<Vec<Column>> = starts
+        .map_init(Scratch::default, |scratch, job| some(scratch, job * ROWS_A_JOB))
+        .collect::<Result<_, _>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// An instant selector: the newest sample at each step.
@@ -133,7 +154,7 @@ impl Rows for InstantRows {
         tally: &Tally<'_>,
     ) -> Result<Option<&'s [f64]>, EvalError> {
         scratch.check(tally)?;
-        let Scratch { found, samples, .. } = scratch;
+        let Scratch { found, samples, read: counted, .. } = scratch;
         let read = if self.is_smoothed {
             self.set.samples(i, self.range, samples)?;
             smooth(samples, &self.look, self.lookback_ms, found);
@@ -141,7 +162,7 @@ impl Rows for InstantRows {
         } else {
             self.set.values_at(i, &self.look, self.lookback_ms, found)?
         };
-        tally.guard().count_read(read);
+        *counted += read;
         if found.values.iter().all(|value| is_absent(*value)) {
             return Ok(None);
         }

@@ -118,6 +118,15 @@ fn regression(window: &Window<'_>, origin_ms: i64) -> (f64, f64) {
     (slope, y / count - slope * x / count)
 }
 
+/// What is wrong with the factors of [`double_exponential_smoothing`].
+pub(crate) fn wrong_factor([smoothing, trend]: [f64; 2]) -> Option<String> {
+    let is_wrong = |factor: f64| !(factor > 0.0 && factor < 1.0);
+    if is_wrong(smoothing) {
+        return Some(format!("invalid smoothing factor. Expected: 0 < sf < 1, got: {smoothing:.6}"));
+    }
+    is_wrong(trend).then(|| format!("invalid trend factor. Expected: 0 < tf < 1, got: {trend:.6}"))
+}
+
 /// Holt's double exponential smoothing; the parameters are the smoothing and the trend factor.
 pub(crate) fn double_exponential_smoothing(window: &Window<'_>) -> Option<f64> {
     let [smoothing, trend_factor] = window.params;

@@ -1,6 +1,6 @@
 //! Function calls and aggregations.
 
-use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind};
+use crate::ast::{Aggregate, AggregateOp, Call, Expr, ExprKind, Span};
 use crate::error::ParseError;
 use crate::functions;
 use crate::parser::token::{Keyword, TokenKind};
@@ -24,7 +24,7 @@ impl Parser<'_> {
     }
 
     /// `(a, b, …)`: the arguments, how high the highest is, and where the end stands.
-    fn args(&mut self) -> Result<(Vec<Expr>, usize, crate::ast::Span), ParseError> {
+    fn args(&mut self) -> Result<(Vec<Expr>, usize, Span), ParseError> {
         self.expect(&TokenKind::LeftParen, "function call", "\"(\"")?;
         let (mut args, mut below) = (Vec::new(), 0);
         if let Some(close) = self.eat(&TokenKind::RightParen) {
@@ -50,7 +50,7 @@ impl Parser<'_> {
     pub(super) fn aggregate(&mut self, op: AggregateOp) -> Result<Node, ParseError> {
         let word = self.take().span;
         let mut clause = self.aggregate_clause()?;
-        let (mut args, below, close) = self.args()?;
+        let (args, below, close) = self.args()?;
         let mut span = word.to(close);
         if clause.is_none() {
             clause = self.aggregate_clause()?;
@@ -58,20 +58,7 @@ impl Parser<'_> {
                 span = word.to(self.tokens[self.at - 1].span);
             }
         }
-        let (without, grouping) = clause.unwrap_or_default();
-        let expected = 1 + usize::from(op.param().is_some());
-        if args.is_empty() {
-            return Err(ParseError::at(span, "no arguments for aggregate expression provided"));
-        }
-        if args.len() != expected {
-            let message = format!(
-                "wrong number of arguments for aggregate expression provided, expected {expected}, got {}",
-                args.len()
-            );
-            return Err(ParseError::at(span, message));
-        }
-        let param = if expected == 2 { Some(args.remove(0)) } else { None };
-        let aggregate = Aggregate { op, expr: args.remove(0), param, grouping, without };
+        let aggregate = aggregate_of(op, args, clause.unwrap_or_default(), span)?;
         self.above(below, span, ExprKind::Aggregate(Box::new(aggregate)))
     }
 
@@ -116,4 +103,25 @@ impl Parser<'_> {
         }
         Err(self.unexpected("grouping opts", "label"))
     }
+}
+
+fn aggregate_of(
+    op: AggregateOp,
+    mut args: Vec<Expr>,
+    (without, grouping): (bool, Vec<String>),
+    span: Span,
+) -> Result<Aggregate, ParseError> {
+    let expected = 1 + usize::from(op.param().is_some());
+    if args.is_empty() {
+        return Err(ParseError::at(span, "no arguments for aggregate expression provided"));
+    }
+    if args.len() != expected {
+        let message = format!(
+            "wrong number of arguments for aggregate expression provided, expected {expected}, got {}",
+            args.len()
+        );
+        return Err(ParseError::at(span, message));
+    }
+    let param = if expected == 2 { Some(args.remove(0)) } else { None };
+    Ok(Aggregate { op, expr: args.remove(0), param, grouping, without })
 }

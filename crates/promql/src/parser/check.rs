@@ -1,5 +1,7 @@
 //! Whether the parts of an expression fit together: kinds of operands and arguments, how many there are.
 
+use model::{METRIC_NAME, MatchOp, Matcher};
+
 use crate::ast::{Aggregate, Binary, Call, Expr, ExprKind, Selector, Span, ValueKind};
 use crate::error::ParseError;
 
@@ -37,14 +39,21 @@ pub(super) fn check(expr: &mut Expr) -> Result<ValueKind, ParseError> {
 }
 
 fn selects_something(selector: &Selector, span: Span) -> Result<(), ParseError> {
+    // One of the matchers is the name itself, wherever among the others it was written.
+    let is_name = |matcher: &&Matcher| {
+        matcher.name == METRIC_NAME
+            && matcher.op == MatchOp::Equal
+            && selector.name.as_ref() == Some(&matcher.value)
+    };
+    let own = selector.matchers.iter().position(|matcher| is_name(&matcher));
+    let others = selector.matchers.iter().enumerate().filter(|(i, _)| Some(*i) != own);
     if let Some(name) = &selector.name
-        && let Some(again) =
-            selector.matchers.iter().skip(1).find(|matcher| matcher.name == model::METRIC_NAME)
+        && let Some((_, again)) = others.into_iter().find(|(_, matcher)| matcher.name == METRIC_NAME)
     {
         let message = format!("metric name must not be set twice: {name:?} or {:?}", again.value);
         return Err(ParseError::at(span, message));
     }
-    if selector.matchers.iter().all(model::Matcher::matches_empty) {
+    if selector.matchers.iter().all(Matcher::matches_empty) {
         return Err(ParseError::at(span, "vector selector must contain at least one non-empty matcher"));
     }
     Ok(())

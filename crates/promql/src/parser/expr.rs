@@ -21,15 +21,22 @@ impl Parser<'_> {
                 break;
             }
             self.take();
-            let (bool_modifier, matching) = self.binary_modifiers(op)?;
-            // "^" groups to the right: its right side may hold another one.
-            let rhs = self.expr(if op == BinaryOp::Pow { precedence } else { precedence + 1 })?;
-            let (below, span) = (lhs.height.max(rhs.height), lhs.expr.span.to(rhs.expr.span));
-            let binary = Binary { op, lhs: lhs.expr, rhs: rhs.expr, bool_modifier, matching: Some(matching) };
-            lhs = self.above(below, span, ExprKind::Binary(Box::new(binary)))?;
+            lhs = self.binary(lhs, op)?;
         }
         self.depth -= 1;
         Ok(lhs)
+    }
+
+    /// What follows an operator, joined with what stands before it. By itself, as all that has much to keep: what an
+    /// expression within parentheses takes of the stack is what [`Parser::expr`] takes.
+    fn binary(&mut self, lhs: Node, op: BinaryOp) -> Result<Node, ParseError> {
+        let (bool_modifier, matching) = self.binary_modifiers(op)?;
+        // "^" groups to the right: its right side may hold another one.
+        let precedence = op.precedence();
+        let rhs = self.expr(if op == BinaryOp::Pow { precedence } else { precedence + 1 })?;
+        let (below, span) = (lhs.height.max(rhs.height), lhs.expr.span.to(rhs.expr.span));
+        let binary = Binary { op, lhs: lhs.expr, rhs: rhs.expr, bool_modifier, matching: Some(matching) };
+        self.above(below, span, ExprKind::Binary(Box::new(binary)))
     }
 
     fn unary(&mut self) -> Result<Node, ParseError> {

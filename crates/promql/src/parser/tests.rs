@@ -45,6 +45,8 @@ fn selectors() {
         ("{__name__=\"up\"}", "{__name__=\"up\"}"),
         ("{\"up\"}", "up"),
         ("{\"my.metric\", \"l.x\"=\"v\"}", "{\"my.metric\",\"l.x\"=\"v\"}"),
+        ("{\"l.x\"=\"v\", \"my.metric\"}", "{\"my.metric\",\"l.x\"=\"v\"}"),
+        ("foo{c=\"2\",a=\"1\",\"b.b\"=\"3\"}", "foo{\"b.b\"=\"3\",a=\"1\",c=\"2\"}"),
         ("foo{a!=\"b\",c=~\"d.*\",e!~`f`}", "foo{a!=\"b\",c=~\"d.*\",e!~\"f\"}"),
         ("sum{by=\"on\"}", "sum{by=\"on\"}"),
         ("offset", "offset"),

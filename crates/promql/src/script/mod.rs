@@ -10,4 +10,5 @@ mod twins;
 
 pub use parse::ScriptError;
 pub use run::{Case, Outcome, Report, run};
+pub use series::{Point, parse_values};
 pub use store::MemoryStore;

@@ -6,9 +6,10 @@ use crate::parser::{number, parse_metric};
 
 /// One position of a series line.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Point {
+pub enum Point {
     /// `_`
     None,
+    /// A number, or the stale marker.
     Float(f64),
     /// `{{…}}`; what it says is not kept while native histograms are not supported.
     Histogram,
@@ -49,8 +50,11 @@ pub(super) fn metric_length(line: &str) -> usize {
     line.len()
 }
 
-/// Parses the values behind a metric.
-pub(super) fn parse_values(text: &str) -> Result<Vec<Point>, String> {
+/// Parses the values behind a metric: `1 2 _ 3+1x5 stale`.
+///
+/// # Errors
+/// A sentence that quotes the item that is no value.
+pub fn parse_values(text: &str) -> Result<Vec<Point>, String> {
     let mut points = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {

@@ -40,6 +40,12 @@ impl MemoryStore {
         true
     }
 
+    /// The newest sample of a series: when and what.
+    pub fn newest(&self, labels: &Labels) -> Option<(i64, f64)> {
+        let samples = &self.series.get(labels)?.samples;
+        Some((*samples.times_ms.last()?, *samples.values.last()?))
+    }
+
     /// Notes that a series holds a native histogram at a moment: whoever reads it there is refused.
     pub fn push_histogram(&mut self, labels: &Labels, at_ms: i64) {
         Arc::make_mut(self.series.entry(labels.clone()).or_default()).histograms_ms.push(at_ms);

@@ -39,7 +39,7 @@ fn ask(query: &str) -> Result<usize, String> {
     let started = Instant::now();
     let expr = match parse(query) {
         Ok(expr) => expr,
-        Err(error) => return Err(error.message),
+        Err(error) => return Err(error.message.clone()),
     };
     let (cancel, steps) = (Cancel::new(), Steps::range(TimestampMs(0), TimestampMs(1_000_000), 10_000));
     let engine = Engine::new(EngineOptions {

@@ -5,5 +5,6 @@ mod conformance;
 mod fuzz;
 mod hostile;
 mod limits;
+mod memory;
 mod properties;
 mod scripts;

@@ -179,8 +179,16 @@ fn expression() -> impl Strategy<Value = String> {
     })
 }
 
+/// Three quarters of the smallest stack we run on (`DEPTH_MAX`): what takes more is to be seen before it overflows.
+const STACK_BYTES: usize = 1536 << 10;
+
 #[test]
 fn nesting_has_an_end() {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    thread.spawn(deep_queries).expect("a thread").join().expect("each is refused");
+}
+
+fn deep_queries() {
     for (open, close) in [("(", ")"), ("-", ""), ("sum(", ")"), ("2^", "")] {
         let query = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
         let error = parse(&query).expect_err("too deep");

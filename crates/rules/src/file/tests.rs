@@ -139,26 +139,3 @@ fn a_template_that_cannot_work_is_a_warning() {
     assert_eq!(file.warnings.len(), 1);
     assert!(file.warnings[0].to_string().starts_with("r.yml:6:17: template fails when tried without data: "));
 }
-
-#[test]
-fn verdicts_of_the_shared_cases() {
-    let shared = std::env::var_os("WATCHFIRE_CONFORMANCE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
-        PathBuf::from,
-    );
-    let folder = shared.join("rulefmt");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: no conformance data at {}", folder.display());
-        return;
-    };
-    for path in
-        entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "yaml"))
-    {
-        let text = std::fs::read_to_string(&path).expect("readable");
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // Only refused where names are limited to ASCII, which is not the default any more.
-        let good = !name.contains(".bad.") || name == "legacy_validation_annotation.bad.yaml";
-        let verdict = RuleFile::parse(&path, &text);
-        assert_eq!(verdict.is_ok(), good, "{name}: {verdict:?}");
-    }
-}

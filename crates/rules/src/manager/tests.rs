@@ -13,8 +13,9 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::file::RuleFile;
+use crate::memory::Memory;
 use crate::status::Health;
-use crate::testing::{Memory, START_MS, Sent, TokioClock};
+use crate::testing::{START_MS, Sent, TokioClock};
 
 /// Expressions by name: seconds since the start to elements.
 type Script = BTreeMap<&'static str, fn(i64) -> Result<Vec<(Labels, f64)>, String>>;

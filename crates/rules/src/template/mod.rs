@@ -116,6 +116,11 @@ impl Template {
         &self.text
     }
 
+    /// Whether expanding it may ask queries. True too where the word only stands in a text beside an action.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.parsed.is_some() && self.text.contains("query")
+    }
+
     /// The text with `context` filled in.
     ///
     /// # Errors

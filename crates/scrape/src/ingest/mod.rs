@@ -7,7 +7,7 @@ mod metadata;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use exposition::{Entry, Label, Reader, Row};
+use exposition::{Entry, Exemplar, Label, Reader, Row};
 use model::{Labels, STALE_NAN, TimestampMs};
 use storage::{AppendError, MetricAppend, MetricAppender, SeriesId};
 
@@ -228,8 +228,15 @@ impl Ingest<'_, '_> {
             return Ok(());
         }
         let needs_marker = own_time.is_none() || self.scrape.job.track_timestamps_staleness;
-        self.append(slot, series, own_time.unwrap_or(self.scrape.at), row, parts)?;
+        let at = own_time.unwrap_or(self.scrape.at);
+        let is_taken = self.append(slot, series, at, row, parts)?;
         self.state.cache.set_live(slot, needs_marker);
+        if let Some(exemplar) = row.exemplar.as_ref().filter(|_| is_taken)
+            // Asked again: the store may just have given the series another id.
+            && let Some(series) = self.state.cache.series(slot)
+        {
+            self.exemplar(series, exemplar, at);
+        }
         Ok(())
     }
 
@@ -248,10 +255,10 @@ impl Ingest<'_, '_> {
         at: TimestampMs,
         row: &Row<'b>,
         parts: &mut Vec<Label<'b>>,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         if at.0 > self.scrape.at.0.saturating_add(FUTURE_MAX_MS) {
             self.metrics.out_of_bounds.inc();
-            return Ok(());
+            return Ok(false);
         }
         let mut appended = self.appender.append(series, at, row.value);
         if matches!(appended, Err(AppendError::UnknownSeries(_))) {
@@ -260,7 +267,7 @@ impl Ingest<'_, '_> {
             appended = again.map_or(Ok(()), |series| self.appender.append(series, at, row.value));
         }
         match appended {
-            Ok(()) => {}
+            Ok(()) => return Ok(true),
             Err(AppendError::OutOfOrder) => {
                 self.metrics.out_of_order.inc();
             }
@@ -272,7 +279,28 @@ impl Ingest<'_, '_> {
             }
             Err(other) => return Err(other.to_string()),
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// What is wrong with an example is no reason to lose the samples: it is counted and left out. One without a time of
+    /// its own gets that of its sample.
+    fn exemplar(&mut self, series: SeriesId, exemplar: &Exemplar<'_>, at: TimestampMs) {
+        let Ok(labels) = exemplar.labels() else {
+            self.metrics.exemplars_refused.inc();
+            return;
+        };
+        let labels = labels.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned()));
+        let told = storage::Exemplar {
+            labels: Labels::from_pairs(labels),
+            value: exemplar.value,
+            at: exemplar.timestamp.unwrap_or(at),
+            has_own_time: exemplar.timestamp.is_some(),
+        };
+        match self.appender.exemplar(series, told) {
+            Ok(()) => {}
+            Err(AppendError::ExemplarOutOfOrder) => drop(self.metrics.exemplars_out_of_order.inc()),
+            Err(_) => drop(self.metrics.exemplars_refused.inc()),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
-//! Scraping from outside: a real HTTP server, a recording store, and the configuration files of Prometheus.
+//! Scraping from outside: a real HTTP server and a recording store.
 
-mod conformance;
 mod recorder;
 mod scraping;
 mod site;

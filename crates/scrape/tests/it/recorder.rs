@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use model::{Labels, TimestampMs, is_stale};
-use storage::{AppendError, CommitReport, MetricAppend, MetricAppender, SeriesId};
+use storage::{AppendError, CommitReport, Exemplar, MetricAppend, MetricAppender, SeriesId};
 
 #[derive(Default)]
 pub(crate) struct Recorder {
@@ -16,6 +16,7 @@ struct Inner {
     ids: HashMap<Labels, SeriesId>,
     series: HashMap<SeriesId, (Labels, Vec<(i64, f64)>)>,
     ids_made: u64,
+    exemplars: Vec<(Labels, Exemplar)>,
     refuse_commits: bool,
 }
 
@@ -47,6 +48,11 @@ impl Recorder {
         all
     }
 
+    /// All exemplars with their series, in order of commit.
+    pub(crate) fn exemplars(&self) -> Vec<(Labels, Exemplar)> {
+        self.inner.lock().expect("not poisoned").exemplars.clone()
+    }
+
     /// Values only; a stale marker is `None`.
     pub(crate) fn values(&self, selector: &str) -> Vec<Option<f64>> {
         self.samples(selector).into_iter().map(|(_, value)| value).collect()
@@ -68,7 +74,12 @@ impl Recorder {
 
 impl MetricAppend for Recorder {
     fn appender(&self) -> Box<dyn MetricAppender + '_> {
-        Box::new(Transaction { store: self, made: HashMap::new(), samples: Vec::new() })
+        Box::new(Transaction {
+            store: self,
+            made: HashMap::new(),
+            samples: Vec::new(),
+            exemplars: Vec::new(),
+        })
     }
 }
 
@@ -76,6 +87,7 @@ struct Transaction<'a> {
     store: &'a Recorder,
     made: HashMap<Labels, SeriesId>,
     samples: Vec<(SeriesId, i64, f64)>,
+    exemplars: Vec<(SeriesId, Exemplar)>,
 }
 
 impl MetricAppender for Transaction<'_> {
@@ -112,6 +124,15 @@ impl MetricAppender for Transaction<'_> {
         Ok(())
     }
 
+    fn exemplar(&mut self, series: SeriesId, exemplar: Exemplar) -> Result<(), AppendError> {
+        // The oldest that may come, as a store has it for each series.
+        if exemplar.at.0 < 0 {
+            return Err(AppendError::ExemplarOutOfOrder);
+        }
+        self.exemplars.push((series, exemplar));
+        Ok(())
+    }
+
     fn commit(self: Box<Self>) -> Result<CommitReport, AppendError> {
         let mut inner = self.store.inner.lock().expect("not poisoned");
         if inner.refuse_commits {
@@ -124,6 +145,10 @@ impl MetricAppender for Transaction<'_> {
         }
         for (id, at, value) in self.samples {
             inner.series.get_mut(&id).expect("a known series").1.push((at, value));
+        }
+        for (id, exemplar) in self.exemplars {
+            let labels = inner.series.get(&id).expect("a known series").0.clone();
+            inner.exemplars.push((labels, exemplar));
         }
         Ok(report)
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::MetricKind;
+use model::{Labels, MetricKind};
 use scrape::Health;
 
 use crate::site::{Rig, Site, job_for, jobs, wait};
@@ -128,6 +128,33 @@ async fn labels_are_merged_and_metrics_relabelled() {
     assert!(rig.store.values(&report("scrape_samples_scraped")).contains(&Some(3.0)));
     assert!(rig.store.values(&report("scrape_samples_post_metric_relabeling")).contains(&Some(2.0)));
     assert!(rig.store.samples(r#"c{instance="i", job="j", x="y"}"#).iter().all(|(at, _)| *at > 1000));
+    rig.manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exemplars_come_with_their_series_and_spoil_nothing() {
+    let site = Site::start(
+        "# TYPE a counter\na_total{x=\"1\"} 5 # {t=\"z\"} 0.5 1.5\na_total{x=\"2\"} 6 9 # {t=\"y\"} 2\n\
+         a_total{x=\"3\"} 7 # {t=\"1\",t=\"2\"} 1\na_total{x=\"4\"} 8 # {t=\"w\"} 1 -5\n# EOF\n",
+    )
+    .await;
+    site.answer(200, "application/openmetrics-text; version=1.0.0");
+    let rig = Rig::start(job_for(&site, ""));
+    rig.scrapes(2).await;
+    let shown = |(series, e): &(Labels, storage::Exemplar)| {
+        format!("{} {} {} {}", series.get("x").unwrap_or_default(), e.labels, e.value, e.has_own_time)
+    };
+    let all = rig.store.exemplars();
+    assert_eq!(
+        all.iter().take(2).map(shown).collect::<Vec<_>>(),
+        ["1 {t=\"z\"} 0.5 true", "2 {t=\"y\"} 2 false"]
+    );
+    assert_eq!((all[0].1.at.0, all[1].1.at.0), (1500, 9000));
+    // Labels given twice, and a time that the store does not take: the samples stay.
+    for x in ["3", "4"] {
+        let series = format!(r#"a_total{{instance="i", job="j", x="{x}"}}"#);
+        assert!(rig.store.last(&series).flatten().is_some(), "{series}");
+    }
     rig.manager.stop().await;
 }
 

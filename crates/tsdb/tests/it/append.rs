@@ -1,7 +1,7 @@
 //! What a transaction takes and refuses.
 
 use disk::Faults;
-use model::{STALE_NAN, TimestampMs};
+use model::{DurationMs, STALE_NAN, TimestampMs};
 use storage::{AppendError, MetricAppend, SeriesId};
 use tsdb::Limits;
 
@@ -35,9 +35,14 @@ fn a_dropped_transaction_leaves_nothing() {
     assert_eq!(samples(&db, "up"), [(1, 2.0)]);
 }
 
+/// Where nothing may be late.
+fn without_window() -> World {
+    World::with(Limits { out_of_order_time_window: DurationMs::ZERO, ..World::new().limits })
+}
+
 #[test]
 fn refused_samples_say_why_and_leave_the_transaction_alone() {
-    let (db, _) = World::new().open();
+    let (db, _) = without_window().open();
     commit(&db, &[("up", 100, 1.0)]).unwrap();
     let mut appender = db.appender();
     let id = appender.series(&labels("up")).unwrap();
@@ -63,7 +68,7 @@ fn refused_samples_say_why_and_leave_the_transaction_alone() {
 
 #[test]
 fn of_two_transactions_on_one_series_the_commit_decides() {
-    let world = World::new();
+    let world = without_window();
     let (db, _) = world.open();
     let mut both = [db.appender(), db.appender()];
     for (of, at_ms, value) in [(0, 10, 1.0), (1, 5, 2.0), (1, 10, 3.0), (1, 20, 4.0)] {

@@ -2,16 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside the test functions that clippy knows")]
 
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;
+
 mod append;
 mod background;
 mod blocks;
+mod clock;
 mod concurrent;
 mod crash;
 mod damage;
 mod delete;
+mod exemplars;
 mod housekeeping;
 mod kill;
+mod late;
+mod memory;
+mod offline;
 mod restart;
 mod same;
 mod select;
+mod snapshot;
+mod spill;
 mod world;
+mod written;

@@ -66,9 +66,9 @@ impl World {
     }
 }
 
-/// Segments so small that a test fills several.
+/// Files so small that a test fills several.
 fn small(limits: Limits) -> Limits {
-    Limits { segment_bytes: 2000, ..limits }
+    Limits { segment_bytes: 2000, spill_file_bytes: 300, ..limits }
 }
 
 /// `name{label="value"}` and so on, as labels: `m a=1 b=2`.
@@ -113,4 +113,17 @@ pub(crate) fn samples(db: &Db, series: &str) -> Vec<(i64, f64)> {
         .map(|(_, all)| all)
         .unwrap_or_default();
     all.into_iter().map(|(at_ms, bits)| (at_ms, f64::from_bits(bits))).collect()
+}
+
+/// Runs `check` for `usual` seeds, or as many as `WATCHFIRE_SIM_SEEDS` says, or for the one of `WATCHFIRE_SIM_SEED`.
+pub(crate) fn for_each_seed(usual: u64, check: fn(u64)) {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("WATCHFIRE_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("WATCHFIRE_SIM_SEEDS").unwrap_or(usual),
+    };
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(|| check(seed));
+        assert!(outcome.is_ok(), "seed {seed} failed; repeat it with WATCHFIRE_SIM_SEED={seed}");
+    }
 }

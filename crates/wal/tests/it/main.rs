@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside the test functions that clippy knows")]
 
+mod repair;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,7 +180,7 @@ fn a_failed_sync_poisons() {
     assert!(matches!(append(&wal, &["x"]), Err(WalError::Poisoned { .. })));
     disk.set_faults(Faults::NONE);
     assert!(matches!(append(&wal, &["y"]), Err(WalError::Poisoned { .. })), "it stays so");
-    assert!(wal.unavailable().unwrap().contains("cannot sync"));
+    assert!(wal.unavailable().unwrap().reason.contains("cannot sync"));
     disk.restart(Crash::PowerLoss, Faults::NONE);
     assert_eq!(open(&disk).2[..2], ["record number 0", "good"]);
 }
@@ -210,6 +212,7 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     disk.set_faults(Faults::NONE);
     append(&wal, &["after"]).unwrap();
     assert_eq!(wal.unavailable(), None);
+    assert!(wal.begin_repair().is_none(), "a full disk poisons nothing");
     let (_, replay, records) = open(&disk);
     assert_eq!(records[1..], ["before", "after"]);
     assert_eq!((replay.torn_bytes, replay.damage.len()), (0, 0));

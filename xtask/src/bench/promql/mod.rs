@@ -1,8 +1,8 @@
 //! Queries over 100,000 fresh series, ours beside Prometheus and VictoriaMetrics: the same targets scraped by all three
 //! at once, then the same questions, one server at a time.
 
-mod exporter;
-mod servers;
+pub(super) mod exporter;
+pub(super) mod servers;
 mod table;
 
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use servers::Server;
 use table::{Cell, Row, table};
 
 /// Seconds between scrapes, and between the steps of range queries.
-const INTERVAL_S: u64 = 5;
+pub(super) const INTERVAL_S: u64 = 5;
 /// Jobs that targets are divided among.
 const JOBS: [&str; 5] = ["shop-api", "cart", "payments", "search", "users"];
 /// How long storing alone is measured, to take its share off the queries' CPU time.
@@ -32,9 +32,9 @@ pub(crate) struct Options {
     /// promql: how often each query is put to each server, besides once to warm up.
     #[arg(long, default_value_t = 12)]
     repeats: usize,
-    /// promql: targets of 2,000 series each.
+    /// promql, storage: targets of 2,000 series each.
     #[arg(long, default_value_t = 50)]
-    targets: usize,
+    pub(super) targets: usize,
 }
 
 /// A question.
@@ -95,12 +95,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Where cargo has put the release build.
-fn binary() -> PathBuf {
+pub(super) fn binary() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("release/watchfire")
 }
 
-fn scrape_config(ports: &[u16]) -> String {
+pub(super) fn scrape_config(ports: &[u16]) -> String {
     let mut text = format!(
         "global:\n  scrape_interval: {INTERVAL_S}s\n  scrape_timeout: {INTERVAL_S}s\nscrape_configs:\n"
     );
@@ -158,6 +158,11 @@ fn measure<'a>(
     Ok(Row { query, cells })
 }
 
+/// Asks every query of the set once.
+pub(super) fn ask_all(server: &Server, from: f64) -> Result<()> {
+    QUERIES.iter().try_for_each(|query| ask(query, server, from).map(drop))
+}
+
 /// Asks once: how many series the answer has, and how many milliseconds it took.
 fn ask(query: &Query, server: &Server, from: f64) -> Result<(usize, f64)> {
     let end = now_s() - 1.0;
@@ -182,16 +187,16 @@ fn ask(query: &Query, server: &Server, from: f64) -> Result<(usize, f64)> {
     Ok((series, took))
 }
 
-fn now_s() -> f64 {
+pub(super) fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// A folder below `target/` that goes with this value, unless somebody has to look into it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn make() -> Result<Self> {
-        let path = root().join(format!("target/bench-promql-{}", std::process::id()));
+    pub(super) fn make() -> Result<Self> {
+        let path = root().join(format!("target/bench-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))
     }

@@ -16,12 +16,15 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// No query of the set takes longer on any of them.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
+/// How long all of them keep samples: more than a month, which is measured too.
+const KEPT: &str = "60d";
+
 /// A running server.
-pub(super) struct Server {
-    pub(super) name: &'static str,
-    pub(super) version: String,
+pub(in crate::bench) struct Server {
+    pub(in crate::bench) name: &'static str,
+    pub(in crate::bench) version: String,
     /// Sent with each query, besides the query.
-    pub(super) extra: &'static str,
+    pub(in crate::bench) extra: &'static str,
     /// The counter of samples it has stored.
     samples: &'static str,
     port: u16,
@@ -29,7 +32,7 @@ pub(super) struct Server {
 }
 
 /// Ours, and of the others those that are installed.
-pub(super) fn start_all(binary: &Path, folder: &Path, config: &Path) -> Result<Vec<Server>> {
+pub(in crate::bench) fn start_all(binary: &Path, folder: &Path, config: &Path) -> Result<Vec<Server>> {
     let mut servers = vec![ours(binary, folder, config)?];
     for (program, start) in [
         ("prometheus", prometheus as fn(&Path, &Path) -> Result<Server>),
@@ -44,11 +47,17 @@ pub(super) fn start_all(binary: &Path, folder: &Path, config: &Path) -> Result<V
     Ok(servers)
 }
 
-fn ours(binary: &Path, folder: &Path, config: &Path) -> Result<Server> {
+pub(in crate::bench) fn ours(binary: &Path, folder: &Path, config: &Path) -> Result<Server> {
     let port = free_port()?;
     let mut command = Command::new(binary);
-    command.args(["monitor", "--config"]).arg(config).arg("--data-dir").arg(folder.join("watchfire"));
-    command.args(["--ui-listen", "127.0.0.1:0", "--prometheus-listen"]).arg(format!("127.0.0.1:{port}"));
+    command
+        .args(["monitor", "--retention", KEPT, "--config"])
+        .arg(config)
+        .arg("--data-dir")
+        .arg(folder.join("watchfire"));
+    command
+        .args(["--enable-admin-api", "--ui-listen", "127.0.0.1:0", "--prometheus-listen"])
+        .arg(format!("127.0.0.1:{port}"));
     Server::start(
         "watchfire",
         command,
@@ -60,22 +69,24 @@ fn ours(binary: &Path, folder: &Path, config: &Path) -> Result<Server> {
     )
 }
 
-fn prometheus(folder: &Path, config: &Path) -> Result<Server> {
+pub(in crate::bench) fn prometheus(folder: &Path, config: &Path) -> Result<Server> {
     let port = free_port()?;
     let mut command = Command::new("prometheus");
     command.arg(format!("--config.file={}", config.display())).arg("--log.level=warn");
     command.arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()));
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).arg("--web.enable-admin-api");
+    command.arg(format!("--storage.tsdb.retention.time={KEPT}"));
     let samples = "prometheus_tsdb_head_samples_appended_total";
     Server::start("prometheus", command, folder, port, "", samples, "/-/ready")
 }
 
-fn victoria_metrics(folder: &Path, config: &Path) -> Result<Server> {
+pub(in crate::bench) fn victoria_metrics(folder: &Path, config: &Path) -> Result<Server> {
     let port = free_port()?;
     let mut command = Command::new("victoria-metrics");
     command.arg(format!("-promscrape.config={}", config.display())).arg("-loggerLevel=WARN");
     command.arg(format!("-storageDataPath={}", folder.join("victoria-metrics").display()));
     command.arg(format!("-httpListenAddr=127.0.0.1:{port}")).arg("-search.latencyOffset=5s");
+    command.arg(format!("-retentionPeriod={KEPT}"));
     // Its answers are to be computed, as ours are.
     Server::start(
         "victoria-metrics",
@@ -121,24 +132,36 @@ impl Server {
         Ok(server)
     }
 
-    pub(super) fn usage(&self) -> Result<Usage> {
+    pub(in crate::bench) fn usage(&self) -> Result<Usage> {
         usage(u64::from(self.child.id()))
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(in crate::bench) fn stop(mut self) -> Result<()> {
+        output(&mut command("kill", &["-TERM", &self.child.id().to_string()]))?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Samples stored so far.
-    pub(super) fn samples(&self) -> Result<f64> {
+    pub(in crate::bench) fn samples(&self) -> Result<f64> {
+        self.sum(self.samples)
+    }
+
+    /// The sum of all series of a metric that it serves of itself.
+    pub(in crate::bench) fn sum(&self, name: &str) -> Result<f64> {
         let (_, body) = self.get("/metrics")?;
-        let lines = body.lines().filter_map(|line| line.strip_prefix(self.samples));
+        let lines = body.lines().filter_map(|line| line.strip_prefix(name));
         let of_it = lines.filter(|rest| rest.starts_with([' ', '{']));
         Ok(of_it.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<(u16, String)> {
+    pub(in crate::bench) fn get(&self, path: &str) -> Result<(u16, String)> {
         self.request(&format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"))
     }
 
     /// Sends a form and waits for all of the answer.
-    pub(super) fn post(&self, path: &str, form: &str) -> Result<(u16, String)> {
+    pub(in crate::bench) fn post(&self, path: &str, form: &str) -> Result<(u16, String)> {
         let kind = "application/x-www-form-urlencoded";
         let length = form.len();
         self.request(&format!(

@@ -1,0 +1,171 @@
+//! What alerts would have fired in the past: each alerting rule is evaluated over the samples that are there, as it would
+//! have been at its interval, and its alerts go through the same states as those of a running program.
+//!
+//! Recording rules of the same files are put into the alerts that use them, so that a file can be tried before it was ever
+//! loaded. Whoever has the samples evaluates whole spans at once ([`Past`]); here is only what becomes of the result.
+
+mod episodes;
+mod inline;
+
+use columns::{Steps, is_absent};
+use model::{DurationMs, Labels, TimestampMs};
+use promql::{Cancel, Engine, QueryRequest, Series, Value};
+use storage::MetricQuery;
+
+use crate::Groups;
+use crate::rule::{Alerting, Group, Rule};
+pub use episodes::Episode;
+use episodes::Watch;
+use inline::Definitions;
+
+/// The most steps that are asked at once. A day at 15 s; Prometheus answers no more than 11,000.
+const STEPS_AT_ONCE: i64 = 5_760;
+
+/// How coarsely it is asked when there were samples at all.
+const COVERAGE_STEP: DurationMs = DurationMs::from_secs(300);
+
+/// Who has samples of the past.
+pub trait Past: Send + Sync {
+    /// The series of `query` over `steps`; a scalar is one series without labels. Blocks until done.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn range(&self, query: &str, steps: Steps) -> Result<Vec<Series>, String>;
+}
+
+/// What to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// From when.
+    pub from: TimestampMs,
+    /// Until when.
+    pub to: TimestampMs,
+    /// The interval of groups that give none.
+    pub interval: DurationMs,
+}
+
+/// What would have happened.
+#[derive(Debug)]
+pub struct Report {
+    /// For how much of the span there are samples: `up` of anything.
+    pub covered: DurationMs,
+    /// Each alerting rule in order.
+    pub alerts: Vec<AlertReport>,
+}
+
+/// What would have become of one alerting rule.
+#[derive(Debug)]
+pub struct AlertReport {
+    /// The alert's name.
+    pub name: String,
+    /// When alerts of it fired, in order.
+    pub fired: Vec<Episode>,
+    /// How many alerts waited and were gone before their `for` was over.
+    pub gave_up: usize,
+    /// Series of recording rules that were taken as the store has them, not computed anew.
+    pub as_recorded: Vec<String>,
+    /// Why it could not be evaluated.
+    pub error: Option<String>,
+}
+
+impl Report {
+    /// How many alerts fired a week, by the time for which there are samples.
+    pub fn a_week(&self, fired: usize) -> f64 {
+        let weeks = self.covered.as_secs_f64() / (7.0 * 86_400.0);
+        if weeks > 0.0 { fired as f64 / weeks } else { 0.0 }
+    }
+
+    /// How many alerts fired in all.
+    pub fn fired(&self) -> usize {
+        self.alerts.iter().map(|alert| alert.fired.len()).sum()
+    }
+}
+
+/// Looks back on the alerting rules of `groups`.
+///
+/// # Errors
+/// When the samples cannot be asked at all. A rule that fails is told in its own report.
+pub fn run(groups: &Groups, past: &dyn Past, span: Span) -> Result<Report, String> {
+    let covered = covered(past, span)?;
+    let definitions = Definitions::of(groups, span.interval);
+    let mut alerts = Vec::new();
+    for group in groups.iter() {
+        for rule in &group.rules {
+            if let Some(alerting) = rule.alerting() {
+                alerts.push(look_back(group, rule, alerting, &definitions, past, span));
+            }
+        }
+    }
+    Ok(Report { covered, alerts })
+}
+
+/// For how long anything was scraped.
+fn covered(past: &dyn Past, span: Span) -> Result<DurationMs, String> {
+    let step = COVERAGE_STEP.0.min((span.to.0 - span.from.0).max(1));
+    let mut steps_covered = 0;
+    for steps in pieces(span, DurationMs(step)) {
+        let series = past.range("count(up)", steps)?;
+        steps_covered +=
+            series.iter().flat_map(|one| &one.values).filter(|value| !is_absent(**value)).count();
+    }
+    Ok(DurationMs((steps_covered as i64 * step).min(span.to.0 - span.from.0)))
+}
+
+/// The span in pieces, none of more than [`STEPS_AT_ONCE`].
+fn pieces(span: Span, every: DurationMs) -> impl Iterator<Item = Steps> {
+    let last = (span.to.0 - span.from.0).max(0) / every.0;
+    (0..=last / STEPS_AT_ONCE).map(move |piece| {
+        let first = piece * STEPS_AT_ONCE;
+        let end = (first + STEPS_AT_ONCE - 1).min(last);
+        let at = |step: i64| TimestampMs(span.from.0 + step * every.0);
+        Steps::range(at(first), at(end), every.0)
+    })
+}
+
+fn look_back(
+    group: &Group,
+    rule: &Rule,
+    alerting: &Alerting,
+    definitions: &Definitions,
+    past: &dyn Past,
+    span: Span,
+) -> AlertReport {
+    let every = group.interval.unwrap_or(span.interval);
+    let (query, as_recorded) = definitions.inline(&rule.query);
+    let mut watch = Watch::new(rule, alerting, group.limit);
+    let result = pieces(span, every).try_for_each(|steps| {
+        let series = past.range(&query, steps)?;
+        watch.take(&series, &steps)
+    });
+    let (fired, gave_up) = watch.finish(span.to);
+    AlertReport { name: rule.name.clone(), fired, gave_up, as_recorded, error: result.err() }
+}
+
+/// The samples of a store, asked by an engine.
+pub struct Stored<'a> {
+    /// Evaluates.
+    pub engine: &'a Engine,
+    /// Has the samples.
+    pub store: &'a dyn MetricQuery,
+}
+
+impl std::fmt::Debug for Stored<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stored")
+    }
+}
+
+impl Past for Stored<'_> {
+    fn range(&self, query: &str, steps: Steps) -> Result<Vec<Series>, String> {
+        let expr = promql::parse(query).map_err(|e| e.to_string())?;
+        let request = QueryRequest { query: &expr, steps, lookback: None, cancel: &Cancel::new() };
+        match self.engine.eval(self.store, &request).map_err(|e| e.to_string())?.value {
+            Value::Vector(series) => Ok(series),
+            Value::Scalar(values) => Ok(vec![Series { labels: Labels::empty(), values }]),
+            Value::String(_) | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
