@@ -8,4 +8,5 @@ mod full_disk;
 mod kills;
 mod orders;
 mod queries;
+mod storage;
 mod supervisor;
