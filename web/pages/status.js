@@ -83,6 +83,7 @@ function Recovery({ report }) {
       ['took', formatDuration(report.duration_ms ?? 0)],
       ['series', formatCount(report.series)],
       ['samples', formatCount(report.samples)],
+      ['lost: their names were damaged', report.nameless_samples > 0 ? `${formatCount(report.nameless_samples)} samples` : null],
       ['unfinished record cut off', report.torn_bytes > 0 ? formatBytes(report.torn_bytes) : 'none'],
     ]} />
     ${damage.length > 0 && html`<ul class="plain damage">${damage.map((/** @type {string} */ place) => html`<li key=${place} class="target-error">${place}</li>`)}</ul>`}`;

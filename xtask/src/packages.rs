@@ -33,9 +33,22 @@ const PEERS: [(&str, &str); 5] = [
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter"),
 ];
 
-/// Makes sure that all programs are there.
+/// What an application is loaded with, and what the one that it is compared with stands on.
+const LOAD: [(&str, &str); 3] =
+    [("wrk", "wrk"), ("python3", "python3-venv"), ("mariadb-install-db", "mariadb-server")];
+
+/// Makes sure that all programs for the tests are there.
 pub(crate) fn ensure() -> Result<()> {
-    let packages = missing(&NEEDED);
+    ensure_all(&NEEDED)
+}
+
+/// Makes sure that all programs for a bench under load are there.
+pub(crate) fn ensure_load() -> Result<()> {
+    ensure_all(&LOAD)
+}
+
+fn ensure_all(needed: &[(&str, &'static str)]) -> Result<()> {
+    let packages = missing(needed);
     if packages.is_empty() {
         return Ok(());
     }

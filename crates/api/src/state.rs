@@ -76,6 +76,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Damaged pieces that were set aside, each with path and offset.
     pub quarantined: Vec<String>,
+    /// Samples that are lost because the names of their series were in a damaged piece before them.
+    pub nameless_samples: u64,
 }
 
 /// A block on disk, for `/api/v1/status/tsdb/blocks`.

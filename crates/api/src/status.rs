@@ -140,8 +140,8 @@ pub(crate) async fn notifications(State(state): State<Arc<ApiState>>) -> Respons
     });
     let places = facts.recovery.quarantined.len();
     let damaged = (places > 0).then(|| {
-        let text = format!("Damaged data was set aside at start ({places} places, see the status page).");
-        (text, facts.started_at)
+        let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
+        (format!("Damaged data was set aside at start in {places}."), facts.started_at)
     });
     let stale = (!succeeded).then(|| ("Configuration reload has failed.".to_owned(), reloaded_at));
     let all = refused.into_iter().chain(damaged).chain(stale);

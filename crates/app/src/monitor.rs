@@ -335,5 +335,6 @@ fn recovery(report: &RecoveryReport) -> Recovery {
         series: report.series,
         torn_bytes: report.log.torn_bytes,
         quarantined: report.log.damage.iter().chain(&report.block_damage).map(place).collect(),
+        nameless_samples: report.samples_without_series,
     }
 }

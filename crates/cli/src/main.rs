@@ -1,6 +1,7 @@
 //! The one binary: subcommands, flags, exit codes. What they do lives in the crates below and in the labs.
 
 mod agent;
+mod database;
 mod gateway;
 mod load;
 mod monitor;
@@ -13,6 +14,7 @@ mod tsdb;
 mod up;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -20,6 +22,9 @@ use tracing_subscriber::EnvFilter;
 /// Gives memory back to the system soon, which keeps idle roles small.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What a command leaves behind has this long to end. Whatever matters has been waited for before.
+const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Observability that proves it works: metrics, dashboards, rules and alerts, with a real system under load.
 #[derive(Debug, Parser)]
@@ -49,6 +54,8 @@ enum Command {
     /// Run one of the services to be observed.
     #[command(subcommand)]
     Service(service::Service),
+    /// Run a database server from the installed packages, in a folder of its own.
+    Database(database::Arguments),
     /// Run the gateway: balance requests over healthy backends.
     Gateway(gateway::Arguments),
     /// Run the load generator.
@@ -69,7 +76,13 @@ fn main() -> ExitCode {
     }
     keep_pages_small();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(arguments))) {
+    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let ended = runtime.block_on(run(arguments));
+        // A read of standard input cannot be given up: a supervised role that fails would wait for its supervisor to go.
+        runtime.shutdown_timeout(LEFTOVERS_TIMEOUT);
+        ended
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -92,6 +105,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Agent(agent) => agent::run(agent, mode).await,
         Command::Tsdb(work) => tokio::task::spawn_blocking(move || tsdb::run(work)).await?,
         Command::Service(service) => service::run(service, mode).await,
+        Command::Database(database) => database::run(database, mode).await,
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
         Command::Rules(rules) => rules::run(rules).await,

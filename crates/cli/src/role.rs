@@ -15,13 +15,15 @@ pub(crate) struct Mode {
 }
 
 /// Says that `role` answers at `urls`: one line of JSON to a supervisor, words to a person.
-#[expect(clippy::print_stdout, reason = "the line that a supervisor or a person waits for")]
 pub(crate) fn announce(role: &str, urls: &BTreeMap<String, String>, mode: Mode) {
+    announce_process(role, std::process::id(), urls, mode);
+}
+
+/// The same for a role whose work is done by another process, `pid`.
+#[expect(clippy::print_stdout, reason = "the line that a supervisor or a person waits for")]
+pub(crate) fn announce_process(role: &str, pid: u32, urls: &BTreeMap<String, String>, mode: Mode) {
     if mode.supervised {
-        println!(
-            "{}",
-            Ready { role: role.to_owned(), pid: std::process::id(), urls: urls.clone() }.to_line()
-        );
+        println!("{}", Ready { role: role.to_owned(), pid, urls: urls.clone() }.to_line());
         return;
     }
     println!("{role} is ready; stop it with Ctrl-C");

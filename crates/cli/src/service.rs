@@ -65,7 +65,7 @@ pub(crate) struct Orders {
     #[command(flatten)]
     common: Common,
     /// The database; instances with the same one share their orders. sqlite:FILE, mysql://USER:PASSWORD@HOST/DATABASE or
-    /// postgres://…; a URL with a password is better given by the environment, where others do not see it.
+    /// postgres://…; a password is better in a file, or the whole URL in the environment, where others do not see it.
     #[arg(
         long,
         env = "WATCHFIRE_DATABASE",
@@ -74,6 +74,9 @@ pub(crate) struct Orders {
         hide_env_values = true
     )]
     database: String,
+    /// The file that holds the database user's password, and nothing else.
+    #[arg(long, env = "WATCHFIRE_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
     /// Most connections to the database.
     #[arg(
         long,
@@ -214,6 +217,7 @@ impl Orders {
         orders::Options {
             basics,
             database_url: self.database,
+            database_password_file: self.database_password_file,
             pool: PoolLimits {
                 connections_max: self.database_connections,
                 acquire_timeout: self.database_wait.to_std(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab::{Event, Group, Lab, LabConfig, LabOptions, PortPlan, Role};
+use lab::{DatabaseKind, Event, Group, Lab, LabConfig, LabOptions, PortPlan, Role};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -32,17 +32,42 @@ pub(crate) struct Arguments {
     /// The address that all roles listen on.
     #[arg(long, env = "WATCHFIRE_LISTEN_IP", default_value = "127.0.0.1", value_name = "IP")]
     listen_ip: IpAddr,
+    /// Where the orders are kept: the embedded file, or a server started from the installed packages; as the lab's file says
+    /// without it.
+    #[arg(long, env = "WATCHFIRE_DB", value_name = "KIND")]
+    db: Option<Db>,
     /// Keep this role down once it ends, so that its alert can fire; may be repeated.
     #[arg(long, value_name = "ROLE")]
     hold: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Db {
+    Sqlite,
+    Mysql,
+    Postgres,
+}
+
+impl From<Db> for DatabaseKind {
+    fn from(db: Db) -> Self {
+        match db {
+            Db::Sqlite => Self::Sqlite,
+            Db::Mysql => Self::Mysql,
+            Db::Postgres => Self::Postgres,
+        }
+    }
 }
 
 /// Characters in a line of roles that are ready.
 const WIDTH: usize = 100;
 
 /// The groups of roles in the order in which they are shown.
-const GROUPS: [(Group, &str); 3] =
-    [(Group::Services, "services"), (Group::Traffic, "traffic"), (Group::Monitoring, "monitoring")];
+const GROUPS: [(Group, &str); 4] = [
+    (Group::Databases, "database"),
+    (Group::Services, "services"),
+    (Group::Traffic, "traffic"),
+    (Group::Monitoring, "monitoring"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Ports {
@@ -55,12 +80,21 @@ fn chosen_port(text: &str) -> Result<(String, u16), String> {
     Ok((key.to_owned(), port.parse().map_err(|_| format!("{port:?} is not a port"))?))
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let started = Instant::now();
+/// The lab's file, on the database that was asked for.
+fn lab_of(arguments: &Arguments) -> Result<LabConfig> {
     let lab = match &arguments.lab {
         Some(file) => LabConfig::read(file)?,
         None => LabConfig::builtin(),
     };
+    Ok(match arguments.db {
+        Some(db) => lab.on(db.into()),
+        None => lab,
+    })
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let started = Instant::now();
+    let lab = lab_of(&arguments)?;
     check_children(&lab)?;
     let mut terminal = Terminal::new();
     if arguments.check {
@@ -260,11 +294,10 @@ impl Terminal {
     }
 }
 
-/// Ports of an endpoint, without the keys that some URLs hold.
+/// Ports of an endpoint.
 fn ports(endpoint: &lab::Endpoint) -> String {
-    let port =
-        |url: &String| url.strip_prefix("http://")?.split('/').next()?.rsplit(':').next()?.parse().ok();
-    let ports: BTreeSet<u16> = endpoint.urls.values().filter_map(port).collect();
+    let port = |url: &String| endpoint.address(url)?.rsplit(':').next()?.parse().ok();
+    let ports: BTreeSet<u16> = endpoint.urls.keys().filter_map(port).collect();
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 

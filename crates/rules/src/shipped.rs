@@ -82,6 +82,28 @@ fn every_alert_says_what_to_do_and_was_seen_to_fire() {
     assert!(alerts >= 11, "{alerts} alerts");
 }
 
+/// A panel on a name that nobody records stays empty for good.
+#[test]
+fn what_dashboards_read_is_recorded() {
+    let files = files_in("deploy/provision/rules");
+    let rules: Vec<_> =
+        files.iter().flat_map(|path| read(path).groups).flat_map(|group| group.rules).collect();
+    let recorded: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    let name = regex::Regex::new(r"\b[a-z_]+(:[a-z0-9_]+)+\b").expect("a pattern");
+    let mut read_names = 0;
+    for entry in std::fs::read_dir(root().join("deploy/provision/dashboards")).expect("a folder") {
+        let path = entry.expect("readable").path();
+        let text = std::fs::read_to_string(&path).expect("readable");
+        for line in text.lines().filter(|line| line.trim_start().starts_with("\"expr\"")) {
+            for found in name.find_iter(line) {
+                read_names += 1;
+                assert!(recorded.contains(found.as_str()), "{}: {}", path.display(), found.as_str());
+            }
+        }
+    }
+    assert!(read_names > 30, "{read_names} names");
+}
+
 /// Annotations, labels and the runbook.
 fn check_words(rule: &Rule, alerting: &Alerting) {
     let annotations = as_written(&alerting.annotations);

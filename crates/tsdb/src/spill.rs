@@ -22,6 +22,9 @@ use crate::series::Series;
 use crate::xor::Chunk;
 use crate::{Db, Limits};
 
+/// What a series whose chunk waits takes beside the chunk's bytes: the box, the list, the place in the queue.
+const BESIDE_BYTES: u64 = 128;
+
 /// Where a chunk lies: number of its file, and offset there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(u64);
@@ -201,7 +204,7 @@ pub(crate) struct Spill {
     dir: PathBuf,
     /// Series that have finished a chunk since they were asked last, once a chunk.
     queue: Mutex<VecDeque<Arc<Series>>>,
-    /// Bytes of the chunks of the queue.
+    /// Bytes that the queue keeps in memory.
     waiting_bytes: AtomicU64,
     files: RwLock<Arc<Files>>,
     bytes: AtomicU64,
@@ -271,7 +274,7 @@ impl Spill {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.push_back(Arc::clone(series));
         // While the queue is locked: whoever empties it sets this to nothing.
-        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.waiting_bytes.fetch_add(bytes + BESIDE_BYTES, Ordering::Relaxed);
     }
 
     /// Whether there is enough for a file.
@@ -319,6 +322,7 @@ impl Spill {
                 place = next;
                 chunk_bytes += chunk.bytes.len() as u64;
             }
+            chunk_bytes += BESIDE_BYTES;
             gifts.push(Gift { series, before, chunks, place });
         }
         let left = self.waiting_bytes.load(Ordering::Relaxed).saturating_sub(chunk_bytes);

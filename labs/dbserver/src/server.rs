@@ -91,7 +91,8 @@ impl Server {
             let address = free_port(options.listen)?;
             match run(&folder, address, &options) {
                 Ok(process) => return Ok(Self { process, folder, address, options, _temporary: temporary }),
-                Err(Error::Ended { .. }) if options.listen.port() == 0 && tries < PORTS_MAX => {}
+                Err(Error::Ended { .. })
+                    if options.listen.port() == 0 && tries < PORTS_MAX && is_taken(address) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -204,6 +205,10 @@ fn free_port(wanted: SocketAddr) -> Result<SocketAddr, Error> {
     }
     let bound = TcpListener::bind(wanted).and_then(|listener| listener.local_addr());
     bound.at(wanted.to_string())
+}
+
+fn is_taken(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_err()
 }
 
 /// One try to bring the server up.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ::config::Spanned;
 use serde_json::{Value, json};
 
-use crate::config::{GatewayConfig, LabConfig, LoadConfig, TrafficConfig};
+use crate::config::{GatewayConfig, LabConfig, LoadConfig, ServerKind, TrafficConfig};
 use crate::endpoints::{Endpoint, Endpoints};
 use crate::roles::Role;
 
@@ -23,6 +23,10 @@ pub(crate) const ALERTMANAGER: &str = "alertmanager.yml";
 pub(crate) const GATEWAY: &str = "gateway.yml";
 /// In `run/`: what the load generator sends beside its stage.
 pub(crate) const TRAFFIC: &str = "traffic.yml";
+
+/// In a database server's folder, as `watchfire database` writes them: passwords of the application's user and the exporter's.
+pub(crate) const APP_PASSWORD: &str = "app_user.password";
+pub(crate) const EXPORTER_PASSWORD: &str = "exporter.password";
 
 /// The rules that ship with the program, by file.
 const RULES: [(&str, &str); 3] = [
@@ -39,6 +43,11 @@ pub(crate) fn run_dir(data_dir: &Path) -> PathBuf {
 /// What the children write.
 pub(crate) fn log_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("log")
+}
+
+/// Where a database server keeps its data and the passwords of its users.
+pub(crate) fn database_dir(data_dir: &Path, kind: ServerKind) -> PathBuf {
+    data_dir.join(kind.name)
 }
 
 fn targets_dir(data_dir: &Path) -> PathBuf {
@@ -106,12 +115,11 @@ pub(crate) fn write_targets(
     known: &Endpoints,
 ) -> io::Result<()> {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for Role { name, scrape, .. } in roles {
+    for (role, scrape) in roles.iter().flat_map(|role| role.scrapes.iter().map(move |it| (role, it))) {
         let groups = jobs.entry(&scrape.job).or_default();
-        if let Some(address) = known.url(name, scrape.url).as_deref().and_then(|u| u.strip_prefix("http://"))
-        {
+        if let Some(address) = known.address(&role.name, scrape.url) {
             let mut labels = scrape.labels.clone();
-            labels.insert("instance".to_owned(), name.clone());
+            labels.insert("instance".to_owned(), scrape.instance.clone());
             groups.push(json!({ "targets": [address], "labels": labels }));
         }
     }
@@ -136,7 +144,8 @@ fn yaml(file: &Value) -> io::Result<String> {
 
 fn prometheus_yml(lab: &LabConfig, roles: &[Role]) -> String {
     let mut seen = BTreeSet::new();
-    let jobs = roles.iter().map(|role| role.scrape.job.as_str()).filter(|job| seen.insert(*job));
+    let jobs =
+        roles.iter().flat_map(|role| &role.scrapes).map(|it| it.job.as_str()).filter(|job| seen.insert(*job));
     let scrapes: String = jobs
         .map(|job| {
             format!("  - job_name: {job}\n    file_sd_configs:\n      - files: [targets/{job}.json]\n")

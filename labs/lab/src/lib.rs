@@ -14,7 +14,7 @@ mod roles;
 mod state;
 mod supervisor;
 
-pub use config::LabConfig;
+pub use config::{DatabaseKind, LabConfig};
 pub use endpoints::{Endpoint, Endpoints};
 pub use files::ChildFiles;
 pub use ports::{PortPlan, PortsError};

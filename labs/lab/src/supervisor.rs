@@ -21,7 +21,7 @@ use crate::child::{self, Running, SpawnError};
 use crate::config::LabConfig;
 use crate::endpoints::Endpoint;
 use crate::ports::{PortPlan, PortsError};
-use crate::roles::{Role, SUPERVISOR, roles_of};
+use crate::roles::{Role, RolePort, SUPERVISOR, roles_of};
 use crate::state::{Event, RoleState, Table};
 use crate::{control, files, inbox};
 
@@ -307,7 +307,7 @@ async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) 
     }
     let log = files::log_dir(&shared.data_dir).join(format!("{}.log", role.name));
     tokio::select! {
-        started = child::spawn(&shared.program, &arguments, &log) => {
+        started = child::spawn(&shared.program, &arguments, &log, role.ready_timeout) => {
             started.map_or_else(Started::Failed, |running| Started::Ready(Box::new(running)))
         }
         () = shared.stop.cancelled() => Started::Stopped,
@@ -316,13 +316,17 @@ async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) 
 
 /// The listen flags that make a restarted child take the ports it had.
 fn listen_flags(role: &Role, running: &Running) -> Vec<String> {
-    let bound =
-        |url: &str| running.ready.urls.get(url).and_then(|u| u.strip_prefix("http://")).map(str::to_owned);
-    role.ports.iter().filter_map(|p| Some([p.flag.to_owned(), bound(p.url)?])).flatten().collect()
+    let endpoint = endpoint_of(running);
+    let bound = |port: &RolePort| Some([port.flag.to_owned(), endpoint.address(port.url)?.to_owned()]);
+    role.ports.iter().filter_map(bound).flatten().collect()
+}
+
+fn endpoint_of(running: &Running) -> Endpoint {
+    Endpoint { pid: Some(running.ready.pid), urls: running.ready.urls.clone() }
 }
 
 fn announce(shared: &Arc<Shared>, role: &Role, running: &Running, took: Duration) {
-    let endpoint = Endpoint { pid: Some(running.ready.pid), urls: running.ready.urls.clone() };
+    let endpoint = endpoint_of(running);
     // Ready comes last: who waits for it finds the files written and the event said.
     shared.table.set_endpoint(&role.name, endpoint);
     shared.publish();

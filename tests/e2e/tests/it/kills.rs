@@ -90,9 +90,10 @@ fn compare(seen: &Seen, there: &[Sampled], from_ms: i64, to_ms: i64, targets: &[
     compared
 }
 
+/// All samples of a time, and a little more on both sides, so that rounding leaves none out.
 async fn all_between(monitor: &RunningMonitor, from_s: f64, to_s: f64) -> Vec<Sampled> {
-    let selector = format!("m[{}ms]", ((to_s - from_s) * 1000.0).round() as i64);
-    until("all samples", LIMIT, async || monitor.samples(&selector, to_s).await).await
+    let selector = format!("m[{}ms]", ((to_s - from_s) * 1000.0).round() as i64 + 200);
+    until("all samples", LIMIT, async || monitor.samples(&selector, to_s + 0.1).await).await
 }
 
 /// What the files say of the moment of the kill.

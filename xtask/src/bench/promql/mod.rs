@@ -25,6 +25,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// What `cargo xtask bench promql` takes.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "promql")]
 pub(crate) struct Options {
     /// promql: how long is scraped before queries begin.
     #[arg(long, default_value_t = 330)]

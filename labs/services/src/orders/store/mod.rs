@@ -161,6 +161,23 @@ pub async fn connect(url: &str, limits: PoolLimits) -> Result<Arc<dyn OrderStore
     }
 }
 
+/// `url` with `password` as that of its user.
+///
+/// # Errors
+/// When the URL names no user, or has a password already.
+pub fn with_password(url: &str, password: &str) -> Result<String, ConnectError> {
+    let refused = |reason: &str| ConnectError::Url { url: shown(url), reason: reason.to_owned() };
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?)));
+    match parts {
+        Some((scheme, (user, place))) if !user.contains([':', '/']) => {
+            let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            Ok(format!("{scheme}://{user}:{encoded}@{place}"))
+        }
+        Some((_, (user, _))) if user.contains(':') => Err(refused("it has a password already")),
+        _ => Err(refused("it names no user that a password could belong to")),
+    }
+}
+
 /// `url` without a password, for messages.
 pub(super) fn shown(url: &str) -> String {
     let hidden = || {
@@ -193,6 +210,15 @@ mod tests {
         );
         assert_eq!(shown("postgres://app_user@host/orders_db"), "postgres://app_user@host/orders_db");
         assert_eq!(shown("sqlite:///data/a@b:c/orders.db"), "sqlite:///data/a@b:c/orders.db");
+    }
+
+    #[test]
+    fn a_password_is_put_where_it_belongs() {
+        let good = with_password("mysql://app_user@host/orders_db", "a:@1");
+        assert_eq!(good.as_deref(), Ok("mysql://app_user:%61%3A%40%31@host/orders_db"));
+        for wrong in ["sqlite://a/orders.db", "mysql://host/orders_db", "mysql://app_user:x@host/orders_db"] {
+            assert!(with_password(wrong, "x").is_err(), "{wrong}");
+        }
     }
 
     #[tokio::test]
