@@ -50,7 +50,7 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
     finish(&mut tool("differential", &arguments))
 }
 
-/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peer are read
+/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peers are read
 /// one after the other, and whatever else runs moves them apart.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
@@ -60,8 +60,15 @@ pub(crate) fn all() -> Result<()> {
     let mut rules = command("cargo", &["test", "--package", "rules", "--quiet", "peer"]);
     step("rules and promtool, random series", rules.env("WATCHFIRE_PEERS", "1"))?;
     step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
-    let mut agent = command("cargo", &["test", "--package", "agent", "--quiet"]);
-    step("agent and what it replaces", agent.env("WATCHFIRE_PEERS", "1"))
+    step("exporters: the agent beside them", exporters().env("WATCHFIRE_PEERS", "1"))
+}
+
+/// The agent and Debian's exporters ask the same host and the same databases.
+fn exporters() -> Command {
+    command(
+        "cargo",
+        &["test", "--quiet", "--package", "agent", "--test", "it", "same_as", "--", "--nocapture"],
+    )
 }
 
 /// The rules that we ship, and their unit tests, mean the same to Debian's promtool.

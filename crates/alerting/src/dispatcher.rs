@@ -1,13 +1,16 @@
-//! Alerting at work: takes alerts, waits for groups to be due, delivers notifications, and tells of all that.
+//! Alerting at work: takes alerts, waits for groups to be due, delivers notifications, keeps what must survive a
+//! restart, and tells of all that.
+
+mod keep;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{Alert, TimestampMs};
+use model::{Alert, Labels, TimestampMs};
 use net::Client;
 use stdx::Clock;
-use tokio::sync::{Notify as Wake, Semaphore};
+use tokio::sync::{Notify as Wake, Semaphore, watch};
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +20,10 @@ use crate::grouping::{Core, Job, Now, Receivers, Ticket};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
 use crate::notify::webhook::WebhookNotifier;
 use crate::notify::{Failure, Integration, Notification, Outcome, deliver};
+use crate::silence::{Silence, SilenceDraft, SilenceError};
+use crate::state::State;
 use crate::status::{NotificationRecord, Status};
+use crate::store::Refused;
 
 /// How many notifications are remembered for the UI and the API; the oldest goes first.
 pub const RECORDS_MAX: usize = 200;
@@ -46,7 +52,9 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
     build: Build,
     stop: CancellationToken,
+    stop_keeping: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -54,6 +62,10 @@ struct Shared {
     records: Mutex<VecDeque<NotificationRecord>>,
     /// There is something new to look at.
     wake: Wake,
+    /// There may be something new to write.
+    changed: Wake,
+    /// How many changes are on disk; `None` when nothing is kept.
+    saved: watch::Sender<Option<u64>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     slots: Semaphore,
@@ -71,19 +83,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Dispatcher {
-    /// Starts alerting. Must be called inside a tokio runtime.
+    /// Starts alerting, going on from `state`. Must be called inside a tokio runtime.
     pub fn start(
         config: Config,
+        state: State,
         client: Arc<Client>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         options: Options,
     ) -> Self {
-        Self::start_with(config, Box::new(move |config| webhooks(config, &client)), clock, metrics, options)
+        let build = Box::new(move |config: &Config| webhooks(config, &client));
+        Self::start_with(config, state, build, clock, metrics, options)
     }
 
     fn start_with(
         config: Config,
+        state: State,
         build: Build,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
@@ -91,34 +106,108 @@ impl Dispatcher {
     ) -> Self {
         let external_url = Arc::from(options.external_url.trim_end_matches('/'));
         let receivers = build(&config);
-        let core = Core::new(Arc::new(config), receivers, external_url, Arc::clone(&metrics));
+        let mut core = Core::new(Arc::new(config), receivers, external_url, Arc::clone(&metrics));
+        let State { place, mut saved, .. } = state;
+        let records = std::mem::take(&mut saved.records).into();
+        core.restore(saved, Now { wall: TimestampMs(clock.now_ms()), tick: Instant::now() });
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
-            records: Mutex::default(),
+            records: Mutex::new(records),
             wake: Wake::new(),
+            changed: Wake::new(),
+            saved: watch::Sender::new(place.is_some().then_some(0)),
             clock,
             metrics,
             slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
-        Self { shared, build, stop, task: Mutex::new(Some(task)) }
+        let stop_keeping = CancellationToken::new();
+        let keep = |place| tokio::spawn(keep::run(Arc::clone(&shared), place, stop_keeping.clone()));
+        let keeper = Mutex::new(place.map(keep));
+        Self { shared, build, stop, stop_keeping, task: Mutex::new(Some(task)), keeper }
     }
 
-    /// Takes news of alerts; never waits. Of each alert the latest news are kept, so that a slow receiver costs no
-    /// memory.
+    /// Takes news of alerts from our own rules; never waits. Of each alert the latest news are kept, so that a slow
+    /// receiver costs no memory.
     pub fn put(&self, alerts: Vec<Alert>) {
+        self.put_all(alerts, true);
+    }
+
+    /// As [`Dispatcher::put`], for alerts that another program sends. Answers why some were refused; the others are
+    /// taken all the same.
+    pub fn put_from_outside(&self, alerts: Vec<Alert>) -> Vec<String> {
+        self.put_all(alerts, false).iter().map(ToString::to_string).collect()
+    }
+
+    fn put_all(&self, alerts: Vec<Alert>, from_rules: bool) -> Vec<Refused> {
+        self.with_core(|core, now| core.put(alerts, from_rules, now))
+    }
+
+    /// Changes something and lets everybody look at it.
+    fn with_core<T>(&self, change: impl FnOnce(&mut Core, Now) -> T) -> T {
         let now = self.shared.now();
-        lock(&self.shared.core).put(alerts, now);
+        let answer = change(&mut lock(&self.shared.core), now);
         self.shared.wake.notify_one();
+        self.shared.changed.notify_one();
+        answer
+    }
+
+    /// Alerts of our own rules that fired before a restart and of which nothing was heard since: whoever knows the
+    /// rules says of each whether it is [still there](Dispatcher::still_there) or [has ended](Dispatcher::ended).
+    pub fn awaited(&self) -> Vec<Labels> {
+        lock(&self.shared.core).awaited()
+    }
+
+    /// The awaited alert's element is there, but has not lasted long enough again to fire.
+    pub fn still_there(&self, labels: &Labels) {
+        self.with_core(|core, now| core.still_there(labels, now));
+    }
+
+    /// The awaited alert's element is gone.
+    pub fn ended(&self, labels: &Labels) {
+        self.with_core(|core, now| core.ended(labels, now));
+    }
+
+    /// All silences, also those that are over.
+    pub fn silences(&self) -> Vec<Silence> {
+        lock(&self.shared.core).silences()
+    }
+
+    /// Makes or changes a silence; it is on disk when its id is answered.
+    ///
+    /// # Errors
+    /// See [`SilenceError`].
+    pub async fn set_silence(&self, draft: SilenceDraft) -> Result<String, SilenceError> {
+        let id = self.with_core(|core, now| core.set_silence(draft, now))?;
+        self.until_saved().await?;
+        Ok(id)
+    }
+
+    /// Ends a silence; that is on disk when this returns.
+    ///
+    /// # Errors
+    /// See [`SilenceError`].
+    pub async fn expire_silence(&self, id: &str) -> Result<(), SilenceError> {
+        self.with_core(|core, now| core.expire_silence(id, now))?;
+        self.until_saved().await
+    }
+
+    /// Waits until all changes so far are on disk.
+    async fn until_saved(&self) -> Result<(), SilenceError> {
+        let changes = lock(&self.shared.core).changes();
+        let mut saved = self.shared.saved.subscribe();
+        let done = saved.wait_for(|saved| saved.is_none_or(|saved| saved >= changes));
+        match tokio::time::timeout(keep::SAVE_WAIT_MAX, done).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(SilenceError::NotSaved),
+        }
     }
 
     /// Takes another configuration.
     pub fn reload(&self, config: Config) {
-        let now = self.shared.now();
         let receivers = (self.build)(&config);
-        lock(&self.shared.core).reload(Arc::new(config), receivers, now);
-        self.shared.wake.notify_one();
+        self.with_core(|core, now| core.reload(Arc::new(config), receivers, now));
     }
 
     /// What there is to tell.
@@ -132,29 +221,33 @@ impl Dispatcher {
         Status { groups, alerts, receivers, notifications }
     }
 
-    /// Stops; deliveries under way get a few seconds.
+    /// Stops; deliveries under way get a few seconds, and what came of them is written.
     pub async fn stop(&self) {
         self.stop.cancel();
-        let task = lock(&self.task).take();
-        if let Some(Err(cause)) = match task {
-            Some(task) => Some(task.await),
-            None => None,
-        } {
-            tracing::error!("the task of alerting failed: {cause}");
-        }
+        ended(lock(&self.task).take()).await;
+        self.stop_keeping.cancel();
+        ended(lock(&self.keeper).take()).await;
+    }
+}
+
+async fn ended(task: Option<JoinHandle<()>>) {
+    let Some(task) = task else { return };
+    if let Err(cause) = task.await {
+        tracing::error!("a task of alerting failed: {cause}");
     }
 }
 
 fn webhooks(config: &Config, client: &Arc<Client>) -> Receivers {
-    let of = |settings: &crate::config::Webhook| Integration {
+    let of = |(index, settings): (usize, &crate::config::Webhook)| Integration {
         kind: "webhook",
+        index,
         send_resolved: settings.send_resolved,
         notify: Arc::new(WebhookNotifier { settings: settings.clone(), client: Arc::clone(client) }),
     };
     config
         .receivers
         .iter()
-        .map(|(name, receiver)| (name.clone(), receiver.webhooks.iter().map(of).collect()))
+        .map(|(name, receiver)| (name.clone(), receiver.webhooks.iter().enumerate().map(of).collect()))
         .collect()
 }
 
@@ -197,6 +290,8 @@ impl Shared {
             records.pop_front();
         }
         records.push_back(record);
+        drop(records);
+        self.changed.notify_one();
     }
 
     fn record(
@@ -214,7 +309,7 @@ impl Shared {
         NotificationRecord {
             at: self.now().wall,
             receiver: notification.receiver.clone(),
-            integration,
+            integration: integration.to_owned(),
             group_key: notification.group_key.clone(),
             status: notification.status(),
             firing,
@@ -279,6 +374,7 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             ended = deliveries.next() => {
                 if let Some((ticket, taken)) = ended {
                     lock(&shared.core).done(ticket, taken, shared.now());
+                    shared.changed.notify_one();
                 }
             }
         }
@@ -288,9 +384,16 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             collect_at = now.tick + COLLECT_EVERY;
         }
         let jobs = lock(&shared.core).due(now);
+        shared.changed.notify_one();
         jobs.into_iter().for_each(|job| deliveries.begin(&shared, job));
     }
-    let rest = async { while deliveries.tasks.join_next().await.is_some() {} };
+    let rest = async {
+        while !deliveries.tasks.is_empty() {
+            if let Some((ticket, taken)) = deliveries.next().await {
+                lock(&shared.core).done(ticket, taken, shared.now());
+            }
+        }
+    };
     if tokio::time::timeout(STOP_WAIT_MAX, rest).await.is_err() {
         tracing::warn!("stopped with notifications under way");
     }

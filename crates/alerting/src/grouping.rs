@@ -9,8 +9,10 @@
 //!
 //! All of this is computation on the time handed in: no I/O, no timers. [`crate::dispatcher`] has those.
 
-use std::collections::BTreeMap;
+mod keep;
+
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::log::{Log, LogKey, Told};
 use crate::metrics::{Metrics, ReceivedLabel, StateLabel};
 use crate::notify::{Integration, Notification, NotifiedAlert};
 use crate::route::Route;
+use crate::silence::Silences;
 use crate::status::{AlertStatus, GroupStatus};
 use crate::store::{Known, Refused, Store};
 
@@ -97,8 +100,13 @@ pub(crate) struct Core {
     metrics: Arc<Metrics>,
     store: Store,
     log: Log,
+    silences: Silences,
     groups: BTreeMap<GroupKey, Group>,
     next_serial: u64,
+    /// Counts changes that must survive a restart.
+    changes: u64,
+    /// Alerts of our own rules that fired before a restart, and of which nothing was heard since.
+    awaited: BTreeSet<Labels>,
 }
 
 impl Core {
@@ -115,48 +123,69 @@ impl Core {
             metrics,
             store: Store::default(),
             log: Log::default(),
+            silences: Silences::default(),
             groups: BTreeMap::new(),
             next_serial: 0,
+            changes: 0,
+            awaited: BTreeSet::new(),
         }
     }
 
-    /// Takes another configuration: all alerts are grouped anew. The log stays, so nobody is told twice for that.
+    /// Takes another configuration: all alerts are grouped anew. The log stays, so nobody is told twice for that; ends
+    /// of which somebody is still to be told stay too.
     pub(crate) fn reload(&mut self, config: Arc<Config>, receivers: Receivers, now: Now) {
         (self.config, self.receivers) = (config, receivers);
+        let owed: BTreeSet<Labels> = self.in_groups().cloned().collect();
         self.groups.clear();
         let alerts: Vec<Arc<Known>> = self.store.iter().cloned().collect();
-        alerts.into_iter().for_each(|alert| self.group(&alert, now));
+        alerts.into_iter().for_each(|alert| self.group(&alert, owed.contains(&alert.labels), now));
         self.count(now);
     }
 
-    /// Takes news of alerts.
-    pub(crate) fn put(&mut self, alerts: Vec<Alert>, now: Now) {
+    fn in_groups(&self) -> impl Iterator<Item = &Labels> {
+        self.groups.values().flat_map(|group| group.alerts.keys())
+    }
+
+    /// Takes news of alerts and puts each into its groups. Answers why some were refused.
+    pub(crate) fn put(&mut self, alerts: Vec<Alert>, from_rules: bool, now: Now) -> Vec<Refused> {
+        let mut refused = Vec::new();
         for alert in alerts {
-            let status = if alert.state == AlertState::Firing { "firing" } else { "resolved" };
+            let status = if alert.state == AlertState::Resolved { "resolved" } else { "firing" };
             self.metrics.received.get_or_create(&ReceivedLabel { status, version: "v2" }).inc();
-            match self.store.put(alert, now.wall, self.config.resolve_timeout) {
-                Ok(known) => self.group(&known, now),
-                Err(Refused::Full) => {
-                    self.metrics.refused.inc();
+            self.awaited.remove(&alert.labels);
+            let before = self.store.get(&alert.labels).cloned();
+            match self.store.put(alert, from_rules, now.wall, self.config.resolve_timeout) {
+                Ok(known) => {
+                    self.changes += u64::from(before.is_none_or(|before| differs(&before, &known, now.wall)));
+                    self.group(&known, false, now);
                 }
-                Err(invalid) => {
-                    self.metrics.invalid.inc();
-                    tracing::warn!("alert refused: {invalid}");
+                Err(cause) => {
+                    let counter =
+                        if cause == Refused::Full { &self.metrics.refused } else { &self.metrics.invalid };
+                    counter.inc();
+                    tracing::warn!("alert refused: {cause}");
+                    refused.push(cause);
                 }
             }
         }
         self.count(now);
+        refused
     }
 
-    fn group(&mut self, alert: &Arc<Known>, now: Now) {
+    /// Puts an alert into its groups. One that has ended is news only to a group that has it, unless its end is `owed`:
+    /// rules tell an end again and again, and who heard of it once has heard of it.
+    fn group(&mut self, alert: &Arc<Known>, owed: bool, now: Now) {
         let config = Arc::clone(&self.config);
+        let ended = alert.is_resolved(now.wall) && !owed;
         for route in config.route.matching(&alert.labels) {
             let labels = route.group_labels(&alert.labels);
             let full = self.groups.len() >= GROUPS_MAX;
             let group = match self.groups.entry((route.id, labels)) {
+                Entry::Occupied(known) if ended && !known.get().alerts.contains_key(&alert.labels) => {
+                    continue;
+                }
                 Entry::Occupied(known) => known.into_mut(),
-                // Nobody was told of it, so nobody needs to hear of its end.
-                Entry::Vacant(_) if alert.is_resolved(now.wall) => continue,
+                Entry::Vacant(_) if ended => continue,
                 Entry::Vacant(_) if full => {
                     self.metrics.group_limit_reached.inc();
                     continue;
@@ -198,8 +227,8 @@ impl Core {
         let (alerts, told) = group.snapshot(now.wall);
         let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
         let mut jobs = Vec::new();
-        for (i, integration) in integrations.iter().enumerate() {
-            let log_key: LogKey = (group.key.clone(), group.receiver.clone(), i);
+        for integration in integrations {
+            let log_key: LogKey = (group.key.clone(), group.receiver.clone(), integration.place());
             let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
             if !self.log.must_tell(&log_key, &told, send_resolved, repeat_interval, now.wall) {
                 continue;
@@ -209,6 +238,7 @@ impl Core {
             if alerts.is_empty() {
                 // All has ended and the receiver does not want to hear of ends: only the log has to know.
                 self.log.note(log_key, told.clone(), repeat_interval, now.wall);
+                self.changes += 1;
                 continue;
             }
             let (told, serial) = (told.clone(), group.serial);
@@ -228,6 +258,7 @@ impl Core {
     pub(crate) fn done(&mut self, ticket: Ticket, taken: bool, now: Now) {
         if taken {
             self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
+            self.changes += 1;
         }
         let group = self.groups.get_mut(&ticket.group).filter(|group| group.serial == ticket.serial);
         let Some(in_flight) = group.and_then(|group| group.in_flight.as_mut()) else { return };
@@ -244,8 +275,10 @@ impl Core {
         let Some(in_flight) = group.in_flight.take() else { return };
         if !in_flight.failed {
             for told in in_flight.resolved {
-                if group.alerts.get(&told.labels).is_some_and(|alert| Arc::ptr_eq(alert, &told)) {
+                let same = |now: &Arc<Known>| (now.starts_at, now.ends_at) == (told.starts_at, told.ends_at);
+                if group.alerts.get(&told.labels).is_some_and(same) {
                     group.alerts.remove(&told.labels);
+                    self.changes += 1;
                 }
             }
         }
@@ -260,8 +293,10 @@ impl Core {
 
     /// Forgets alerts that have ended and log entries that have expired.
     pub(crate) fn collect(&mut self, now: Now) {
-        self.store.collect(now.wall);
+        let owed: BTreeSet<Labels> = self.in_groups().cloned().collect();
+        self.store.collect(now.wall, |labels| owed.contains(labels));
         self.log.collect(now.wall);
+        self.changes += u64::from(self.silences.collect(now.wall));
         self.count(now);
     }
 
@@ -324,6 +359,16 @@ impl Core {
             receivers,
         }
     }
+}
+
+/// Whether there is anything new that must survive a restart. A later "until when to believe it" is not.
+fn differs(before: &Known, now: &Known, at: TimestampMs) -> bool {
+    let ended = now.is_resolved(at);
+    before.starts_at != now.starts_at
+        || (ended && before.ends_at != now.ends_at)
+        || before.annotations != now.annotations
+        || before.generator_url != now.generator_url
+        || before.is_resolved(before.updated_at) != ended
 }
 
 impl Group {

@@ -15,10 +15,14 @@ mod matchers;
 pub mod metrics;
 mod notify;
 pub mod route;
+pub mod silence;
+mod state;
 pub mod status;
 mod store;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Options};
 pub use metrics::Metrics;
+pub use silence::{Silence, SilenceDraft, SilenceError, SilenceState};
+pub use state::State;
 pub use status::{AlertStatus, GroupStatus, NotificationRecord, Status};

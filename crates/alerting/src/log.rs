@@ -7,8 +7,8 @@ use model::{DurationMs, TimestampMs};
 /// How long an entry is kept at most, whatever the repeat interval: Alertmanager's `--data.retention`.
 const RETENTION: DurationMs = DurationMs::from_secs(120 * 3600);
 
-/// One receiver's call about one group: the group's key, the receiver's name, and which of its calls.
-pub(crate) type LogKey = (String, String, usize);
+/// One receiver's call about one group: the group's key, the receiver's name, and which of its calls ("webhook/0").
+pub(crate) type LogKey = (String, String, String);
 
 /// What was told, by the alerts' fingerprints.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,11 +17,12 @@ pub(crate) struct Told {
     pub(crate) resolved: BTreeSet<u64>,
 }
 
+/// When a receiver was told, and of what.
 #[derive(Debug, Clone)]
-struct Entry {
-    at: TimestampMs,
-    expires_at: TimestampMs,
-    told: Told,
+pub(crate) struct Entry {
+    pub(crate) at: TimestampMs,
+    pub(crate) expires_at: TimestampMs,
+    pub(crate) told: Told,
 }
 
 /// Entries by receiver and group.
@@ -64,6 +65,15 @@ impl Log {
     pub(crate) fn collect(&mut self, now: TimestampMs) {
         self.0.retain(|_, entry| entry.expires_at > now);
     }
+
+    /// A log with these entries, as it was before a restart.
+    pub(crate) fn restored(entries: Vec<(LogKey, Entry)>) -> Self {
+        Self(entries.into_iter().collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogKey, &Entry)> {
+        self.0.iter()
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +87,7 @@ mod tests {
     /// Told `before` at 0, repeating after 100; must it be told of `current` at `now`?
     fn check(before: Option<Told>, current: &Told, send_resolved: bool, now: i64, expected: bool) {
         let mut log = Log::default();
-        let key = ("g".to_owned(), "r".to_owned(), 0);
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
         if let Some(before) = before.clone() {
             log.note(key.clone(), before, DurationMs(100), TimestampMs(0));
         }
@@ -113,7 +123,12 @@ mod tests {
     fn an_expired_entry_is_as_none() {
         check(Some(told(&[1], &[])), &told(&[], &[1]), true, 200, false);
         let mut log = Log::default();
-        log.note(("g".into(), "r".into(), 0), told(&[1], &[]), DurationMs(100), TimestampMs(0));
+        log.note(
+            ("g".into(), "r".into(), "webhook/0".into()),
+            told(&[1], &[]),
+            DurationMs(100),
+            TimestampMs(0),
+        );
         log.collect(TimestampMs(200));
         assert!(log.0.is_empty());
     }

@@ -46,6 +46,9 @@ pub struct Metrics {
     pub(crate) requests: Family<IntegrationLabel, Counter>,
     pub(crate) requests_failed: Family<IntegrationLabel, Counter>,
     pub(crate) latency: Family<IntegrationLabel, Histogram, fn() -> Histogram>,
+    pub(crate) state_bytes: Gauge,
+    pub(crate) state_writes: Counter,
+    pub(crate) state_writes_failed: Counter,
 }
 
 impl Metrics {
@@ -64,7 +67,11 @@ impl Metrics {
             requests: Family::default(),
             requests_failed: Family::default(),
             latency: Family::new_with_constructor(latency),
+            state_bytes: Gauge::default(),
+            state_writes: Counter::default(),
+            state_writes_failed: Counter::default(),
         };
+        metrics.register_state(registry);
         metrics.register_alerts(registry);
         metrics.register_notifications(registry);
         // What may fail is there from the beginning, so that a first failure is an increase and not a new series.
@@ -93,6 +100,24 @@ impl Metrics {
             "alertmanager_dispatcher_aggregation_group_limit_reached",
             "Alerts that got no group because there were too many",
             self.group_limit_reached.clone(),
+        );
+    }
+
+    fn register_state(&self, registry: &mut Registry) {
+        registry.register(
+            "watchfire_alerting_state_bytes",
+            "Bytes of the file that holds what must survive a restart",
+            self.state_bytes.clone(),
+        );
+        registry.register(
+            "watchfire_alerting_state_writes",
+            "How often that file was written",
+            self.state_writes.clone(),
+        );
+        registry.register(
+            "watchfire_alerting_state_writes_failed",
+            "How often that file could not be written",
+            self.state_writes_failed.clone(),
         );
     }
 

@@ -59,7 +59,7 @@ pub struct NotificationRecord {
     /// Who was told.
     pub receiver: String,
     /// How: "webhook".
-    pub integration: &'static str,
+    pub integration: String,
     /// About which group.
     pub group_key: String,
     /// "firing" or "resolved".

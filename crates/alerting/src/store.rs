@@ -20,7 +20,9 @@ pub(crate) struct Known {
     pub(crate) updated_at: TimestampMs,
     pub(crate) generator_url: String,
     /// The end was not told but put there because none was.
-    timeout: bool,
+    pub(crate) timeout: bool,
+    /// Our own rules told it, not another program.
+    pub(crate) from_rules: bool,
 }
 
 impl Known {
@@ -51,10 +53,11 @@ impl Store {
     pub(crate) fn put(
         &mut self,
         alert: Alert,
+        from_rules: bool,
         now: TimestampMs,
         resolve_timeout: DurationMs,
     ) -> Result<Arc<Known>, Refused> {
-        let news = read(alert, now, resolve_timeout)?;
+        let news = Known { from_rules, ..read(alert, now, resolve_timeout)? };
         let known = match self.alerts.get(&news.labels) {
             Some(old) if overlap(old, &news) => merge(old, news, now),
             Some(_) => news,
@@ -66,9 +69,18 @@ impl Store {
         Ok(known)
     }
 
-    /// Forgets what has ended.
-    pub(crate) fn collect(&mut self, now: TimestampMs) {
-        self.alerts.retain(|_, alert| !alert.is_resolved(now));
+    /// Forgets what has ended, but for what is still `wanted`.
+    pub(crate) fn collect(&mut self, now: TimestampMs, wanted: impl Fn(&Labels) -> bool) {
+        self.alerts.retain(|labels, alert| !alert.is_resolved(now) || wanted(labels));
+    }
+
+    pub(crate) fn get(&self, labels: &Labels) -> Option<&Arc<Known>> {
+        self.alerts.get(labels)
+    }
+
+    /// Puts back what was known before a restart.
+    pub(crate) fn restore(&mut self, alert: Arc<Known>) {
+        self.alerts.insert(alert.labels.clone(), alert);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Known>> {
@@ -93,6 +105,7 @@ fn read(alert: Alert, now: TimestampMs, resolve_timeout: DurationMs) -> Result<K
         updated_at: now,
         generator_url: alert.generator_url,
         timeout,
+        from_rules: false,
     })
 }
 
@@ -130,7 +143,7 @@ mod tests {
         let mut store = Store::default();
         for (now, starts_at, ends_at) in reports {
             let news = alert(*starts_at, *ends_at, AlertState::Firing);
-            store.put(news, TimestampMs(*now), DurationMs(100)).expect("valid");
+            store.put(news, true, TimestampMs(*now), DurationMs(100)).expect("valid");
         }
         let known = store.iter().next().expect("one alert");
         assert_eq!((known.starts_at.0, known.ends_at.0), expected, "{reports:?}");
@@ -156,7 +169,8 @@ mod tests {
     #[test]
     fn what_is_no_alert_is_refused() {
         let mut store = Store::default();
-        let put = |store: &mut Store, alert| store.put(alert, TimestampMs(0), DurationMs(1)).map(|_| ());
+        let put =
+            |store: &mut Store, alert| store.put(alert, true, TimestampMs(0), DurationMs(1)).map(|_| ());
         assert_eq!(put(&mut store, alert(10, 5, AlertState::Firing)), Err(Refused::EndsBeforeStart));
         let nameless = Alert { labels: Labels::empty(), ..alert(1, 5, AlertState::Firing) };
         assert_eq!(put(&mut store, nameless), Err(Refused::NoLabels));
@@ -165,10 +179,10 @@ mod tests {
     #[test]
     fn what_has_ended_is_forgotten_on_collection() {
         let mut store = Store::default();
-        store.put(alert(1, 5, AlertState::Resolved), TimestampMs(5), DurationMs(1)).expect("valid");
-        store.collect(TimestampMs(4));
+        store.put(alert(1, 5, AlertState::Resolved), true, TimestampMs(5), DurationMs(1)).expect("valid");
+        store.collect(TimestampMs(4), |_| false);
         assert_eq!(store.iter().count(), 1);
-        store.collect(TimestampMs(5));
+        store.collect(TimestampMs(5), |_| false);
         assert_eq!(store.iter().count(), 0);
     }
 }

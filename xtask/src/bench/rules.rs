@@ -22,7 +22,7 @@ const GROUP_RULES: usize = 100;
 
 /// What `cargo xtask bench rules` takes.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct RulesOptions {
     /// rules: how long each of both phases is measured, after a minute of scraping.
     #[arg(long, default_value_t = 90)]
     phase_seconds: u64,
@@ -44,7 +44,7 @@ struct Measured {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &RulesOptions) -> Result<()> {
     step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
     if !has("prometheus") {
         bail!("prometheus is not installed (Debian's package of that name)");
@@ -205,7 +205,7 @@ fn of_route(number: usize, route: &str) -> Vec<String> {
     rules
 }
 
-fn table(count: usize, options: &Options, measured: &[Measured]) -> String {
+fn table(count: usize, options: &RulesOptions, measured: &[Measured]) -> String {
     let mut text = format!(
         "{count} rules (8 of 10 recording, 2 alerting) in groups of {GROUP_RULES}, every {INTERVAL_S} s, over {} series of \
          {TARGETS} targets. Both at the same time on the same machine; CPU seconds a second over {} s, first scraping alone, \

@@ -63,10 +63,36 @@ impl Notify for Inbox {
     }
 }
 
+fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher, Registry) {
+    let clock = Arc::new(TokioClock(inbox.begun));
+    let mut registry = Registry::default();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let notify = Arc::clone(inbox);
+    let build: Build = Box::new(move |config| {
+        let integration = |(index, send_resolved): (usize, bool)| Integration {
+            kind: "webhook",
+            index,
+            send_resolved,
+            notify: Arc::clone(&notify) as Arc<dyn Notify>,
+        };
+        let of = |receiver: &crate::config::Receiver| {
+            receiver.webhooks.iter().map(|hook| hook.send_resolved).enumerate().map(integration).collect()
+        };
+        config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
+    });
+    let options = Options { external_url: "http://mon".to_owned() };
+    let dir = Path::new("/data/alerting");
+    let state = State::open(Arc::new(disk.clone()), dir, TimestampMs(clock.now_ms())).expect("readable");
+    assert_eq!(state.damage(), None);
+    (Dispatcher::start_with(parse(config), state, build, clock, metrics, options), registry)
+}
+
 struct Bench {
     inbox: Arc<Inbox>,
     dispatcher: Dispatcher,
     registry: Registry,
+    config: String,
+    disk: disk::MemDisk,
 }
 
 impl Bench {
@@ -77,24 +103,21 @@ impl Bench {
             slow: Mutex::default(),
             taken: Mutex::default(),
         });
-        let clock = Arc::new(TokioClock(inbox.begun));
-        let mut registry = Registry::default();
-        let metrics = Arc::new(Metrics::new(&mut registry));
-        let notify = Arc::clone(&inbox);
-        let build: Build = Box::new(move |config| {
-            let integration = |send_resolved| Integration {
-                kind: "webhook",
-                send_resolved,
-                notify: Arc::clone(&notify) as Arc<dyn Notify>,
-            };
-            let of = |receiver: &crate::config::Receiver| {
-                receiver.webhooks.iter().map(|hook| integration(hook.send_resolved)).collect()
-            };
-            config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
-        });
-        let options = Options { external_url: "http://mon".to_owned() };
-        let dispatcher = Dispatcher::start_with(parse(config), build, clock, metrics, options);
-        Self { inbox, dispatcher, registry }
+        let disk = disk::MemDisk::new();
+        let (dispatcher, registry) = start(config, &inbox, &disk);
+        Self { inbox, dispatcher, registry, config: config.to_owned(), disk }
+    }
+
+    /// Kills the dispatcher where it stands and starts another one `down_s` later.
+    async fn kill(&mut self, down_s: u64) {
+        for task in [&self.dispatcher.task, &self.dispatcher.keeper] {
+            let task = lock(task).take().expect("it runs");
+            task.abort();
+            assert!(task.await.is_err_and(|end| end.is_cancelled()), "it ran until it was killed");
+        }
+        self.disk.crash(disk::Crash::PowerLoss, down_s);
+        tokio::time::sleep(Duration::from_secs(down_s)).await;
+        (self.dispatcher, self.registry) = start(&self.config, &self.inbox, &self.disk);
     }
 
     fn second(&self) -> u64 {
@@ -375,7 +398,7 @@ struct Truth {
 /// A day of random alerts and receiver outages, held against what must be true of any day.
 async fn random_day(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let bench = Bench::new(CONFIG);
+    let mut bench = Bench::new(CONFIG);
     let names: Vec<String> =
         ["a", "b", "c"].iter().flat_map(|g| (0..5).map(move |i| format!("{g}{i}"))).collect();
     let mut truth: BTreeMap<&str, Truth> =
@@ -385,6 +408,9 @@ async fn random_day(seed: u64) {
     let mut down_until = 0;
     for minute in 0..24 * 60 {
         until(&bench, minute * 60 + random.u64(0..50)).await;
+        if random.u32(0..100) == 0 {
+            bench.kill(random.u64(0..5)).await;
+        }
         let (now, quiet) = (bench.second(), minute > 22 * 60);
         if random.u32(0..120) == 0 && !quiet {
             down_until = minute + random.u64(1..10);
@@ -464,7 +490,7 @@ async fn a_real_webhook_is_posted() {
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let clock = Arc::new(stdx::ManualClock::new(START_MS));
     let options = Options { external_url: "http://mon/".to_owned() };
-    let dispatcher = Dispatcher::start(parse(&config), client, clock, metrics, options);
+    let dispatcher = Dispatcher::start(parse(&config), State::in_memory(), client, clock, metrics, options);
     dispatcher.put(vec![Alert {
         labels: Labels::from_pairs([("alertname", "A")]),
         annotations: Labels::empty(),
@@ -498,3 +524,5 @@ async fn a_real_webhook_is_posted() {
     assert_eq!(dispatcher.status().notifications[0].http_status, Some(200));
     dispatcher.stop().await;
 }
+
+mod restarts;

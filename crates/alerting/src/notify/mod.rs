@@ -77,8 +77,17 @@ pub(crate) trait Notify: Send + Sync {
 pub(crate) struct Integration {
     /// Alertmanager's word for the kind, in metrics.
     pub(crate) kind: &'static str,
+    /// Which of the receiver's calls of this kind it is, from 0.
+    pub(crate) index: usize,
     pub(crate) send_resolved: bool,
     pub(crate) notify: Arc<dyn Notify>,
+}
+
+impl Integration {
+    /// Its name among the calls of its receiver: "webhook/0".
+    pub(crate) fn place(&self) -> String {
+        format!("{}/{}", self.kind, self.index)
+    }
 }
 
 impl fmt::Debug for Integration {
@@ -154,7 +163,7 @@ mod tests {
     /// Expects how it ended, after how many attempts and how many milliseconds.
     async fn check(script: &[u16], time_s: u64, expected: Result<u16, &str>, attempts: u32, took_ms: u128) {
         let notify = Arc::new(Scripted(Mutex::new(script.to_vec())));
-        let integration = Integration { kind: "webhook", send_resolved: true, notify };
+        let integration = Integration { kind: "webhook", index: 0, send_resolved: true, notify };
         let notification = Notification {
             receiver: "r".to_owned(),
             group_key: "{}:{}".to_owned(),

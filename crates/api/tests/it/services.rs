@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
@@ -68,6 +68,14 @@ impl Site {
     }
 
     pub(crate) async fn with(store: Arc<dyn MetricQuery>, options: EngineOptions) -> Self {
+        Self::with_admin(store, options, None).await
+    }
+
+    pub(crate) async fn with_admin(
+        store: Arc<dyn MetricQuery>,
+        options: EngineOptions,
+        admin: Option<Arc<dyn Admin>>,
+    ) -> Self {
         let mut registry = Registry::default();
         let refusal = Refusing::default();
         let sources = Sources {
@@ -83,6 +91,7 @@ impl Site {
             alerting: Arc::new(Still),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
+            admin,
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -309,6 +318,19 @@ fn facts() -> Facts {
 impl Runtime for StillRuntime {
     fn store_status(&self) -> StoreStatus {
         StoreStatus { series: 4, label_pairs: 9, chunks: 4, ..StoreStatus::default() }
+    }
+
+    fn store_blocks(&self) -> Vec<StoreBlock> {
+        let block = StoreBlock {
+            number: 12,
+            level: 2,
+            from_ms: 1,
+            end_ms: 5,
+            samples: 9,
+            sources: vec![3, 4],
+            ..StoreBlock::default()
+        };
+        vec![block]
     }
 
     fn store_refusal(&self) -> Option<StoreRefusal> {

@@ -77,3 +77,41 @@ async fn delivered(lab: &RunningLab, status: &str) -> Result<(), String> {
         |a: &&Value| a["labels"]["instance"] == "orders-2" && a["labels"]["alertname"] == "InstanceDown";
     if alerts.filter(ours).any(|a| a["status"] == status) { Ok(()) } else { Err(inbox.to_string()) }
 }
+
+/// The monitor is killed twice: while the fault is on, and at the moment in which it ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_monitor_pages_nobody_twice_and_tells_the_end() {
+    let lab = RunningLab::start(&["--hold", "orders-2"]).await;
+    let up = r#"up{job="order-service",instance="orders-2"} == 1"#;
+    until("orders-2 is seen", Duration::from_secs(30), async || lab.query(up).await).await;
+    lab.signal("orders-2", Signal::KILL);
+    until("the receiver has it", ALERT_LIMIT, async || delivered(&lab, "firing").await).await;
+
+    lab.signal("monitor", Signal::KILL);
+    until("it fires again", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("firing"))).await;
+
+    lab.signal("monitor", Signal::KILL);
+    let control = lab.url("up", "control");
+    lab.post(&format!("{control}/roles/orders-2/release"), &Value::Null).await.expect("an answer");
+    until("the receiver knows", ALERT_LIMIT, async || delivered(&lab, "resolved").await).await;
+
+    let inbox = lab.json(&lab.url("up", "inbox")).await.expect("the inbox");
+    let messages = inbox["messages"].as_array().expect("messages");
+    let told = |status: &str| messages.iter().filter(|m| tells(&m["body"], status)).count();
+    assert_eq!((told("firing"), told("resolved")), (1, 1), "{inbox}");
+    let ui = lab.url("monitor", "ui");
+    let status = lab.json(&format!("{ui}/api/ui/notifications")).await.expect("who was told");
+    let records = status["notifications"].as_array().expect("a list");
+    let told = |kind: &str| records.iter().filter(|r| r["status"] == kind).count();
+    assert!(told("firing") > 0 && told("resolved") > 0, "known after two restarts: {status}");
+    lab.stop().await;
+}
+
+/// Whether a message tells of our alert in this status.
+fn tells(message: &Value, status: &str) -> bool {
+    message["alerts"].as_array().into_iter().flatten().any(|alert| {
+        alert["labels"]["instance"] == "orders-2"
+            && alert["labels"]["alertname"] == "InstanceDown"
+            && alert["status"] == status
+    })
+}

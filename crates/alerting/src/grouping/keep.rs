@@ -1,0 +1,100 @@
+//! What survives a restart, and how alerting goes on from it.
+
+use std::sync::Arc;
+
+use model::{Labels, TimestampMs};
+
+use super::{Core, Now};
+use crate::log::Log;
+use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
+use crate::state::Saved;
+use crate::store::Known;
+
+impl Core {
+    /// Goes on from what was saved. An alert that fired then is believed for as long as its sender last asked, counted
+    /// from now: the sender could not reach us, and must have the time to. Nobody is told of it again, for the log says
+    /// who was.
+    pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
+        self.log = Log::restored(saved.log);
+        self.silences = Silences::restored(saved.silences);
+        for alert in saved.alerts {
+            let open = alert.ends_at > saved.at;
+            let believed_for = alert.ends_at.0.saturating_sub(alert.updated_at.0);
+            let until = now.wall.0.saturating_add(believed_for);
+            let ends_at = match (open, alert.from_rules) {
+                (false, _) => alert.ends_at,
+                (true, true) => TimestampMs(until),
+                (true, false) => TimestampMs(until.max(alert.ends_at.0)),
+            };
+            if open && alert.from_rules {
+                self.awaited.insert(alert.labels.clone());
+            }
+            let alert = Arc::new(Known { ends_at, updated_at: now.wall, ..(*alert).clone() });
+            self.store.restore(Arc::clone(&alert));
+            self.group(&alert, true, now);
+        }
+        self.count(now);
+    }
+
+    /// What must survive a restart, and which count of changes it holds. Notifications are added by the caller.
+    pub(crate) fn saved(&self, now: TimestampMs) -> (u64, Saved) {
+        let owed: std::collections::BTreeSet<&Labels> = self.in_groups().collect();
+        let wanted = |alert: &&Arc<Known>| !alert.is_resolved(now) || owed.contains(&alert.labels);
+        let saved = Saved {
+            at: now,
+            alerts: self.store.iter().filter(wanted).cloned().collect(),
+            log: self.log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
+            silences: self.silences.iter().cloned().collect(),
+            records: Vec::new(),
+        };
+        (self.changes, saved)
+    }
+
+    /// How many changes there were that must survive a restart.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Alerts of our own rules that fired before the restart, and of which nothing was heard since.
+    pub(crate) fn awaited(&self) -> Vec<Labels> {
+        self.awaited.iter().cloned().collect()
+    }
+
+    /// A rule is still waiting for the alert to have lasted long enough: it is believed as long as before, from now.
+    pub(crate) fn still_there(&mut self, labels: &Labels, now: Now) {
+        let Some(known) = self.store.get(labels).filter(|_| self.awaited.contains(labels)) else { return };
+        let believed_for = known.ends_at.0.saturating_sub(known.updated_at.0);
+        self.renew(labels, TimestampMs(now.wall.0.saturating_add(believed_for)), now);
+    }
+
+    /// No rule finds the alert any more: it ended while nobody looked.
+    pub(crate) fn ended(&mut self, labels: &Labels, now: Now) {
+        if self.awaited.remove(labels) {
+            self.changes += 1;
+            self.renew(labels, now.wall, now);
+        }
+    }
+
+    fn renew(&mut self, labels: &Labels, ends_at: TimestampMs, now: Now) {
+        let Some(known) = self.store.get(labels) else { return };
+        let alert = Arc::new(Known { ends_at, updated_at: now.wall, ..(**known).clone() });
+        self.store.restore(Arc::clone(&alert));
+        self.group(&alert, false, now);
+    }
+
+    pub(crate) fn silences(&self) -> Vec<Silence> {
+        self.silences.iter().cloned().collect()
+    }
+
+    pub(crate) fn set_silence(&mut self, draft: SilenceDraft, now: Now) -> Result<String, SilenceError> {
+        let id = self.silences.set(draft, now.wall)?;
+        self.changes += 1;
+        Ok(id)
+    }
+
+    pub(crate) fn expire_silence(&mut self, id: &str, now: Now) -> Result<(), SilenceError> {
+        self.silences.expire(id, now.wall)?;
+        self.changes += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! The JSON inside the state file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Labels, MatchOp, Matcher, TimestampMs};
+use serde::{Deserialize, Serialize};
+
+use super::Saved;
+use crate::log::{Entry, Told};
+use crate::silence::Silence;
+use crate::status::NotificationRecord;
+use crate::store::Known;
+
+type Pairs = BTreeMap<String, String>;
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    at: i64,
+    alerts: Vec<AlertBody>,
+    log: Vec<LogBody>,
+    silences: Vec<SilenceBody>,
+    records: Vec<RecordBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AlertBody {
+    labels: Pairs,
+    annotations: Pairs,
+    starts_at: i64,
+    ends_at: i64,
+    updated_at: i64,
+    generator_url: String,
+    timeout: bool,
+    from_rules: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LogBody {
+    group: String,
+    receiver: String,
+    integration: String,
+    at: i64,
+    expires_at: i64,
+    firing: Vec<u64>,
+    resolved: Vec<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SilenceBody {
+    id: String,
+    /// Name, operator, value.
+    matchers: Vec<(String, String, String)>,
+    starts_at: i64,
+    ends_at: i64,
+    updated_at: i64,
+    created_by: String,
+    comment: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RecordBody {
+    at: i64,
+    receiver: String,
+    integration: String,
+    group: String,
+    firing: usize,
+    resolved: usize,
+    attempts: u32,
+    http_status: Option<u16>,
+    error: Option<String>,
+    took_ms: u64,
+}
+
+pub(super) fn encode(saved: &Saved) -> Vec<u8> {
+    let body = Body {
+        at: saved.at.0,
+        alerts: saved.alerts.iter().map(|alert| AlertBody::of(alert)).collect(),
+        log: saved.log.iter().map(|(key, entry)| LogBody::of(key, entry)).collect(),
+        silences: saved.silences.iter().map(SilenceBody::of).collect(),
+        records: saved.records.iter().map(RecordBody::of).collect(),
+    };
+    serde_json::to_vec(&body).expect("maps with text as keys always serialise")
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Saved, String> {
+    let body: Body = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    Ok(Saved {
+        at: TimestampMs(body.at),
+        alerts: body.alerts.into_iter().map(|alert| Arc::new(alert.read())).collect(),
+        log: body.log.into_iter().map(LogBody::read).collect(),
+        silences: body.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?,
+        records: body.records.into_iter().map(RecordBody::read).collect(),
+    })
+}
+
+fn pairs(labels: &Labels) -> Pairs {
+    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+impl AlertBody {
+    fn of(alert: &Known) -> Self {
+        Self {
+            labels: pairs(&alert.labels),
+            annotations: pairs(&alert.annotations),
+            starts_at: alert.starts_at.0,
+            ends_at: alert.ends_at.0,
+            updated_at: alert.updated_at.0,
+            generator_url: alert.generator_url.clone(),
+            timeout: alert.timeout,
+            from_rules: alert.from_rules,
+        }
+    }
+
+    fn read(self) -> Known {
+        Known {
+            labels: Labels::from_pairs(self.labels),
+            annotations: Labels::from_pairs(self.annotations),
+            starts_at: TimestampMs(self.starts_at),
+            ends_at: TimestampMs(self.ends_at),
+            updated_at: TimestampMs(self.updated_at),
+            generator_url: self.generator_url,
+            timeout: self.timeout,
+            from_rules: self.from_rules,
+        }
+    }
+}
+
+impl LogBody {
+    fn of(key: &(String, String, String), entry: &Entry) -> Self {
+        let (group, receiver, integration) = key.clone();
+        Self {
+            group,
+            receiver,
+            integration,
+            at: entry.at.0,
+            expires_at: entry.expires_at.0,
+            firing: entry.told.firing.iter().copied().collect(),
+            resolved: entry.told.resolved.iter().copied().collect(),
+        }
+    }
+
+    fn read(self) -> ((String, String, String), Entry) {
+        let told =
+            Told { firing: self.firing.into_iter().collect(), resolved: self.resolved.into_iter().collect() };
+        let entry = Entry { at: TimestampMs(self.at), expires_at: TimestampMs(self.expires_at), told };
+        ((self.group, self.receiver, self.integration), entry)
+    }
+}
+
+impl SilenceBody {
+    fn of(silence: &Silence) -> Self {
+        let matcher = |m: &Matcher| (m.name.clone(), m.op.as_str().to_owned(), m.value.clone());
+        Self {
+            id: silence.id.clone(),
+            matchers: silence.matchers.iter().map(matcher).collect(),
+            starts_at: silence.starts_at.0,
+            ends_at: silence.ends_at.0,
+            updated_at: silence.updated_at.0,
+            created_by: silence.created_by.clone(),
+            comment: silence.comment.clone(),
+        }
+    }
+
+    fn read(self) -> Result<Silence, String> {
+        let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
+        let matcher = |(name, op, value): (String, String, String)| {
+            let op = ops.into_iter().find(|known| known.as_str() == op);
+            let op = op.ok_or_else(|| format!("silence {} has an unknown operator", self.id))?;
+            Matcher::new(name, op, value).map_err(|e| e.to_string())
+        };
+        Ok(Silence {
+            matchers: self.matchers.into_iter().map(matcher).collect::<Result<_, String>>()?,
+            id: self.id,
+            starts_at: TimestampMs(self.starts_at),
+            ends_at: TimestampMs(self.ends_at),
+            updated_at: TimestampMs(self.updated_at),
+            created_by: self.created_by,
+            comment: self.comment,
+        })
+    }
+}
+
+impl RecordBody {
+    fn of(record: &NotificationRecord) -> Self {
+        Self {
+            at: record.at.0,
+            receiver: record.receiver.clone(),
+            integration: record.integration.clone(),
+            group: record.group_key.clone(),
+            firing: record.firing,
+            resolved: record.resolved,
+            attempts: record.attempts,
+            http_status: record.http_status,
+            error: record.error.clone(),
+            took_ms: record.took_ms,
+        }
+    }
+
+    fn read(self) -> NotificationRecord {
+        NotificationRecord {
+            at: TimestampMs(self.at),
+            receiver: self.receiver,
+            integration: self.integration,
+            group_key: self.group,
+            status: if self.firing > 0 { "firing" } else { "resolved" },
+            firing: self.firing,
+            resolved: self.resolved,
+            attempts: self.attempts,
+            http_status: self.http_status,
+            error: self.error,
+            took_ms: self.took_ms,
+        }
+    }
+}
