@@ -1,7 +1,11 @@
 //! `alertmanager.yml`. What Alertmanager knows and this program does not yet is refused by name, never passed over: a
 //! receiver that silently does not exist is a page that never comes.
 
+mod global;
+mod http;
 mod raw;
+mod receivers;
+mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,8 +14,16 @@ use std::sync::Arc;
 use config::{ConfigError, Position, Secret, Spanned};
 use model::{DurationMs, MatchOp, Matcher};
 
+use crate::inhibit::InhibitRule;
+use crate::intervals::{Interval, Intervals};
 use crate::matchers;
 use crate::route::{GroupBy, Route, number, own_key};
+use crate::template::Library;
+
+pub(crate) use http::Credentials;
+pub(crate) use receivers::*;
+pub use resolve::Receiver;
+pub(crate) use resolve::{Call, CallConfig};
 
 /// Alertmanager's defaults for the root route.
 const GROUP_WAIT: DurationMs = DurationMs::from_secs(30);
@@ -31,32 +43,16 @@ pub struct Config {
     pub route: Arc<Route>,
     /// Receivers by name.
     pub receivers: BTreeMap<String, Receiver>,
+    /// Which alerts keep which others from being told.
+    pub(crate) inhibit_rules: Arc<[InhibitRule]>,
+    /// Hours that routes are muted or active in.
+    pub(crate) intervals: Arc<Intervals>,
+    /// Definitions that texts may use.
+    pub(crate) library: Library,
+    /// What was left out, each with its place.
+    pub left_out: Vec<String>,
     /// The text as it was written, for whoever asks what is in force. May hold secrets.
     pub original: Secret,
-}
-
-/// Somebody who is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receiver {
-    /// Unique.
-    pub name: String,
-    /// By which calls.
-    pub webhooks: Vec<Webhook>,
-}
-
-/// A URL that notifications are posted to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Webhook {
-    /// Where to; often holds a token.
-    pub url: Secret,
-    /// Whether the end of an alert is told too.
-    pub send_resolved: bool,
-    /// The most alerts in one notification; 0 is no limit.
-    pub max_alerts: usize,
-    /// How long one attempt may take; 0 is as long as the notification as a whole.
-    pub timeout: DurationMs,
-    /// The `Authorization` header.
-    pub authorization: Option<Secret>,
 }
 
 impl Config {
@@ -68,21 +64,38 @@ impl Config {
         let raw: raw::File = config::from_str(file, text)?;
         let checker = Checker { file };
         checker.supported(raw.unsupported())?;
-        let receivers = checker.receivers(raw.receivers)?;
+        checker.supported(raw.global.unsupported())?;
+        let base = file.parent().unwrap_or(Path::new("."));
+        let secrets = raw.global.secrets(base).map_err(|e| checker.fault(Position::default(), e))?;
+        let resolver = resolve::Resolver { file, base, global: &raw.global, secrets: &secrets };
+        let receivers = checker.receivers(raw.receivers, &resolver)?;
         let Some(route) = raw.route else {
             return Err(checker.fault(Position::default(), "no route provided in config"));
         };
-        let resolve_timeout = match raw.global {
-            Some(global) => {
-                checker.supported(global.unsupported())?;
-                global.resolve_timeout.map_or(RESOLVE_TIMEOUT, |d| d.0)
-            }
-            None => RESOLVE_TIMEOUT,
-        };
-        let mut route = checker.root(route, &receivers)?;
+        let intervals = checker.intervals(raw.time_intervals, raw.mute_time_intervals)?;
+        let mut route = checker.root(route, &Known { receivers: &receivers, intervals: &intervals })?;
         number(&mut route, &mut 0);
-        Ok(Self { resolve_timeout, route: Arc::new(route), receivers, original: Secret::new(text) })
+        let inhibit_rules: Vec<_> =
+            raw.inhibit_rules.into_iter().map(|rule| checker.inhibit_rule(rule)).collect::<Result<_, _>>()?;
+        let tracing = raw.tracing.map(|given| given.at);
+        let left_out = |at| ConfigError::at(file, at, "tracing is left out: not supported yet").to_string();
+        Ok(Self {
+            resolve_timeout: raw.global.resolve_timeout.map_or(RESOLVE_TIMEOUT, |d| d.0),
+            route: Arc::new(route),
+            receivers,
+            inhibit_rules: inhibit_rules.into(),
+            intervals: Arc::new(intervals),
+            library: Library::load(base, &raw.templates)?,
+            left_out: tracing.into_iter().map(left_out).collect(),
+            original: Secret::new(text),
+        })
     }
+}
+
+/// What routes may name.
+struct Known<'a> {
+    receivers: &'a BTreeMap<String, Receiver>,
+    intervals: &'a Intervals,
 }
 
 struct Checker<'a> {
@@ -101,19 +114,17 @@ impl Checker<'_> {
         }
     }
 
-    fn receivers(&self, raw: Vec<raw::Receiver>) -> Result<BTreeMap<String, Receiver>, ConfigError> {
+    fn receivers(
+        &self,
+        raw: Vec<raw::Receiver>,
+        resolver: &resolve::Resolver<'_>,
+    ) -> Result<BTreeMap<String, Receiver>, ConfigError> {
         let mut receivers = BTreeMap::new();
-        for receiver in raw {
-            self.supported(receiver.unsupported())?;
-            let Some(name) = receiver.name.filter(|name| !name.value.is_empty()) else {
+        for mut receiver in raw {
+            let Some(name) = receiver.name.take().filter(|name| !name.value.is_empty()) else {
                 return Err(self.fault(Position::default(), "missing name in receiver"));
             };
-            let webhooks = receiver
-                .webhook_configs
-                .into_iter()
-                .map(|hook| self.webhook(hook))
-                .collect::<Result<_, _>>()?;
-            let known = Receiver { name: name.value.clone(), webhooks };
+            let known = resolver.receiver(&name.value, receiver)?;
             if receivers.insert(name.value.clone(), known).is_some() {
                 return Err(
                     self.fault(name.at, format!("notification config name {:?} is not unique", name.value))
@@ -123,38 +134,66 @@ impl Checker<'_> {
         Ok(receivers)
     }
 
-    fn webhook(&self, raw: Spanned<raw::Webhook>) -> Result<Webhook, ConfigError> {
-        let (at, raw) = (raw.at, raw.value);
-        self.supported(raw.unsupported())?;
-        let Some(url) = raw.url else {
-            return Err(self.fault(at, "one of url or url_file must be configured"));
-        };
-        let address = url.value.expose();
-        if !(address.starts_with("http://") || address.starts_with("https://")) {
-            return Err(self.fault(url.at, "unsupported scheme for URL: http or https is needed"));
+    fn intervals(
+        &self,
+        new: Vec<Spanned<raw::NamedIntervals>>,
+        old: Vec<Spanned<raw::NamedIntervals>>,
+    ) -> Result<Intervals, ConfigError> {
+        let mut all = Intervals::new();
+        for Spanned { at, value: named } in new.into_iter().chain(old) {
+            self.supported(named.unsupported())?;
+            let Some(name) = named.name.filter(|name| !name.value.is_empty()) else {
+                return Err(self.fault(at, "missing name in time interval"));
+            };
+            let intervals: Vec<_> = named
+                .time_intervals
+                .into_iter()
+                .map(|one| self.interval_of(one))
+                .collect::<Result<_, _>>()?;
+            if all.insert(name.value.clone(), intervals).is_some() {
+                return Err(self.fault(name.at, format!("time interval {:?} is not unique", name.value)));
+            }
         }
-        Ok(Webhook {
-            url: url.value,
-            send_resolved: raw.send_resolved.unwrap_or(true),
-            max_alerts: raw.max_alerts.unwrap_or(0),
-            timeout: raw.timeout.map_or(DurationMs::ZERO, |d| d.0),
-            authorization: raw.http_config.map(|http| self.authorization(http)).transpose()?.flatten(),
+        Ok(all)
+    }
+
+    fn interval_of(&self, raw: Spanned<raw::Interval>) -> Result<Interval, ConfigError> {
+        let raw = raw.value;
+        self.supported(raw.unsupported())?;
+        let mut interval = Interval::default();
+        for Spanned { at, value } in raw.times {
+            self.supported(value.unsupported())?;
+            interval.add_times(&value.start_time, &value.end_time).map_err(|e| self.fault(at, e))?;
+        }
+        type Add = fn(&mut Interval, &str) -> Result<(), String>;
+        let parts: [(Vec<Spanned<String>>, Add); 4] = [
+            (raw.weekdays, Interval::add_weekdays),
+            (raw.days_of_month, Interval::add_days),
+            (raw.months, Interval::add_months),
+            (raw.years, Interval::add_years),
+        ];
+        for (texts, add) in parts {
+            for text in texts {
+                add(&mut interval, &text.value).map_err(|e| self.fault(text.at, e))?;
+            }
+        }
+        if let Some(zone) = raw.location {
+            interval.set_location(&zone.value).map_err(|e| self.fault(zone.at, e))?;
+        }
+        Ok(interval)
+    }
+
+    fn inhibit_rule(&self, raw: Spanned<raw::InhibitRule>) -> Result<InhibitRule, ConfigError> {
+        let raw = raw.value;
+        self.supported(raw.unsupported())?;
+        Ok(InhibitRule {
+            source: self.matchers(&raw.source_match, &raw.source_match_re, &raw.source_matchers)?,
+            target: self.matchers(&raw.target_match, &raw.target_match_re, &raw.target_matchers)?,
+            equal: raw.equal,
         })
     }
 
-    fn authorization(&self, http: raw::Http) -> Result<Option<Secret>, ConfigError> {
-        self.supported(http.unsupported())?;
-        let Some(authorization) = http.authorization else { return Ok(None) };
-        self.supported(authorization.unsupported())?;
-        let kind = authorization.kind.unwrap_or_else(|| "Bearer".to_owned());
-        Ok(authorization.credentials.map(|secret| Secret::new(format!("{kind} {}", secret.expose()))))
-    }
-
-    fn root(
-        &self,
-        raw: Spanned<raw::Route>,
-        known: &BTreeMap<String, Receiver>,
-    ) -> Result<Route, ConfigError> {
+    fn root(&self, raw: Spanned<raw::Route>, known: &Known<'_>) -> Result<Route, ConfigError> {
         let at = raw.at;
         if raw.value.receiver.is_none() {
             return Err(self.fault(at, "root route must specify a default receiver"));
@@ -165,6 +204,15 @@ impl Checker<'_> {
         if raw.value.continues {
             return Err(self.fault(at, "cannot have continue in root route"));
         }
+        for (given, word) in
+            [(&raw.value.mute_time_intervals, "mute"), (&raw.value.active_time_intervals, "active")]
+        {
+            if let Some(first) = given.first() {
+                return Err(
+                    self.fault(first.at, format!("root route must not have any {word} time intervals"))
+                );
+            }
+        }
         let defaults = Route {
             receiver: String::new(),
             group_by: GroupBy::Labels(Vec::new()),
@@ -173,6 +221,8 @@ impl Checker<'_> {
             repeat_interval: REPEAT_INTERVAL,
             matchers: Vec::new(),
             continues: false,
+            mute: Vec::new(),
+            active: Vec::new(),
             routes: Vec::new(),
             key: String::new(),
             id: 0,
@@ -184,7 +234,7 @@ impl Checker<'_> {
         &self,
         raw: Spanned<raw::Route>,
         parent: &Route,
-        known: &BTreeMap<String, Receiver>,
+        known: &Known<'_>,
         depth: usize,
     ) -> Result<Route, ConfigError> {
         let (at, raw) = (raw.at, raw.value);
@@ -192,10 +242,16 @@ impl Checker<'_> {
             return Err(self.fault(at, format!("routes are nested more than {ROUTE_DEPTH_MAX} deep")));
         }
         self.supported(raw.unsupported())?;
-        if let Some(name) = raw.receiver.as_ref().filter(|name| !known.contains_key(&name.value)) {
+        if let Some(name) = raw.receiver.as_ref().filter(|name| !known.receivers.contains_key(&name.value)) {
             return Err(self.fault(name.at, format!("undefined receiver {:?} used in route", name.value)));
         }
-        let matchers = self.matchers(&raw)?;
+        let matchers = self.matchers(&raw.equal, &raw.regex, &raw.matchers)?;
+        let named = raw.mute_time_intervals.iter().chain(&raw.active_time_intervals);
+        if let Some(name) = named.into_iter().find(|name| !known.intervals.contains_key(&name.value)) {
+            return Err(
+                self.fault(name.at, format!("undefined time interval {:?} used in route", name.value))
+            );
+        }
         let own = own_key(&matchers);
         let mut route = Route {
             receiver: raw.receiver.map_or_else(|| parent.receiver.clone(), |name| name.value),
@@ -205,6 +261,8 @@ impl Checker<'_> {
             repeat_interval: self.interval("repeat_interval", raw.repeat_interval, parent.repeat_interval)?,
             matchers,
             continues: raw.continues,
+            mute: raw.mute_time_intervals.into_iter().map(|name| name.value).collect(),
+            active: raw.active_time_intervals.into_iter().map(|name| name.value).collect(),
             routes: Vec::new(),
             key: if depth == 0 { own } else { format!("{}/{own}", parent.key) },
             id: 0,
@@ -251,15 +309,20 @@ impl Checker<'_> {
         }
     }
 
-    fn matchers(&self, raw: &raw::Route) -> Result<Vec<Matcher>, ConfigError> {
+    fn matchers(
+        &self,
+        equal: &BTreeMap<String, Spanned<String>>,
+        regex: &BTreeMap<String, Spanned<String>>,
+        texts: &[Spanned<String>],
+    ) -> Result<Vec<Matcher>, ConfigError> {
         let mut matchers = Vec::new();
-        for (pairs, op) in [(&raw.equal, MatchOp::Equal), (&raw.regex, MatchOp::Regex)] {
+        for (pairs, op) in [(equal, MatchOp::Equal), (regex, MatchOp::Regex)] {
             for (name, value) in pairs {
                 let matcher = Matcher::new(name.as_str(), op, value.value.as_str());
                 matchers.push(matcher.map_err(|e| self.fault(value.at, e.to_string()))?);
             }
         }
-        for text in &raw.matchers {
+        for text in texts {
             matchers.extend(matchers::parse(&text.value).map_err(|e| self.fault(text.at, e))?);
         }
         Ok(matchers)

@@ -18,8 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::grouping::{Core, Job, Now, Receivers, Ticket};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
-use crate::notify::webhook::WebhookNotifier;
-use crate::notify::{Failure, Integration, Notification, Outcome, deliver};
+use crate::notify::{Failure, Notification, Outcome, build, deliver};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
 use crate::state::State;
 use crate::status::{NotificationRecord, Status};
@@ -92,7 +91,8 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         options: Options,
     ) -> Self {
-        let build = Box::new(move |config: &Config| webhooks(config, &client));
+        let time = Arc::clone(&clock);
+        let build = Box::new(move |config: &Config| build::receivers(config, &client, &time));
         Self::start_with(config, state, build, clock, metrics, options)
     }
 
@@ -235,20 +235,6 @@ async fn ended(task: Option<JoinHandle<()>>) {
     if let Err(cause) = task.await {
         tracing::error!("a task of alerting failed: {cause}");
     }
-}
-
-fn webhooks(config: &Config, client: &Arc<Client>) -> Receivers {
-    let of = |(index, settings): (usize, &crate::config::Webhook)| Integration {
-        kind: "webhook",
-        index,
-        send_resolved: settings.send_resolved,
-        notify: Arc::new(WebhookNotifier { settings: settings.clone(), client: Arc::clone(client) }),
-    };
-    config
-        .receivers
-        .iter()
-        .map(|(name, receiver)| (name.clone(), receiver.webhooks.iter().enumerate().map(of).collect()))
-        .collect()
 }
 
 impl Shared {

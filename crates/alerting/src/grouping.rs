@@ -10,6 +10,7 @@
 //! All of this is computation on the time handed in: no I/O, no timers. [`crate::dispatcher`] has those.
 
 mod keep;
+pub(crate) mod mute;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ use crate::log::{Log, LogKey, Told};
 use crate::metrics::{Metrics, ReceivedLabel, StateLabel};
 use crate::notify::{Integration, Notification, NotifiedAlert};
 use crate::route::Route;
-use crate::silence::Silences;
+use crate::silence::{SilenceState, Silences};
 use crate::status::{AlertStatus, GroupStatus};
 use crate::store::{Known, Refused, Store};
 
@@ -217,6 +218,7 @@ impl Core {
     }
 
     fn flush(&mut self, key: &GroupKey, now: Now) -> Vec<Job> {
+        let told_now = self.told_now(key, now);
         let Some(group) = self.groups.get_mut(key) else { return Vec::new() };
         group.next_flush = now.tick + group.group_interval;
         group.has_flushed = true;
@@ -224,13 +226,15 @@ impl Core {
             in_flight.flush_after = true;
             return Vec::new();
         }
-        let (alerts, told) = group.snapshot(now.wall);
+        let (alerts, told) = group.snapshot(&told_now, now.wall);
         let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
         let mut jobs = Vec::new();
         for integration in integrations {
             let log_key: LogKey = (group.key.clone(), group.receiver.clone(), integration.place());
             let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
-            if !self.log.must_tell(&log_key, &told, send_resolved, repeat_interval, now.wall) {
+            if alerts.is_empty()
+                || !self.log.must_tell(&log_key, &told, send_resolved, repeat_interval, now.wall)
+            {
                 continue;
             }
             let wanted = |alert: &&NotifiedAlert| send_resolved || alert.ended_at.is_none();
@@ -252,6 +256,13 @@ impl Core {
             self.settle(key, now);
         }
         jobs
+    }
+
+    /// The alerts of a group that nothing keeps from being told.
+    fn told_now(&self, key: &GroupKey, now: Now) -> BTreeSet<Labels> {
+        let Some(group) = self.groups.get(key) else { return BTreeSet::new() };
+        let route = self.config.route.by_id(key.0);
+        group.alerts.keys().filter(|labels| self.is_told(route, labels, now.wall)).cloned().collect()
     }
 
     /// Takes note of a job that is done, well or not.
@@ -305,6 +316,10 @@ impl Core {
         let small = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.metrics.alerts.get_or_create(&StateLabel { state: "active" }).set(small(active));
         self.metrics.groups.set(small(self.groups.len()));
+        for state in [SilenceState::Active, SilenceState::Pending, SilenceState::Expired] {
+            let count = self.silences.iter().filter(|silence| silence.state(now.wall) == state).count();
+            self.metrics.silences.get_or_create(&StateLabel { state: state.as_str() }).set(small(count));
+        }
     }
 
     pub(crate) fn alerts(&self, now: Now) -> Vec<AlertStatus> {
@@ -414,9 +429,9 @@ impl Group {
     }
 
     /// All alerts as they are to be told, in Alertmanager's order, and the same as fingerprints.
-    fn snapshot(&self, now: TimestampMs) -> (Vec<NotifiedAlert>, Told) {
+    fn snapshot(&self, wanted: &BTreeSet<Labels>, now: TimestampMs) -> (Vec<NotifiedAlert>, Told) {
         let (mut alerts, mut told) = (Vec::with_capacity(self.alerts.len()), Told::default());
-        for alert in self.alerts.values() {
+        for alert in self.alerts.values().filter(|alert| wanted.contains(&alert.labels)) {
             let resolved = alert.is_resolved(now);
             let side = if resolved { &mut told.resolved } else { &mut told.firing };
             side.insert(fingerprint(&alert.labels));

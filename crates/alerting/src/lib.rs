@@ -1,7 +1,7 @@
 //! Who is told of alerts, and when: routing, grouping, notification, by Alertmanager's file and with its texts.
 //!
-//! Alerts, groups and the notification log live in memory. After a restart the rules report their firing alerts anew and
-//! receivers are told of them once more; an alert that ended while the program was down is not reported as resolved.
+//! Alerts, groups and timers live in memory; what must survive a restart is kept by [`state`]: nobody is told twice of
+//! one incident, and who was told of its beginning is told of its end.
 //!
 //! Knows nothing of rules or of the storage behind them: alerts come in as [`model::Alert`].
 
@@ -10,15 +10,18 @@ pub mod config;
 pub mod dispatcher;
 mod fingerprint;
 mod grouping;
+mod inhibit;
+mod intervals;
 mod log;
 mod matchers;
 pub mod metrics;
 mod notify;
 pub mod route;
 pub mod silence;
-mod state;
+pub mod state;
 pub mod status;
 mod store;
+pub mod template;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Options};

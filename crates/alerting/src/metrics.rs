@@ -32,6 +32,11 @@ pub(crate) struct StateLabel {
     pub(crate) state: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct SuppressedLabel {
+    pub(crate) reason: &'static str,
+}
+
 /// All counts of this crate.
 #[derive(Debug)]
 pub struct Metrics {
@@ -46,6 +51,8 @@ pub struct Metrics {
     pub(crate) requests: Family<IntegrationLabel, Counter>,
     pub(crate) requests_failed: Family<IntegrationLabel, Counter>,
     pub(crate) latency: Family<IntegrationLabel, Histogram, fn() -> Histogram>,
+    pub(crate) suppressed: Family<SuppressedLabel, Counter>,
+    pub(crate) silences: Family<StateLabel, Gauge>,
     pub(crate) state_bytes: Gauge,
     pub(crate) state_writes: Counter,
     pub(crate) state_writes_failed: Counter,
@@ -67,6 +74,8 @@ impl Metrics {
             requests: Family::default(),
             requests_failed: Family::default(),
             latency: Family::new_with_constructor(latency),
+            suppressed: Family::default(),
+            silences: Family::default(),
             state_bytes: Gauge::default(),
             state_writes: Counter::default(),
             state_writes_failed: Counter::default(),
@@ -104,6 +113,12 @@ impl Metrics {
     }
 
     fn register_state(&self, registry: &mut Registry) {
+        registry.register("alertmanager_silences", "Silences by state", self.silences.clone());
+        registry.register(
+            "alertmanager_notifications_suppressed",
+            "Alerts that were due and not told",
+            self.suppressed.clone(),
+        );
         registry.register(
             "watchfire_alerting_state_bytes",
             "Bytes of the file that holds what must survive a restart",

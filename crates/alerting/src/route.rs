@@ -19,6 +19,10 @@ pub struct Route {
     pub matchers: Vec<Matcher>,
     /// Whether siblings further down are tried although this one has matched.
     pub continues: bool,
+    /// Nobody is told while any of these time intervals lasts.
+    pub mute: Vec<String>,
+    /// People are told only while one of these lasts; none is always.
+    pub active: Vec<String>,
     /// Tried in order.
     pub routes: Vec<Route>,
     /// What groups of this node are called: its matchers behind those of its parents. Siblings may share it.
@@ -53,6 +57,14 @@ impl Route {
             }
         }
         if found.is_empty() { vec![self] } else { found }
+    }
+
+    /// The node with this number.
+    pub fn by_id(&self, id: usize) -> Option<&Route> {
+        if self.id == id {
+            return Some(self);
+        }
+        self.routes.iter().find_map(|child| child.by_id(id))
     }
 
     /// The labels that name the group of an alert at this node.

@@ -83,7 +83,7 @@ impl Store {
         self.alerts.insert(alert.labels.clone(), alert);
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Known>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Known>> + Clone {
         self.alerts.values()
     }
 }

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use config::{ConfigError, Spanned, Unread};
-use model::DurationMs;
 use rules::{Groups, RulesError};
 use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;

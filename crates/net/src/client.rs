@@ -25,6 +25,10 @@ pub struct ClientOptions {
     pub user_agent: String,
     /// Idle connections kept to each host.
     pub idle_per_host_max: usize,
+    /// A proxy that all requests go through.
+    pub proxy: Option<String>,
+    /// Whether redirections are followed, ten at most.
+    pub follow_redirects: bool,
 }
 
 impl ClientOptions {
@@ -34,6 +38,8 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(5),
             user_agent: user_agent.to_owned(),
             idle_per_host_max: 4,
+            proxy: None,
+            follow_redirects: true,
         }
     }
 }
@@ -98,8 +104,13 @@ impl Client {
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
         crate::tls::install();
         let plain =
-            builder(&options).tls_certs_only([]).build().map_err(|e| ClientError::Setup(chain(&e)))?;
+            builder(&options)?.tls_certs_only([]).build().map_err(|e| ClientError::Setup(chain(&e)))?;
         Ok(Self { options, plain, tls: OnceLock::new() })
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> &ClientOptions {
+        &self.options
     }
 
     /// Asks for `url`. A gzip body is decoded; `body_max_bytes` holds before and after.
@@ -142,6 +153,20 @@ impl Client {
         fields: &[(&str, &str)],
         timeout: Duration,
     ) -> Result<Fetched, ClientError> {
+        self.post_form_with(url, fields, &[], timeout).await
+    }
+
+    /// As [`Client::post_form`], with headers.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a bad status is none.
+    pub async fn post_form_with(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<Fetched, ClientError> {
         let mut body = reqwest::Url::parse("http://form").map_err(|e| ClientError::Url(e.to_string()))?;
         body.query_pairs_mut().extend_pairs(fields);
         let request = self
@@ -149,6 +174,7 @@ impl Client {
             .post(url)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body.query().unwrap_or_default().to_owned());
+        let request = with_headers(request, headers)?;
         fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
     }
 
@@ -159,16 +185,24 @@ impl Client {
         if let Some(client) = self.tls.get() {
             return Ok(client);
         }
-        let client = builder(&self.options).build().map_err(|e| ClientError::Setup(chain(&e)))?;
+        let client = builder(&self.options)?.build().map_err(|e| ClientError::Setup(chain(&e)))?;
         Ok(self.tls.get_or_init(|| client))
     }
 }
 
-fn builder(options: &ClientOptions) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+fn builder(options: &ClientOptions) -> Result<reqwest::ClientBuilder, ClientError> {
+    let mut builder = reqwest::Client::builder()
         .connect_timeout(options.connect_timeout)
         .user_agent(&options.user_agent)
-        .pool_max_idle_per_host(options.idle_per_host_max)
+        .pool_max_idle_per_host(options.idle_per_host_max);
+    if !options.follow_redirects {
+        builder = builder.redirect(reqwest::redirect::Policy::none());
+    }
+    if let Some(proxy) = &options.proxy {
+        let proxy = reqwest::Proxy::all(proxy).map_err(|_| ClientError::Setup("bad proxy URL".to_owned()))?;
+        builder = builder.proxy(proxy);
+    }
+    Ok(builder)
 }
 
 /// Sets `headers`, in place of what we would send by ourselves; a name given twice is sent twice.

@@ -1,5 +1,6 @@
 //! What is read, what is refused, and who is told.
 
+use config::SecretSource;
 use model::Labels;
 
 use super::*;
@@ -44,7 +45,7 @@ fn defaults_and_inheritance() {
     assert_eq!(root.routes[1].group_by, GroupBy::Labels(Vec::new()));
     assert_eq!(root.key, "{}");
     assert_eq!(team.routes[0].key, r#"{}/{team="db"}/{z="1"}"#);
-    assert!(config.receivers["b"].webhooks[0].send_resolved);
+    assert!(config.receivers["b"].calls[0].send_resolved);
 }
 
 #[test]
@@ -128,24 +129,93 @@ fn what_the_original_refuses() {
 #[test]
 fn what_is_not_carried_yet_is_refused_by_name() {
     check_fault(
-        "route: {receiver: a}\nreceivers:\n- name: a\n  slack_configs: [{channel: x}]\n",
-        "am.yml:4:18: slack_configs is not supported yet",
+        "route: {receiver: a}\nreceivers:\n- name: a\n  jira_configs: [{project: x}]\n",
+        "am.yml:4:17: jira_configs is not supported yet",
     );
     check_fault(
-        &format!("route: {{receiver: a}}\ninhibit_rules: []\n{RECEIVERS}"),
-        "am.yml:2:16: inhibit_rules is not supported yet",
+        &format!("route: {{receiver: a}}\nevent_recorder: {{}}\n{RECEIVERS}"),
+        "am.yml:2:17: event_recorder is not supported yet",
     );
     check_fault(
-        &format!("global: {{smtp_from: x}}\nroute: {{receiver: a}}\n{RECEIVERS}"),
-        "am.yml:1:21: smtp_from is not supported yet",
+        &format!("global: {{slack_app_token: x}}\nroute: {{receiver: a}}\n{RECEIVERS}"),
+        "am.yml:1:27: slack_app_token is not supported yet",
     );
     check_fault(
         "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: {tls_config: {}}}]}]\n",
         "am.yml:2:85: tls_config is not supported yet",
     );
     check_fault(
-        &format!("route: {{receiver: a, routes: [{{active_time_intervals: [x]}}]}}\n{RECEIVERS}"),
-        "am.yml:1:55: active_time_intervals is not supported yet",
+        &format!("route: {{receiver: a, routes: [{{labels: {{x: y}}}}]}}\n{RECEIVERS}"),
+        "am.yml:1:40: labels is not supported yet",
+    );
+}
+
+/// Each receiver needs something without which nobody is told.
+#[test]
+fn what_receivers_need() {
+    for (kind, settings, expected) in [
+        ("slack", "channel: x", "no global Slack API URL set either inline or in a file"),
+        ("pagerduty", "severity: x", "missing service or routing key in PagerDuty config"),
+        ("email", "to: a@b", "no global SMTP smarthost set"),
+        ("email", "smarthost: 'h:25'", "missing to address in email config"),
+        ("email", "to: a@b, smarthost: 'h:25'", "no global SMTP from set"),
+        ("email", "to: a@b, from: c@d, smarthost: 'h'", "address \"h\" is not HOST:PORT"),
+        ("opsgenie", "message: x", "no global OpsGenie API Key set either inline or in a file"),
+        ("telegram", "chat_id: 1", "missing bot_token or bot_token_file on telegram_config"),
+        ("telegram", "bot_token: x", "missing chat_id on telegram_config"),
+        ("sns", "subject: x", "must provide either a Target ARN, Topic ARN, or Phone Number for SNS config"),
+        ("msteams", "title: x", "one of webhook_url or webhook_url_file must be configured"),
+        (
+            "pagerduty",
+            "routing_key: x, routing_key_file: y",
+            "at most one of routing_key and routing_key_file must be given",
+        ),
+        ("slack", "api_url: 'http://s', text: '{{ .X'", "unclosed action"),
+    ] {
+        let text =
+            format!("route: {{receiver: a}}\nreceivers: [{{name: a, {kind}_configs: [{{{settings}}}]}}]\n");
+        let error = parse(&text).map(|_| "no fault").expect_err(&text).to_string();
+        assert!(error.starts_with("am.yml:2:") && error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_is_said_for_all_receivers_holds_for_each() {
+    let config = parse(
+        "global: {slack_api_url: 'http://s/', smtp_from: a@b, smtp_smarthost: 'h:25', pagerduty_url: 'http://p/'}\n\
+         route: {receiver: a}\n\
+         receivers: [{name: a, slack_configs: [{channel: x}], email_configs: [{to: c@d}], pagerduty_configs: [{routing_key: k}, {service_key: s}]}]\n",
+    )
+    .expect("valid");
+    let kinds: Vec<_> =
+        config.receivers["a"].calls.iter().map(|c| (c.kind, c.index, c.send_resolved)).collect();
+    assert_eq!(
+        kinds,
+        [("email", 0, false), ("pagerduty", 0, true), ("pagerduty", 1, true), ("slack", 0, false)]
+    );
+}
+
+#[test]
+fn hours_of_routes_have_to_exist() {
+    check_fault(
+        &format!("route: {{receiver: a, routes: [{{mute_time_intervals: [x]}}]}}\n{RECEIVERS}"),
+        "am.yml:1:54: undefined time interval \"x\" used in route",
+    );
+    check_fault(
+        &format!("route: {{receiver: a, mute_time_intervals: [x]}}\n{RECEIVERS}"),
+        "am.yml:1:44: root route must not have any mute time intervals",
+    );
+    check_fault(
+        &format!(
+            "route: {{receiver: a}}\ntime_intervals: [{{name: x, time_intervals: [{{weekdays: ['someday']}}]}}]\n{RECEIVERS}"
+        ),
+        "am.yml:2:57: \"someday\" is not a valid weekday",
+    );
+    check_fault(
+        &format!(
+            "route: {{receiver: a}}\ntime_intervals: [{{name: x}}]\nmute_time_intervals: [{{name: x}}]\n{RECEIVERS}"
+        ),
+        "am.yml:3:30: time interval \"x\" is not unique",
     );
 }
 
@@ -165,9 +235,8 @@ fn secrets_are_not_shown() {
     .expect("valid");
     let shown = format!("{config:?}");
     assert!(!shown.contains("token") && !shown.contains("s3"), "{shown}");
-    let authorization =
-        config.receivers["a"].webhooks[0].authorization.as_ref().map(|secret| secret.expose().to_owned());
-    assert_eq!(authorization.as_deref(), Some("Bearer s3"));
+    let expected = Credentials::Kind("Bearer".to_owned(), SecretSource::Inline(Secret::new("s3")));
+    assert_eq!(config.receivers["a"].calls[0].credentials, Some(expected));
 }
 
 #[test]

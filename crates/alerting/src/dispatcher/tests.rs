@@ -7,7 +7,7 @@ use model::{AlertState, Labels};
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::notify::{Attempt, Notify, webhook};
+use crate::notify::{Attempt, Integration, Notify, http};
 
 const START_MS: i64 = 1_767_225_600_000;
 
@@ -58,7 +58,7 @@ impl Notify for Inbox {
         let slow = *lock(&self.slow);
         Box::pin(async move {
             tokio::time::sleep(slow).await;
-            webhook::judge(status, "")
+            http::judge(status, "")
         })
     }
 }
@@ -76,7 +76,7 @@ fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher,
             notify: Arc::clone(&notify) as Arc<dyn Notify>,
         };
         let of = |receiver: &crate::config::Receiver| {
-            receiver.webhooks.iter().map(|hook| hook.send_resolved).enumerate().map(integration).collect()
+            receiver.calls.iter().map(|call| call.send_resolved).enumerate().map(integration).collect()
         };
         config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
     });
@@ -525,4 +525,5 @@ async fn a_real_webhook_is_posted() {
     dispatcher.stop().await;
 }
 
+mod muting;
 mod restarts;

@@ -1,7 +1,16 @@
 //! Telling a receiver: one notification, tried again until it is taken, refused for good, or too late.
 
-pub(crate) mod webhook;
+pub(crate) mod build;
+mod chat;
+mod email;
+pub(crate) mod http;
+mod oncall;
+mod pagerduty;
+mod slack;
+mod sns;
+mod webhook;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -49,6 +58,35 @@ impl Notification {
     pub(crate) fn status(&self) -> &'static str {
         if self.firing_count() > 0 { "firing" } else { "resolved" }
     }
+}
+
+impl NotifiedAlert {
+    pub(crate) fn status(&self) -> &'static str {
+        if self.ended_at.is_some() { "resolved" } else { "firing" }
+    }
+}
+
+pub(crate) type Pairs<'a> = BTreeMap<&'a str, &'a str>;
+
+/// The pairs that all sets share.
+pub(crate) fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Pairs<'a> {
+    let mut shared: Pairs<'a> = sets.next().map(|first| first.iter().collect()).unwrap_or_default();
+    for set in sets {
+        shared.retain(|name, value| set.get(name) == Some(value));
+    }
+    shared
+}
+
+/// Alertmanager gives the receiver's name ready for use in a regular expression.
+pub(crate) fn quote_meta(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if r"\.+*?()|[]{}^$".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Why an attempt failed.
@@ -140,7 +178,10 @@ fn too_late(time: Duration) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod delivery_tests {
     use std::sync::Mutex;
 
     use super::*;
@@ -155,7 +196,7 @@ mod tests {
                 if status == 0 {
                     tokio::time::sleep(timeout * 2).await;
                 }
-                webhook::judge(status, "")
+                http::judge(status, "")
             })
         }
     }

@@ -1,81 +1,27 @@
 //! Webhooks: Alertmanager's JSON, version 4, posted to a URL.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
+use config::Secret;
 use jiff::Timestamp;
-use model::{DurationMs, Labels, TimestampMs};
-use net::{Client, ClientError};
+use model::TimestampMs;
 use serde::Serialize;
 
-use super::{Attempt, Failure, Notification, NotifiedAlert, Notify};
+use super::http::{Render, Request, required};
+use super::{Notification, NotifiedAlert, Pairs, common, quote_meta};
 use crate::config::Webhook;
 use crate::fingerprint;
+use crate::template::{Renderer, Text};
 
 /// Go's zero time: what "has not ended" looks like on the wire.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// How much of an answer is kept to explain a failure.
-const ANSWER_SHOWN_BYTES: usize = 200;
-
-/// Posts notifications to one URL.
-pub(crate) struct WebhookNotifier {
-    pub(crate) settings: Webhook,
-    pub(crate) client: Arc<Client>,
-}
-
-impl Notify for WebhookNotifier {
-    fn attempt<'a>(&'a self, notification: &'a Notification, timeout: Duration) -> Attempt<'a> {
-        Box::pin(async move {
-            let limit = self.settings.timeout;
-            let timeout = if limit == DurationMs::ZERO { timeout } else { timeout.min(limit.to_std()) };
-            let body = Body::of(notification, self.settings.max_alerts);
-            let authorization =
-                self.settings.authorization.as_ref().map(|value| ("Authorization", value.expose()));
-            let url = self.settings.url.expose();
-            let answer = self.client.post_json(url, &body, authorization.as_slice(), timeout).await;
-            match answer {
-                Ok(answer) => judge(answer.status, &shown(&answer.body)),
-                Err(error) => Err(unreached(&error)),
-            }
-        })
+impl Render for Webhook {
+    fn request(&self, told: &Notification, texts: &Renderer<'_>) -> Result<Request, String> {
+        let url = required(&self.target)?;
+        let text = Text::parse(url.expose()).map_err(|_| "the URL is a bad template".to_owned())?;
+        let body = serde_json::to_value(Body::of(told, self.max_alerts)).map_err(|e| e.to_string())?;
+        Ok(Request::json(Secret::new(texts.text(&text)?), body))
     }
 }
-
-/// What an answer means: 2xx is taken, 429 and 5xx may help another time, anything else never will.
-pub(crate) fn judge(status: u16, body: &str) -> Result<u16, Failure> {
-    let (again, reason) = match status {
-        200..=299 => return Ok(status),
-        429 => (true, "rateLimited"),
-        500..=599 => (true, "serverError"),
-        401 | 403 => (false, "authError"),
-        _ => (false, "clientError"),
-    };
-    let message = if body.is_empty() {
-        format!("unexpected status code {status}")
-    } else {
-        format!("unexpected status code {status}: {body}")
-    };
-    Err(Failure { again, reason, status: Some(status), message })
-}
-
-fn unreached(error: &ClientError) -> Failure {
-    let (again, reason, message) = match error {
-        ClientError::Url(_) => (false, "other", "invalid URL".to_owned()),
-        ClientError::Setup(cause) => (false, "other", cause.clone()),
-        ClientError::Timeout(_) => (true, "contextDeadlineExceeded", error.to_string()),
-        other => (true, "other", other.to_string()),
-    };
-    Failure { again, reason, status: None, message }
-}
-
-fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..ANSWER_SHOWN_BYTES).unwrap_or(body));
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-type Pairs<'a> = BTreeMap<&'a str, &'a str>;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -129,7 +75,7 @@ impl<'a> Body<'a> {
 impl<'a> AlertBody<'a> {
     fn of(alert: &'a NotifiedAlert) -> Self {
         Self {
-            status: if alert.ended_at.is_some() { "resolved" } else { "firing" },
+            status: alert.status(),
             labels: alert.labels.iter().collect(),
             annotations: alert.annotations.iter().collect(),
             starts_at: rfc3339(alert.starts_at),
@@ -140,34 +86,17 @@ impl<'a> AlertBody<'a> {
     }
 }
 
-/// The pairs that all sets share.
-fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Pairs<'a> {
-    let mut shared: Pairs<'a> = sets.next().map(|first| first.iter().collect()).unwrap_or_default();
-    for set in sets {
-        shared.retain(|name, value| set.get(name) == Some(value));
-    }
-    shared
-}
-
 /// As Go writes a time: fractions only where there are any. A time that no calendar holds is shown as never.
 pub(crate) fn rfc3339(at: TimestampMs) -> String {
     Timestamp::from_millisecond(at.0).map_or_else(|_| NEVER.to_owned(), |time| time.to_string())
 }
 
-/// Alertmanager gives the receiver's name ready for use in a regular expression.
-fn quote_meta(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        if r"\.+*?()|[]{}^$".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use model::Labels;
+
     use super::*;
 
     fn alert(job: &str, ended_at: Option<i64>) -> NotifiedAlert {
@@ -218,27 +147,5 @@ mod tests {
         let notification = notification(vec![alert("a", Some(1)), alert("b", Some(1)), alert("c", Some(1))]);
         let body = Body::of(&notification, 2);
         assert_eq!((body.alerts.len(), body.truncated_alerts, body.status), (2, 1, "resolved"));
-    }
-
-    #[test]
-    fn answers_are_judged() {
-        for (status, expected) in [
-            (200, None),
-            (204, None),
-            (301, Some((false, "clientError"))),
-            (400, Some((false, "clientError"))),
-            (401, Some((false, "authError"))),
-            (429, Some((true, "rateLimited"))),
-            (500, Some((true, "serverError"))),
-            (503, Some((true, "serverError"))),
-        ] {
-            assert_eq!(judge(status, "").err().map(|f| (f.again, f.reason)), expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn no_address_is_told() {
-        let failure = unreached(&ClientError::Url("http://token@h".to_owned()));
-        assert!(!failure.message.contains("token") && !failure.again);
     }
 }

@@ -42,7 +42,11 @@ async fn lives_on(kind: DatabaseKind, name: &str, up: &str) {
     lab.signal("db", Signal::KILL);
     until("the database is back", LIMIT, async || {
         let now = lab.endpoints().0["db"].clone();
-        if now.pid.is_some() && now.pid != before.pid && now.urls == before.urls { Ok(()) } else { Err("not yet") }
+        if now.pid.is_some() && now.pid != before.pid && now.urls == before.urls {
+            Ok(())
+        } else {
+            Err("not yet")
+        }
     })
     .await;
     until("the order is read again", LIMIT, async || lab.json(&order).await).await;

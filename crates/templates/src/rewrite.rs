@@ -1,8 +1,9 @@
-//! Makes the tree of a Go template mean what Prometheus means by it, and checks its names.
+//! Makes the tree of a Go template mean what Prometheus and Alertmanager mean by it, and checks its names.
 //!
-//! The template library keeps Go's defaults, Prometheus asks for others. Two rewrites of the parsed tree close the gap,
+//! The template library keeps Go's defaults, Prometheus asks for others. Three rewrites of the parsed tree close the gap,
 //! without touching the text that a person wrote:
 //!
+//! * a field that is given arguments (`.StartsAt.Format "15:04"`) becomes a call of [`METHOD`];
 //! * a field (`.Labels.job`, `$labels.job`) becomes a call of [`FIELD`], which gives "" for a label that is missing and
 //!   an error for a field that no structure has (Go's `missingkey=zero` on a map of strings);
 //! * what an action prints goes through [`PRINT`], which prints floats as Go does.
@@ -15,9 +16,11 @@ use std::sync::Arc;
 use gotmpl::parse::{BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, PipeNode, Pos, SmolStr};
 
 /// The function that reads fields.
-pub(crate) const FIELD: &str = "__field";
+pub const FIELD: &str = "__field";
+/// The function that calls methods with arguments.
+pub const METHOD: &str = "__method";
 /// The function that prints the result of an action.
-pub(crate) const PRINT: &str = "__print";
+pub const PRINT: &str = "__print";
 
 /// Rewrites a template and its definitions in place.
 ///
@@ -53,7 +56,7 @@ impl Rewriter<'_> {
             Node::List(list) => self.list(list),
             Node::Action(action) => {
                 self.pipe(&mut action.pipe)?;
-                if action.pipe.decl.is_empty() {
+                if action.pipe.decl.is_empty() && !ends_escaped(&action.pipe) {
                     action.pipe.commands.push(command(action.pos, vec![name(action.pos, PRINT)]));
                 }
                 Ok(())
@@ -80,8 +83,16 @@ impl Rewriter<'_> {
     }
 
     fn pipe(&mut self, pipe: &mut PipeNode) -> Result<(), String> {
-        for command in &mut pipe.commands {
+        for (place, command) in pipe.commands.iter_mut().enumerate() {
+            // What stands before in the pipeline is the last argument.
+            let is_call = command.args.len() > 1 || place > 0;
+            let method = command.args.first_mut().filter(|_| is_call).and_then(take_method);
             command.args.iter_mut().try_for_each(|arg| self.expr(arg))?;
+            if let Some((pos, method)) = method {
+                let object = command.args.remove(0);
+                let head = [name(pos, METHOD), object, Expr::String(pos, method)];
+                command.args.splice(0..0, head);
+            }
         }
         if pipe.is_assign {
             return pipe.decl.iter().try_for_each(|variable| self.variable(variable));
@@ -129,6 +140,28 @@ impl Rewriter<'_> {
             Err(format!("undefined variable {:?}", variable.as_str()))
         }
     }
+}
+
+/// Whether the pipeline ends in an escaper of Go's: that gives a text already, and has to stay the last one, or the escaping
+/// for HTML refuses it.
+fn ends_escaped(pipe: &PipeNode) -> bool {
+    let last = pipe.commands.last().and_then(|command| command.args.first());
+    matches!(last, Some(Expr::Identifier(_, function)) if ["html", "urlquery"].contains(&function.as_str()))
+}
+
+/// Takes the last name off `.a.b`, which leaves `.a`; `None` for what has no name.
+fn take_method(expr: &mut Expr) -> Option<(Pos, Arc<str>)> {
+    let (pos, fields) = match expr {
+        Expr::Field(pos, fields) | Expr::Variable(pos, _, fields) | Expr::Chain(pos, _, fields) => {
+            (*pos, fields)
+        }
+        _ => return None,
+    };
+    let method = fields.pop()?;
+    if fields.is_empty() && matches!(expr, Expr::Field(..)) {
+        *expr = Expr::Dot(pos);
+    }
+    Some((pos, Arc::from(method.as_str())))
 }
 
 /// `(__field OBJECT "a" "b")`.

@@ -9,7 +9,7 @@ const LARGE_1024: [&str; 8] = ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
 const SMALL: [&str; 8] = ["m", "u", "n", "p", "f", "a", "z", "y"];
 
 /// Go's `%v` of a float: shortest digits, with an exponent below 1e-4 and from 1e6 on.
-pub(crate) fn go_float(value: f64) -> String {
+pub fn go_float(value: f64) -> String {
     if !value.is_finite() || value == 0.0 {
         return model::format_float(value);
     }
@@ -18,7 +18,7 @@ pub(crate) fn go_float(value: f64) -> String {
 }
 
 /// Go's `%.Ng`: `digits` significant digits, trailing zeros cut.
-pub(crate) fn go_general(value: f64, digits: usize) -> String {
+pub fn go_general(value: f64, digits: usize) -> String {
     if !value.is_finite() || value == 0.0 {
         return model::format_float(value);
     }
@@ -42,7 +42,7 @@ fn trim_zeros(text: &str) -> &str {
 }
 
 /// `1234` as `1.234k`, `0.002` as `2m`.
-pub(crate) fn humanize(value: f64) -> String {
+pub fn humanize(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return go_general(value, HUMAN_DIGITS);
     }
@@ -50,7 +50,7 @@ pub(crate) fn humanize(value: f64) -> String {
 }
 
 /// `2048` as `2ki`.
-pub(crate) fn humanize_1024(value: f64) -> String {
+pub fn humanize_1024(value: f64) -> String {
     if value.abs() <= 1.0 || !value.is_finite() {
         return go_general(value, HUMAN_DIGITS);
     }
@@ -82,12 +82,12 @@ fn scale_up(mut value: f64) -> String {
 }
 
 /// `0.051` as `5.1%`.
-pub(crate) fn humanize_percentage(value: f64) -> String {
+pub fn humanize_percentage(value: f64) -> String {
     go_general(value * 100.0, HUMAN_DIGITS) + "%"
 }
 
 /// Seconds as `1d 2h 3m 4s`, or with a prefix below one second.
-pub(crate) fn humanize_duration(seconds: f64) -> String {
+pub fn humanize_duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return go_general(seconds, HUMAN_DIGITS);
     }
@@ -112,7 +112,7 @@ pub(crate) fn humanize_duration(seconds: f64) -> String {
 ///
 /// # Errors
 /// A sentence, when the number is outside what a calendar holds.
-pub(crate) fn go_time(unix_seconds: f64) -> Result<String, String> {
+pub fn go_time(unix_seconds: f64) -> Result<String, String> {
     let millis = (unix_seconds * 1000.0).floor();
     if millis.is_nan() || millis.abs() >= i64::MAX as f64 {
         return Err(format!("{} cannot be represented as a timestamp", go_float(unix_seconds)));
@@ -123,7 +123,7 @@ pub(crate) fn go_time(unix_seconds: f64) -> Result<String, String> {
 }
 
 /// Seconds as Go prints a duration: `1h2m3.5s`, `250ms`, `0s`.
-pub(crate) fn go_duration(seconds: f64) -> String {
+pub fn go_duration(seconds: f64) -> String {
     let nanos = (seconds * 1e9) as i64;
     let (sign, magnitude) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
     if magnitude == 0 {
