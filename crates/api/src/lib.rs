@@ -4,6 +4,7 @@
 //! the engine behind them.
 
 mod alerting;
+mod alertmanager;
 mod cors;
 mod encode;
 mod error;
@@ -29,8 +30,8 @@ mod ui_files;
 mod ui_query;
 
 pub use metrics::ApiMetrics;
-pub use routes::{prometheus_router, ui_router};
+pub use routes::{alertmanager_router, prometheus_router, ui_router};
 pub use state::{
-    ApiState, Facts, Notifications, Ranking, Recovery, RuleGroups, Runtime, Services, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreRankings, StoreRefusal,
+    StoreStatus, Targets,
 };

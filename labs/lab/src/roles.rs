@@ -108,6 +108,7 @@ fn monitor_role(ports: MonitorConfig) -> Role {
         ports: vec![
             RolePort { flag: "--ui-listen", url: "ui", default: ports.ui },
             RolePort { flag: "--prometheus-listen", url: "prometheus", default: ports.prometheus },
+            RolePort { flag: "--alertmanager-listen", url: "alertmanager", default: ports.alertmanager },
         ],
         after: vec![],
         scrape: scrape("watchfire", "prometheus"),

@@ -35,6 +35,7 @@ impl RunningMonitor {
         std::fs::write(&config, "scrape_configs: []\n").expect("there is room");
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
+            .args(["--alertmanager-listen", any])
             .args([Path::new("--config"), &config, Path::new("--data-dir"), &folder.path().join("data")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    ApiMetrics, ApiState, Facts, Notifications, Recovery, RuleGroups, Runtime, Services, StoreRankings,
+    ApiMetrics, ApiState, Facts, Recovery, RuleGroups, Runtime, Services, StoreRankings,
     StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
@@ -80,7 +80,7 @@ impl Site {
             exemplars: Arc::new(Still),
             scrape: Arc::new(Still),
             rules: Arc::new(Still),
-            alerting: Arc::new(Still),
+            alerting: dispatcher(),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             clock: Arc::new(ManualClock::new(NOW_MS)),
@@ -281,10 +281,17 @@ impl RuleGroups for Still {
     }
 }
 
-impl Notifications for Still {
-    fn status(&self) -> alerting::Status {
-        alerting::Status { receivers: vec!["team".into()], ..alerting::Status::default() }
-    }
+/// Alerting that tells nobody.
+fn dispatcher() -> Arc<alerting::Dispatcher> {
+    let text = "route: {receiver: team}\nreceivers: [{name: team}]\n";
+    Arc::new(alerting::Dispatcher::start(
+        alerting::Config::parse(std::path::Path::new("am.yml"), text).expect("valid"),
+        alerting::State::in_memory(),
+        Arc::new(Client::new(ClientOptions::named("test")).expect("a client")),
+        Arc::new(ManualClock::new(NOW_MS)),
+        Arc::new(alerting::Metrics::new(&mut Registry::default())),
+        alerting::Options { external_url: "http://localhost".into() },
+    ))
 }
 
 struct StillRuntime(Facts, Refusing);

@@ -55,7 +55,9 @@ pub(in crate::bench) fn ours(binary: &Path, folder: &Path, config: &Path) -> Res
         .arg(config)
         .arg("--data-dir")
         .arg(folder.join("watchfire"));
-    command.args(["--ui-listen", "127.0.0.1:0", "--prometheus-listen"]).arg(format!("127.0.0.1:{port}"));
+    command
+        .args(["--ui-listen", "127.0.0.1:0", "--alertmanager-listen", "127.0.0.1:0", "--prometheus-listen"])
+        .arg(format!("127.0.0.1:{port}"));
     Server::start(
         "watchfire",
         command,
