@@ -129,6 +129,9 @@ export const fetchRules = (o) => prom('/rules', o);
 /** @param {CallOptions} [o] @returns {Promise<{alerts: import('./types.d.ts').ActiveAlert[]}>} */
 export const fetchAlerts = (o) => prom('/alerts', o);
 
+/** What somebody has to look after: a store that refuses samples, damage found at start. @param {CallOptions} [o] @returns {Promise<{text: string, date: string, active: boolean}[]>} */
+export const fetchTroubles = (o) => prom('/notifications', o);
+
 /** @param {CallOptions} [o] @returns {Promise<import('./types.d.ts').Told>} */
 export const fetchNotifications = (o) => get('/api/ui/notifications', o);
 

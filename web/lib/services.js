@@ -28,6 +28,9 @@ export const HISTORY_STEP_MS = 60_000;
 export const RECENT_MS = 900_000;
 export const RECENT_STEP_MS = 10_000;
 
+/** Above this share of failed requests a job is not well, whatever its alerts wait for: the limit of the shipped HighErrorRate. */
+export const ERRORS_HIGH = 0.05;
+
 /** Long enough for four scrapes at the usual 15 s, so that a missed one leaves no hole. */
 const WINDOW = '1m';
 
@@ -105,16 +108,17 @@ export function servicesOf(results, firing) {
   const history = historyOf(byId.get('hour'), byId.get('recent'));
   const list = [...jobs].map(([job, counts]) => {
     const own = firing.filter((alert) => alert.labels.job === job);
+    const errors = latest(byId.get('errors'), job);
     return {
       job,
       ...counts,
       rate: latest(byId.get('rate'), job),
-      errors: latest(byId.get('errors'), job),
+      errors,
       p99: latest(byId.get('p99'), job),
       history: seriesOf(history.result, job)?.values.slice(history.first).map((value) => wireNumber(value)) ?? [],
       historyMs: history.spanMs,
       firing: own,
-      health: healthOf(counts, own),
+      health: healthOf(counts, own, errors),
     };
   });
   return list.sort((a, b) => badness(b.health) - badness(a.health) || a.job.localeCompare(b.job));
@@ -150,13 +154,15 @@ function latest(result, job) {
 /**
  * @param {{up: number, instances: number}} counts
  * @param {ActiveAlert[]} firing
+ * @param {number | null} errors
  * @returns {Health}
  */
-function healthOf({ up, instances }, firing) {
+function healthOf({ up, instances }, firing, errors) {
   if (up === 0) return { kind: 'crit', word: 'Down' };
   if (firing.some((alert) => alert.labels.severity === 'critical')) return { kind: 'crit', word: 'Critical' };
   if (up < instances) return { kind: 'warn', word: 'Partly down' };
   if (firing.length > 0) return { kind: 'warn', word: 'Alerting' };
+  if (errors !== null && errors > ERRORS_HIGH) return { kind: 'warn', word: 'Failing' };
   return { kind: 'ok', word: 'Healthy' };
 }
 

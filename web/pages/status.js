@@ -74,8 +74,8 @@ function Head({ head }) {
 
 /** @param {{report: any}} props a torn tail was never acknowledged, so cutting it loses nothing; damage elsewhere does */
 function Recovery({ report }) {
-  if (!report || (report.samples === 0 && report.series === 0)) return html`<p class="muted">Started on an empty data directory: there was nothing to recover.</p>`;
-  const damage = report.quarantined ?? [];
+  const damage = report?.quarantined ?? [];
+  if (!report || (report.samples === 0 && report.series === 0 && damage.length === 0)) return html`<p class="muted">Started on an empty data directory: there was nothing to recover.</p>`;
   return html`<p>${damage.length > 0
     ? html`<${StateMark} kind="crit" word=${`Damaged data set aside in ${plural(damage.length, 'place')}`} />`
     : html`<${StateMark} kind="ok" word="Recovered, nothing lost" />`}</p>
@@ -83,6 +83,7 @@ function Recovery({ report }) {
       ['took', formatDuration(report.duration_ms ?? 0)],
       ['series', formatCount(report.series)],
       ['samples', formatCount(report.samples)],
+      ['lost: their names were damaged', report.nameless_samples > 0 ? `${formatCount(report.nameless_samples)} samples` : null],
       ['unfinished record cut off', report.torn_bytes > 0 ? formatBytes(report.torn_bytes) : 'none'],
     ]} />
     ${damage.length > 0 && html`<ul class="plain damage">${damage.map((/** @type {string} */ place) => html`<li key=${place} class="target-error">${place}</li>`)}</ul>`}`;

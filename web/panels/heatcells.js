@@ -16,6 +16,8 @@ import { heatmapPalette, resolveColor, withAlpha } from '../lib/color.js';
  */
 
 const STEPS = 64;
+/** From brightest to darkest on a logarithmic bar: without it one cell with a fraction of a count would darken all others. */
+const LOG_SPAN_MAX = 300;
 /** Narrower cells touch: gaps would outweigh the colour, px. */
 const GAP_FROM_PX = 7;
 
@@ -29,8 +31,8 @@ const GAP_FROM_PX = 7;
 export function readColours(panel, painted, theme, isLog) {
   const color = panel?.options?.color ?? {};
   const steps = Number(color.steps) > 1 ? Math.min(256, Number(color.steps)) : STEPS;
-  const min = limit(color.min, painted.min);
   const max = limit(color.max, painted.max);
+  const min = limit(color.min, isLog ? Math.max(painted.min, max / LOG_SPAN_MAX) : painted.min);
   const palette =
     color.mode === 'opacity' ? opacities(color, steps, theme) : heatmapPalette(color.scheme, steps, theme, color.reverse === true);
   if (isLog && min > 0 && max > min) {

@@ -11,6 +11,7 @@ import { RefreshControl } from './refresh.js';
 import { ShareControl } from './share.js';
 import { TimePicker } from './timepicker.js';
 import { useKey } from './keys.js';
+import { troubles } from './trouble.js';
 import { helpOpen } from './help.js';
 
 /** What the page says about itself: its name, what it belongs to, and whether it has a time range. */
@@ -34,6 +35,7 @@ export function TopBar() {
       </div>
     </div>
     <${CriticalLine} />
+    <${TroubleStrip} />
     <${LostBanner} />
   </header>`;
 }
@@ -51,6 +53,13 @@ function CriticalLine() {
   if (list.length === 0) return html`<div class="critical-line" />`;
   const says = `${list.length} critical firing: ${[...new Set(list.map((alert) => alert.labels.alertname))].join(', ')}`;
   return html`<a class="critical-line critical-line-on" href="/alerts?state=firing" title=${says} aria-label=${says} />`;
+}
+
+/** Says what is wrong with the monitor itself, until it is not. */
+function TroubleStrip() {
+  if (troubles.value.length === 0) return null;
+  return html`<div class="strip strip-crit" role="alert"><${Icon} name="warn" />
+    <span>${troubles.value.map((text) => html`<span key=${text}>${text} </span>`)}<a href="/status">Status</a></span></div>`;
 }
 
 /** Says that the monitor is gone; goes away by itself. Lies over the page's lower edge, so that nothing moves. */

@@ -25,15 +25,30 @@ const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 const START_NOTHING: &str = "#!/bin/sh\nexit 101\n";
 
 /// Programs of others with which ours are compared. Without them that part is skipped, aloud.
-const PEERS: [(&str, &str); 3] = [
+const PEERS: [(&str, &str); 5] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("prometheus-mysqld-exporter", "prometheus-mysqld-exporter"),
+    ("prometheus-postgres-exporter", "prometheus-postgres-exporter"),
 ];
 
-/// Makes sure that all programs are there.
+/// What an application is loaded with, and what the one that it is compared with stands on.
+const LOAD: [(&str, &str); 3] =
+    [("wrk", "wrk"), ("python3", "python3-venv"), ("mariadb-install-db", "mariadb-server")];
+
+/// Makes sure that all programs for the tests are there.
 pub(crate) fn ensure() -> Result<()> {
-    let packages = missing(&NEEDED);
+    ensure_all(&NEEDED)
+}
+
+/// Makes sure that all programs for a bench under load are there.
+pub(crate) fn ensure_load() -> Result<()> {
+    ensure_all(&LOAD)
+}
+
+fn ensure_all(needed: &[(&str, &'static str)]) -> Result<()> {
+    let packages = missing(needed);
     if packages.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::packages;
-use crate::tools::{command, step};
+use crate::tools::{command, root, step};
 
 /// What `cargo xtask test --full` asks: always the same, so that it fails for a reason of ours. Other seeds are for those
 /// who look for trouble.
@@ -50,14 +50,35 @@ pub(crate) fn differential(arguments: &Differential) -> Result<()> {
     finish(&mut tool("differential", &arguments))
 }
 
-/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peer are read
+/// All of it, as the last part of `cargo xtask test --full`. The agent by itself: its values and those of its peers are read
 /// one after the other, and whatever else runs moves them apart.
 pub(crate) fn all() -> Result<()> {
     packages::ensure_peers()?;
     step("conformance", &mut tool("conformance", &[]))?;
+    promtool("check", "deploy/provision/rules")?;
+    promtool("test", "tests/scripts/rules")?;
     step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
-    let mut agent = command("cargo", &["test", "--package", "agent", "--quiet"]);
-    step("agent and what it replaces", agent.env("WATCHFIRE_PEERS", "1"))
+    step("exporters: the agent beside them", exporters().env("WATCHFIRE_PEERS", "1"))
+}
+
+/// The agent and Debian's exporters ask the same host and the same databases.
+fn exporters() -> Command {
+    command(
+        "cargo",
+        &["test", "--quiet", "--package", "agent", "--test", "it", "same_as", "--", "--nocapture"],
+    )
+}
+
+/// The rules that we ship, and their unit tests, mean the same to Debian's promtool.
+fn promtool(what: &str, folder: &str) -> Result<()> {
+    let mut files: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder))? {
+        files.push(format!("{folder}/{}", entry?.file_name().to_string_lossy()));
+    }
+    files.retain(|name| name.ends_with(".yml"));
+    files.sort();
+    let mut program = command("promtool", &[what, "rules"]);
+    step(&format!("promtool {what} rules: {folder}"), program.args(&files))
 }
 
 fn tool(package: &str, arguments: &[&str]) -> Command {

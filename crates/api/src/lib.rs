@@ -3,6 +3,7 @@
 //! Routes, wire shapes and the map from errors to status live here and nowhere else. Knows ports and services, never
 //! the engine behind them.
 
+mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
@@ -32,6 +33,6 @@ mod ui_query;
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};
 pub use state::{
-    ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreRankings, StoreRefusal,
-    StoreStatus, Targets,
+    Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
+    StoreRefusal, StoreStatus, Targets,
 };

@@ -1,11 +1,10 @@
-//! `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, the admin API, and what is found nowhere.
+//! `/-/healthy`, `/-/ready`, `/-/reload`, `/-/quit`, and what is found nowhere.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 
-use crate::error::{ApiError, ErrorKind};
 use crate::state::ApiState;
 
 const NOT_ENABLED: &str = "Lifecycle API is not enabled.";
@@ -43,11 +42,6 @@ pub(crate) async fn only_by_post() -> (StatusCode, &'static str) {
 /// Who started the program ends it: never over HTTP.
 pub(crate) async fn quit() -> (StatusCode, &'static str) {
     (StatusCode::FORBIDDEN, NOT_ENABLED)
-}
-
-/// Nothing can be deleted or copied over HTTP.
-pub(crate) async fn admin() -> ApiError {
-    ApiError { kind: ErrorKind::Disabled, message: "admin APIs disabled".to_owned() }
 }
 
 /// Prometheus' answer to a path that nothing serves, under `/api` too.

@@ -29,7 +29,8 @@ impl<S: Send + Sync> FromRequest<S> for Params {
         check_count(request.uri().query().unwrap_or_default().as_bytes())?;
         let from_url = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
         let Query(from_url) = from_url.map_err(|e| malformed(e.body_text()))?;
-        let has_form = request.method() == Method::POST && is_form(request.headers());
+        let may_have_form = matches!(*request.method(), Method::POST | Method::PUT);
+        let has_form = may_have_form && is_form(request.headers());
         let mut all = if has_form { read_form(request).await? } else { Vec::new() };
         all.extend(from_url);
         Ok(Self(all))

@@ -11,8 +11,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    alerting, alertmanager, exemplars, federate, grafana, management, metrics, query, rules, series, status,
-    targets, ui_files, ui_query,
+    admin, alerting, alertmanager, exemplars, federate, grafana, management, metrics, query, rules, series,
+    status, targets, ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -127,5 +127,7 @@ fn api_v1() -> Router<Arc<ApiState>> {
         .route("/status/tsdb/blocks", get(status::blocks))
         .route("/status/walreplay", get(status::walreplay))
         .route("/notifications", get(status::notifications))
-        .route("/admin/tsdb/{action}", post(management::admin).put(management::admin))
+        .route("/admin/tsdb/delete_series", post(admin::delete_series).put(admin::delete_series))
+        .route("/admin/tsdb/clean_tombstones", post(admin::clean_tombstones).put(admin::clean_tombstones))
+        .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use ::alerting::Dispatcher;
 use ::rules::{GroupStatus, Manager};
+use columns::TimeRange;
 use dashboards::Dashboards;
-use model::{Labels, TimestampMs};
+use model::{Labels, Matcher, TimestampMs};
 use promql::Engine;
 use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
@@ -75,6 +76,48 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Damaged pieces that were set aside, each with path and offset.
     pub quarantined: Vec<String>,
+    /// Samples that are lost because the names of their series were in a damaged piece before them.
+    pub nameless_samples: u64,
+}
+
+/// A block on disk, for `/api/v1/status/tsdb/blocks`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreBlock {
+    /// Its number.
+    pub number: u64,
+    /// How often its samples were compacted.
+    pub level: u64,
+    /// First moment of its span, milliseconds.
+    pub from_ms: i64,
+    /// The first moment behind its span, milliseconds.
+    pub end_ms: i64,
+    /// Series.
+    pub series: u64,
+    /// Samples.
+    pub samples: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Numbers of the blocks that it was made from.
+    pub sources: Vec<u64>,
+}
+
+/// Who may change what is stored. Calls may take long: make them off the async threads. Errors are for people.
+pub trait Admin: Send + Sync {
+    /// Deletes samples in `range` of all series that satisfy the matchers.
+    ///
+    /// # Errors
+    /// Why; a part may be deleted.
+    fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<(), String>;
+    /// Frees the room of what was deleted.
+    ///
+    /// # Errors
+    /// Why.
+    fn clean_tombstones(&self) -> Result<(), String>;
+    /// Copies the store, or only what is in blocks already, and gives the copy's name.
+    ///
+    /// # Errors
+    /// Why; nothing is left of the copy.
+    fn snapshot(&self, skip_head: bool) -> Result<String, String>;
 }
 
 /// Who knows targets and what they say of their metrics.
@@ -117,6 +160,8 @@ impl RuleGroups for Manager {
 pub trait Runtime: Send + Sync {
     /// The store now.
     fn store_status(&self) -> StoreStatus;
+    /// The store's blocks, in order of time.
+    fn store_blocks(&self) -> Vec<StoreBlock>;
     /// Why no samples are stored at present; `None` when all is well. Waits for nothing.
     fn store_refusal(&self) -> Option<StoreRefusal>;
     /// The store's rankings, at most `limit` entries each.
@@ -171,6 +216,7 @@ pub struct ApiState {
     pub(crate) alerting: Arc<Dispatcher>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) admin: Option<Arc<dyn Admin>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -194,6 +240,8 @@ pub struct Services {
     pub dashboards: Arc<Dashboards>,
     /// Knows the rest.
     pub runtime: Arc<dyn Runtime>,
+    /// May change what is stored; `None` where nobody may over HTTP.
+    pub admin: Option<Arc<dyn Admin>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Where requests and queries are counted.
@@ -212,6 +260,7 @@ impl ApiState {
             alerting,
             dashboards,
             runtime,
+            admin,
             clock,
             metrics,
         } = services;
@@ -225,6 +274,7 @@ impl ApiState {
             alerting,
             dashboards,
             runtime,
+            admin,
             clock,
             metrics,
             turnstile,

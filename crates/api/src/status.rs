@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::encode;
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::state::{ApiState, Ranking};
+use crate::state::{ApiState, Ranking, StoreBlock};
 
 /// The version of Prometheus whose API and language this is. Clients switch features by it: Grafana asks for label
 /// values with matchers from 2.24 on, for UTF-8 names from 3.0 on.
@@ -109,9 +109,27 @@ pub(crate) async fn walreplay() -> Response {
     encode::success(json!({ "min": 0, "max": 0, "current": 0, "state": "done" }))
 }
 
-/// Samples lie in the head and its log, not in blocks.
-pub(crate) async fn blocks() -> Response {
-    encode::success(json!({ "blocks": [] }))
+/// Prometheus names blocks by 26 letters and digits that sort as they were made; of ours the number does.
+fn ulid(number: u64) -> String {
+    format!("{number:026}")
+}
+
+pub(crate) async fn blocks(State(state): State<Arc<ApiState>>) -> Result<Response, ApiError> {
+    let blocks = crate::run::blocking(&state, |state, _| state.runtime.store_blocks()).await?;
+    let shown = |block: &StoreBlock| {
+        json!({
+            "ulid": ulid(block.number),
+            "minTime": block.from_ms,
+            "maxTime": block.end_ms,
+            "stats": { "numSamples": block.samples, "numSeries": block.series, "numChunks": block.chunks },
+            "compaction": {
+                "level": block.level,
+                "sources": block.sources.iter().map(|source| ulid(*source)).collect::<Vec<_>>(),
+            },
+            "version": 1,
+        })
+    };
+    Ok(encode::success(json!({ "blocks": blocks.iter().map(shown).collect::<Vec<_>>() })))
 }
 
 /// What somebody has to look after, in the form of Prometheus 3: for its user interface and for the red strip of ours.
@@ -122,8 +140,8 @@ pub(crate) async fn notifications(State(state): State<Arc<ApiState>>) -> Respons
     });
     let places = facts.recovery.quarantined.len();
     let damaged = (places > 0).then(|| {
-        let text = format!("Damaged data was set aside at start ({places} places, see the status page).");
-        (text, facts.started_at)
+        let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
+        (format!("Damaged data was set aside at start in {places}."), facts.started_at)
     });
     let stale = (!succeeded).then(|| ("Configuration reload has failed.".to_owned(), reloaded_at));
     let all = refused.into_iter().chain(damaged).chain(stale);

@@ -2,13 +2,23 @@
 
 use dashboards::Builtin;
 
-const ALL: [(&str, &str); 4] = [
+const ALL: [(&str, &str); 11] = [
     (
         "application-performance.json",
         include_str!("../../../deploy/provision/dashboards/application-performance.json"),
     ),
     ("infrastructure.json", include_str!("../../../deploy/provision/dashboards/infrastructure.json")),
+    ("database-mysql.json", include_str!("../../../deploy/provision/dashboards/database-mysql.json")),
+    ("database-postgres.json", include_str!("../../../deploy/provision/dashboards/database-postgres.json")),
+    ("database-sqlite.json", include_str!("../../../deploy/provision/dashboards/database-sqlite.json")),
     ("use-red.json", include_str!("../../../deploy/provision/dashboards/use-red.json")),
+    ("business-metrics.json", include_str!("../../../deploy/provision/dashboards/business-metrics.json")),
+    ("error-budget.json", include_str!("../../../deploy/provision/dashboards/error-budget.json")),
+    (
+        "operations-overview.json",
+        include_str!("../../../deploy/provision/dashboards/operations-overview.json"),
+    ),
+    ("service-deep-dive.json", include_str!("../../../deploy/provision/dashboards/service-deep-dive.json")),
     ("watchfire-self.json", include_str!("../../../deploy/provision/dashboards/watchfire-self.json")),
 ];
 

@@ -10,6 +10,8 @@ use rules::{Groups, RulesError};
 use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
 
+use crate::config_storage::{StorageSettings, StorageYml};
+
 /// Without an `alertmanager.yml`: alerts are grouped and shown, and no receiver is called.
 const TELL_NOBODY: &str = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
 
@@ -41,6 +43,8 @@ pub(crate) struct Loaded {
     pub(crate) jobs: Vec<Job>,
     pub(crate) groups: Groups,
     pub(crate) alerting: alerting::Config,
+    /// What the store goes by.
+    pub(crate) storage: StorageSettings,
     /// The text of `prometheus.yml` as it was read.
     pub(crate) text: String,
     /// What was left out, each with its place.
@@ -63,7 +67,7 @@ struct PrometheusYml {
     remote_write: Option<Spanned<Unread>>,
     remote_read: Option<Spanned<Unread>>,
     otlp: Option<Spanned<Unread>>,
-    storage: Option<Spanned<Unread>>,
+    storage: StorageYml,
 }
 
 /// Reads and checks all files without any effect.
@@ -81,6 +85,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     let text = config::read_text(file)?;
     let yml: PrometheusYml = config::from_str(file, &text)?;
     yml.refuse(file)?;
+    let storage = yml.storage.resolve(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
     let rule_files =
         yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
@@ -91,7 +96,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     };
     let mut left_out = yml.left_out(file);
     left_out.extend(alerting.left_out.iter().cloned());
-    Ok(Loaded { global: yml.global, jobs, groups, alerting, text, left_out })
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, text, left_out })
 }
 
 impl PrometheusYml {
@@ -101,7 +106,6 @@ impl PrometheusYml {
             ("remote_write", &self.remote_write),
             ("remote_read", &self.remote_read),
             ("otlp", &self.otlp),
-            ("storage", &self.storage),
         ];
         match all.into_iter().find_map(|(name, given)| Some((name, given.as_ref()?.at))) {
             Some((name, at)) => Err(ConfigError::at(file, at, format!("{name} is not supported yet"))),

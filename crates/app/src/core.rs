@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alerting::Dispatcher;
-use api::{Facts, Runtime, StoreRankings, StoreRefusal, StoreStatus};
+use api::{Facts, Runtime, StoreBlock, StoreRankings, StoreRefusal, StoreStatus};
 use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use promql::Engine;
 use rules::{AlertSink, Manager, ManagerOptions};
 use scrape::ScrapeManager;
 use scrape::config::GlobalConfig;
@@ -25,8 +26,11 @@ pub(crate) struct Core {
     pub(crate) facts: Facts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) db: Arc<Db>,
+    /// `None` where nobody may delete or copy over HTTP.
+    pub(crate) admin: Option<Arc<dyn api::Admin>>,
     pub(crate) scrape: Arc<ScrapeManager>,
     pub(crate) rules: Arc<Manager>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) alerting: Arc<Dispatcher>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) last_load: LastLoad,
@@ -106,8 +110,10 @@ impl Core {
         })?;
         say_left_out(&loaded);
         let options = rule_options(&loaded.global, &self.facts.external_url);
+        self.db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         self.scrape.reload(loaded.jobs);
         self.rules.reload(loaded.groups, options).await;
+        self.engine.set_subquery_step(loaded.global.evaluation_interval());
         self.alerting.reload(loaded.alerting);
         self.dashboards.reload();
         let labels = external_labels(&loaded.global);
@@ -161,6 +167,20 @@ impl Runtime for Core {
             min_time: status.min_time,
             max_time: status.max_time,
         }
+    }
+
+    fn store_blocks(&self) -> Vec<StoreBlock> {
+        let shown = |block: tsdb::BlockStatus| StoreBlock {
+            number: block.number,
+            level: block.level,
+            from_ms: block.from.0,
+            end_ms: block.end.0,
+            series: block.series,
+            samples: block.samples,
+            chunks: block.chunks,
+            sources: block.sources,
+        };
+        self.db.block_statuses().into_iter().map(shown).collect()
     }
 
     fn store_refusal(&self) -> Option<StoreRefusal> {

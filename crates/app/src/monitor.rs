@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use ::config::ByteSize;
 use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
@@ -12,7 +14,7 @@ use model::{DurationMs, TimestampMs};
 use net::process::ProcessMetrics;
 use net::{BindError, Client, ClientError, ClientOptions, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
-use promql::{Engine, EngineOptions};
+use promql::Engine;
 use rules::{Manager, Ports};
 use scrape::ScrapeManager;
 use stdx::{Clock, SystemClock};
@@ -20,10 +22,13 @@ use storage::{MetricAppend, MetricQuery};
 use tokio::net::TcpListener;
 use tsdb::{DamagePolicy, Db, Limits, Maintenance, RealDisk, RecoveryReport, SyncPolicy, TsdbError};
 
+use crate::admin::Admin;
 use crate::builtin;
 use crate::config::{ConfigPaths, LoadError, Loaded, load};
+use crate::config_storage::StorageSettings;
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
 use crate::handover;
+use crate::queries::QueryOptions;
 
 /// What a monitor is started with.
 #[derive(Debug, Clone)]
@@ -42,14 +47,24 @@ pub struct Options {
     pub alertmanager_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
-    /// How long samples are kept.
+    /// How long samples are kept; zero for as long as there is room.
     pub retention: DurationMs,
+    /// How many bytes of samples are kept; zero for no limit.
+    pub retention_size: ByteSize,
     /// When commits are made to survive power loss.
     pub sync: SyncPolicy,
+    /// Span of a block that is cut from memory; two hours but in tests.
+    pub block_span: DurationMs,
+    /// Between two rounds of the store's housekeeping.
+    pub housekeeping_every: DurationMs,
     /// Whether damaged data keeps the monitor from starting, instead of being set aside.
     pub strict_recovery: bool,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
+    /// Whether samples can be deleted and copied over HTTP.
+    pub admin_api: bool,
+    /// Limits of queries, and what of the language is switched on.
+    pub queries: QueryOptions,
     /// Flags as given, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
 }
@@ -96,16 +111,20 @@ impl Monitor {
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start(mut options: Options) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started_at = TimestampMs(clock.now_ms());
         let loaded = load(&options.config)?;
         say_left_out(&loaded);
+        // The file goes before the flags, as in Prometheus.
+        options.retention = loaded.storage.retention.unwrap_or(options.retention);
+        options.retention_size = loaded.storage.retention_size.unwrap_or(options.retention_size);
         let ui = net::bind(options.ui_listen).await?;
         let prometheus = net::bind(options.prometheus_listen).await?;
         let alertmanager = net::bind(options.alertmanager_listen).await?;
         let mut registry = Registry::default();
-        let (db, report) = open_store(&options, clock.clone(), &mut registry).await?;
+        let (db, report) = open_store(&options, &loaded.storage, clock.clone(), &mut registry).await?;
+        db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
         let dir = options.data_dir.join("alerting");
         let told =
@@ -134,6 +153,7 @@ impl Monitor {
             alerting: core.alerting.clone(),
             dashboards: core.dashboards.clone(),
             runtime: core.clone(),
+            admin: core.admin.clone(),
             clock: core.clock.clone(),
             metrics,
         });
@@ -178,8 +198,35 @@ impl Monitor {
     }
 }
 
+/// Longer than any sample is old: what no limit of age comes to.
+const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 3600);
+
+fn limits(options: &Options, settings: &StorageSettings) -> Limits {
+    let retention = if options.retention.0 > 0 { options.retention } else { RETENTION_UNLIMITED };
+    let retention_bytes = if options.retention_size.0 > 0 { options.retention_size.0 } else { u64::MAX };
+    Limits {
+        retention,
+        retention_bytes,
+        exemplars_max: settings.exemplars_max,
+        block_span: options.block_span,
+        housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs()),
+        ..Limits::standard()
+    }
+}
+
+/// In the words of Prometheus: `30d or 10GiB`.
+fn retention_text(options: &Options) -> String {
+    match (options.retention, options.retention_size) {
+        (DurationMs::ZERO, ByteSize(0)) => "unlimited".to_owned(),
+        (DurationMs::ZERO, size) => size.to_string(),
+        (time, ByteSize(0)) => time.to_string(),
+        (time, size) => format!("{time} or {size}"),
+    }
+}
+
 async fn open_store(
     options: &Options,
+    settings: &StorageSettings,
     clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<(Arc<Db>, RecoveryReport), StartError> {
@@ -190,7 +237,7 @@ async fn open_store(
         clock,
         sync: options.sync,
         damage: if options.strict_recovery { DamagePolicy::Refuse } else { DamagePolicy::Quarantine },
-        limits: Limits { retention: options.retention, ..Limits::standard() },
+        limits: limits(options, settings),
         maintenance: Maintenance::Background,
         metrics: Arc::new(tsdb::Metrics::new(registry)),
     };
@@ -212,7 +259,7 @@ fn start_services(
     let append: Arc<dyn MetricAppend> = db.clone();
     let api_metrics = ApiMetrics::register(registry);
     let last_load = LastLoad::new(&loaded, facts.started_at, registry);
-    let engine = Arc::new(Engine::new(EngineOptions::standard()));
+    let engine = Arc::new(Engine::new(options.queries.engine(loaded.global.evaluation_interval())));
     let dispatcher = Arc::new(Dispatcher::start(
         loaded.alerting,
         told,
@@ -238,7 +285,9 @@ fn start_services(
         Arc::new(scrape::Metrics::new(registry)),
     );
     let sources = Sources { folder: options.dashboards, builtin: builtin::dashboards() };
+    let admin = Admin { db: db.clone(), clock: clock.clone(), data_dir: options.data_dir };
     let core = Core {
+        admin: options.admin_api.then(|| Arc::new(admin) as Arc<dyn api::Admin>),
         paths: options.config,
         flags: options.flags,
         facts,
@@ -246,6 +295,7 @@ fn start_services(
         db,
         scrape: Arc::new(scrape),
         rules,
+        engine: engine.clone(),
         alerting: dispatcher,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,
@@ -275,7 +325,7 @@ fn facts(
         data_dir: options.data_dir.display().to_string(),
         working_dir: std::env::current_dir().map(|d| d.display().to_string()).unwrap_or_default(),
         hostname: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
-        retention: options.retention.to_string(),
+        retention: retention_text(options),
         scrape_interval_ms: shortest.unwrap_or_else(|| loaded.global.scrape_interval()).0,
         recovery: recovery(report),
         lifecycle: options.lifecycle,
@@ -291,5 +341,6 @@ fn recovery(report: &RecoveryReport) -> Recovery {
         series: report.series,
         torn_bytes: report.log.torn_bytes,
         quarantined: report.log.damage.iter().chain(&report.block_damage).map(place).collect(),
+        nameless_samples: report.samples_without_series,
     }
 }

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use agent::{Options, Roots};
-use anyhow::Result;
+use agent::{DatabaseOptions, DatabaseUrl, Engine, Options, Roots};
+use anyhow::{Context, Result, anyhow, bail};
+use config::SecretSource;
 
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
@@ -25,16 +26,115 @@ pub(crate) struct Arguments {
     /// Where the host's mount points, /etc and /run are found.
     #[arg(long, env = "WATCHFIRE_ROOT", default_value = "/", value_name = "DIR")]
     root: PathBuf,
+    #[command(flatten)]
+    mysql: Mysql,
+    #[command(flatten)]
+    postgres: Postgres,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "MySQL and MariaDB")]
+struct Mysql {
+    /// A server to ask: mysql://exporter@db.internal:3306. With a password only from the environment.
+    #[arg(long, env = MYSQL_URL, hide_env_values = true, value_name = "URL")]
+    mysql_url: Option<String>,
+    /// The file that holds the password, and nothing else.
+    #[arg(long, env = "WATCHFIRE_MYSQL_PASSWORD_FILE", value_name = "FILE", requires = "mysql_url")]
+    mysql_password_file: Option<PathBuf>,
+    /// Where its /metrics is served.
+    #[arg(long, env = "WATCHFIRE_MYSQL_LISTEN", default_value = "127.0.0.1:9104", value_name = "ADDRESS")]
+    mysql_listen: SocketAddr,
+    /// What to ask for, by mysqld_exporter's names of collectors, instead of the standard ones.
+    #[arg(long, env = "WATCHFIRE_MYSQL_COLLECT", value_name = "NAMES", value_delimiter = ',')]
+    mysql_collect: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "PostgreSQL")]
+struct Postgres {
+    /// A server to ask: postgres://exporter@db.internal:5432/orders_db. With a password only from the environment.
+    #[arg(long, env = POSTGRES_URL, hide_env_values = true, value_name = "URL")]
+    postgres_url: Option<String>,
+    /// The file that holds the password, and nothing else.
+    #[arg(long, env = "WATCHFIRE_POSTGRES_PASSWORD_FILE", value_name = "FILE", requires = "postgres_url")]
+    postgres_password_file: Option<PathBuf>,
+    /// Where its /metrics is served.
+    #[arg(long, env = "WATCHFIRE_POSTGRES_LISTEN", default_value = "127.0.0.1:9187", value_name = "ADDRESS")]
+    postgres_listen: SocketAddr,
+    /// What to ask for, by postgres_exporter's names of collectors, instead of the standard ones.
+    #[arg(long, env = "WATCHFIRE_POSTGRES_COLLECT", value_name = "NAMES", value_delimiter = ',')]
+    postgres_collect: Vec<String>,
+}
+
+const MYSQL_URL: &str = "WATCHFIRE_MYSQL_URL";
+const POSTGRES_URL: &str = "WATCHFIRE_POSTGRES_URL";
+
+/// The flags of one server.
+struct Flags {
+    engine: Engine,
+    url: Option<String>,
+    password_file: Option<PathBuf>,
+    listen: SocketAddr,
+    collect: Vec<String>,
+}
+
+impl Flags {
+    /// The server, if there is one.
+    fn database(self) -> Result<Option<DatabaseOptions>> {
+        let name = self.engine.name();
+        let variable = match self.engine {
+            Engine::Mysql => MYSQL_URL,
+            Engine::Postgres => POSTGRES_URL,
+        };
+        let Some(text) = self.url else { return Ok(None) };
+        let mut url = DatabaseUrl::parse(self.engine, &text).with_context(|| format!("--{name}-url"))?;
+        let is_from_environment = std::env::var(variable).is_ok_and(|value| value == text);
+        if url.has_password() && !is_from_environment {
+            bail!(
+                "--{name}-url has a password in it, which every user of this host can read from the list of processes\n  \
+                 leave it out and give --{name}-password-file, or put the URL into the environment as {variable}"
+            );
+        }
+        if let Some(file) = self.password_file {
+            let password = SecretSource::File(file).read();
+            url = url.with_password(&password.with_context(|| format!("--{name}-password-file"))?);
+        }
+        let options = DatabaseOptions::new(self.engine, url, self.listen, &self.collect);
+        options.map(Some).map_err(|error| anyhow!("--{name}-collect: {error}"))
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
+    let Arguments { listen, mysql, postgres, .. } = arguments;
+    let (mysql_at, postgres_at) = (mysql.mysql_listen, postgres.postgres_listen);
+    let servers = [
+        Flags {
+            engine: Engine::Mysql,
+            url: mysql.mysql_url,
+            password_file: mysql.mysql_password_file,
+            listen: mysql_at,
+            collect: mysql.mysql_collect,
+        },
+        Flags {
+            engine: Engine::Postgres,
+            url: postgres.postgres_url,
+            password_file: postgres.postgres_password_file,
+            listen: postgres_at,
+            collect: postgres.postgres_collect,
+        },
+    ];
+    let mut databases = Vec::new();
+    for flags in servers {
+        databases.extend(flags.database()?);
+    }
     let options = Options {
-        listen: arguments.listen,
+        listen,
         roots: Roots { proc: arguments.proc_root, sys: arguments.sys_root, root: arguments.root },
         processes: arguments.processes,
-        databases: Vec::new(),
+        databases,
     };
-    let running = agent::start(options).await.map_err(|e| name_flag(e, &[("--listen", arguments.listen)]))?;
+    let flags = [("--listen", listen), ("--mysql-listen", mysql_at), ("--postgres-listen", postgres_at)];
+    let running = agent::start(options).await.map_err(|error| name_flag(error, &flags, mode))?;
     announce("agent", &running.urls(), mode);
     until_told_to_stop(mode).await?;
     running.stop().await;

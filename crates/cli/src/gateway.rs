@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     let config = config::read::<GatewayConfig>(&arguments.config)?;
     let options = Options { listen: arguments.listen, config };
     let running = gateway::start(options).await.map_err(|error| match error {
-        StartError::Bind(error) => name_flag(error, &[("--listen", arguments.listen)]),
+        StartError::Bind(error) => name_flag(error, &[("--listen", arguments.listen)], mode),
         StartError::Config(problem) => anyhow::anyhow!("{}: {problem}", arguments.config.display()),
     })?;
     announce("gateway", &running.urls(), mode);

@@ -55,7 +55,7 @@ enum StageName {
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     let listen = arguments.listen;
     let running = load::start(options(arguments)?).await.map_err(|error| match error {
-        StartError::Bind(error) => name_flag(error, &[("--listen", listen)]),
+        StartError::Bind(error) => name_flag(error, &[("--listen", listen)], mode),
         other => other.into(),
     })?;
     announce("load", &running.urls(), mode);

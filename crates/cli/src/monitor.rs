@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use app::{ConfigPaths, Monitor, Options, StartError, SyncPolicy};
+use config::ByteSize;
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::query_flags::QueryFlags;
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
 #[derive(Debug, clap::Args)]
@@ -53,7 +55,7 @@ pub(crate) struct Arguments {
     /// Our own address as others reach it, for links in alerts.
     #[arg(long, alias = "web.external-url", env = "WATCHFIRE_EXTERNAL_URL", value_name = "URL")]
     external_url: Option<String>,
-    /// How long samples are kept.
+    /// How long samples are kept; 0 for no limit.
     #[arg(
         long,
         alias = "storage.tsdb.retention.time",
@@ -62,18 +64,67 @@ pub(crate) struct Arguments {
         value_name = "DURATION"
     )]
     retention: DurationMs,
+    /// How many bytes of samples are kept, log included, before the oldest leave early; 0 for no limit. Units KB, MB, GB, TB
+    /// are powers of 1024.
+    #[arg(
+        long,
+        alias = "storage.tsdb.retention.size",
+        env = "WATCHFIRE_RETENTION_SIZE",
+        default_value = "10GB",
+        value_name = "SIZE"
+    )]
+    retention_size: ByteSize,
     /// When commits are made to survive power loss: none, interval(MS), every-commit. `kill -9` never loses any.
     #[arg(long, env = "WATCHFIRE_SYNC", default_value = "interval(1000)", value_name = "POLICY")]
     sync: SyncPolicy,
+    /// Span of a block that is cut from memory, for tests of what happens around a cut (1s to 2h).
+    #[arg(
+        long,
+        hide = true,
+        alias = "storage.tsdb.min-block-duration",
+        env = "WATCHFIRE_BLOCK_SPAN",
+        default_value = "2h",
+        value_parser = between("1s", "2h"),
+        value_name = "DURATION"
+    )]
+    block_span: DurationMs,
+    /// Between two rounds of housekeeping of the store, for the same tests (10ms to 1h).
+    #[arg(
+        long,
+        hide = true,
+        env = "WATCHFIRE_HOUSEKEEPING_EVERY",
+        default_value = "30s",
+        value_parser = between("10ms", "1h"),
+        value_name = "DURATION"
+    )]
+    housekeeping_every: DurationMs,
     /// Refuse to start on damaged data instead of setting it aside.
     #[arg(long, env = "WATCHFIRE_STRICT_RECOVERY")]
     strict_recovery: bool,
     /// Allow POST /-/reload.
     #[arg(long, alias = "web.enable-lifecycle", env = "WATCHFIRE_ENABLE_LIFECYCLE")]
     enable_lifecycle: bool,
+    /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
+    #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
+    enable_admin_api: bool,
+    #[command(flatten)]
+    queries: QueryFlags,
     /// Only check the files and say what is wrong.
     #[arg(long)]
     check: bool,
+}
+
+/// Reads a duration between two others.
+fn between(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<DurationMs, String> + Clone + Send + Sync {
+    move |text| {
+        let parse = |text: &str| text.parse::<DurationMs>().map_err(|error| error.to_string());
+        let given = parse(text)?;
+        let is_fine = (parse(least)?.0..=parse(most)?.0).contains(&given.0);
+        if is_fine { Ok(given) } else { Err(format!("must be from {least} to {most}")) }
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
@@ -87,7 +138,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     ];
     let mut reload = signal(SignalKind::hangup())?;
     let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
-        StartError::Bind(error) => name_flag(error, &ports),
+        StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
     announce("monitor", &monitor.urls(), mode);
@@ -128,10 +179,15 @@ fn options(arguments: Arguments) -> Options {
         ("prometheus-listen", arguments.prometheus_listen.to_string()),
         ("alertmanager-listen", arguments.alertmanager_listen.to_string()),
         ("retention", arguments.retention.to_string()),
+        ("retention-size", arguments.retention_size.to_string()),
         ("sync", arguments.sync.to_string()),
+        ("block-span", arguments.block_span.to_string()),
+        ("housekeeping-every", arguments.housekeeping_every.to_string()),
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
+        ("enable-admin-api", arguments.enable_admin_api.to_string()),
     ];
+    let shown = arguments.queries.shown();
     Options {
         config: paths(&arguments),
         data_dir: arguments.data_dir,
@@ -141,9 +197,14 @@ fn options(arguments: Arguments) -> Options {
         alertmanager_listen: arguments.alertmanager_listen,
         external_url: arguments.external_url,
         retention: arguments.retention,
+        retention_size: arguments.retention_size,
         sync: arguments.sync,
+        block_span: arguments.block_span,
+        housekeeping_every: arguments.housekeeping_every,
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
-        flags: flags.map(|(name, value)| (name.to_owned(), value)).into(),
+        admin_api: arguments.enable_admin_api,
+        flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
+        queries: arguments.queries.options(),
     }
 }

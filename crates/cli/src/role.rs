@@ -15,13 +15,15 @@ pub(crate) struct Mode {
 }
 
 /// Says that `role` answers at `urls`: one line of JSON to a supervisor, words to a person.
-#[expect(clippy::print_stdout, reason = "the line that a supervisor or a person waits for")]
 pub(crate) fn announce(role: &str, urls: &BTreeMap<String, String>, mode: Mode) {
+    announce_process(role, std::process::id(), urls, mode);
+}
+
+/// The same for a role whose work is done by another process, `pid`.
+#[expect(clippy::print_stdout, reason = "the line that a supervisor or a person waits for")]
+pub(crate) fn announce_process(role: &str, pid: u32, urls: &BTreeMap<String, String>, mode: Mode) {
     if mode.supervised {
-        println!(
-            "{}",
-            Ready { role: role.to_owned(), pid: std::process::id(), urls: urls.clone() }.to_line()
-        );
+        println!("{}", Ready { role: role.to_owned(), pid, urls: urls.clone() }.to_line());
         return;
     }
     println!("{role} is ready; stop it with Ctrl-C");
@@ -37,7 +39,8 @@ pub(crate) async fn until_told_to_stop(mode: Mode) -> anyhow::Result<()> {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-        () = end_of_input(), if mode.supervised => tracing::warn!("the supervisor is gone"),
+        // Also how a supervisor that lives says it: nothing to be alarmed about.
+        () = end_of_input(), if mode.supervised => tracing::info!("told to stop by the end of standard input"),
     }
     Ok(())
 }
@@ -49,8 +52,11 @@ async fn end_of_input() {
     while matches!(input.read(&mut nothing).await, Ok(read) if read > 0) {}
 }
 
-/// Adds the flag to a port that could not be had.
-pub(crate) fn name_flag(error: net::BindError, flags: &[(&str, SocketAddr)]) -> anyhow::Error {
+/// Adds the flag to a port that could not be had. A supervised role's own flags are not for people: its supervisor has one.
+pub(crate) fn name_flag(error: net::BindError, flags: &[(&str, SocketAddr)], mode: Mode) -> anyhow::Error {
+    if mode.supervised {
+        return anyhow::anyhow!("{error}\n  free it, or choose another with --port ROLE.URL=PORT of `up`");
+    }
     let flag = flags.iter().find(|(_, addr)| *addr == error.addr).map_or("--listen", |(flag, _)| flag);
     anyhow::anyhow!("{error}\n  free it or choose another with {flag} ADDRESS:PORT")
 }

@@ -64,9 +64,40 @@ struct Common {
 pub(crate) struct Orders {
     #[command(flatten)]
     common: Common,
-    /// The database; instances with the same one share their orders.
-    #[arg(long, env = "WATCHFIRE_DATABASE", default_value = "sqlite://orders.db", value_name = "URL")]
+    /// The database; instances with the same one share their orders. sqlite:FILE, mysql://USER:PASSWORD@HOST/DATABASE or
+    /// postgres://…; a password is better in a file, or the whole URL in the environment, where others do not see it.
+    #[arg(
+        long,
+        env = "WATCHFIRE_DATABASE",
+        default_value = "sqlite://orders.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     database: String,
+    /// The file that holds the database user's password, and nothing else.
+    #[arg(long, env = "WATCHFIRE_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
+    /// Most connections to the database.
+    #[arg(
+        long,
+        env = "WATCHFIRE_DATABASE_CONNECTIONS",
+        default_value_t = PoolLimits::standard().connections_max,
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        value_name = "N"
+    )]
+    database_connections: u32,
+    /// How long a request waits for a connection; then it is answered 503.
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    database_wait: DurationMs,
+    /// How long a statement may take; then its connection is closed and the request answered 503.
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    database_timeout: DurationMs,
+    /// How often the database is tried at start.
+    #[arg(long, default_value_t = ConnectRetry::standard().tries, value_name = "N")]
+    database_tries: u32,
+    /// The wait between two tries.
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
+    database_retry_after: DurationMs,
     /// Base URL of the payment processor that each new order is paid at; without it orders stay pending.
     #[arg(long, env = "WATCHFIRE_PAYMENTS", value_name = "URL")]
     payments: Option<String>,
@@ -132,7 +163,7 @@ pub(crate) async fn run(service: Service, mode: Mode) -> Result<()> {
     let basics = common.basics(name);
     let name = basics.instance.clone();
     let running = start(service, basics).await?.map_err(|error| match error {
-        StartError::Bind(error) => name_flag(error, &ports),
+        StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
     announce(&name, &running.urls(), mode);
@@ -186,8 +217,16 @@ impl Orders {
         orders::Options {
             basics,
             database_url: self.database,
-            pool: PoolLimits::standard(),
-            connect_retry: ConnectRetry::standard(),
+            database_password_file: self.database_password_file,
+            pool: PoolLimits {
+                connections_max: self.database_connections,
+                acquire_timeout: self.database_wait.to_std(),
+                statement_timeout: self.database_timeout.to_std(),
+            },
+            connect_retry: ConnectRetry {
+                tries: self.database_tries,
+                wait: self.database_retry_after.to_std(),
+            },
             payments: self.payments.map(|url| PaymentOptions { url, timeout }),
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lab::{Event, Group, Lab, LabConfig, LabOptions, PortPlan, Role};
+use lab::{DatabaseKind, Event, Group, Lab, LabConfig, LabOptions, PortPlan, Role};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -32,17 +32,42 @@ pub(crate) struct Arguments {
     /// The address that all roles listen on.
     #[arg(long, env = "WATCHFIRE_LISTEN_IP", default_value = "127.0.0.1", value_name = "IP")]
     listen_ip: IpAddr,
+    /// Where the orders are kept: the embedded file, or a server started from the installed packages; as the lab's file says
+    /// without it.
+    #[arg(long, env = "WATCHFIRE_DB", value_name = "KIND")]
+    db: Option<Db>,
     /// Keep this role down once it ends, so that its alert can fire; may be repeated.
     #[arg(long, value_name = "ROLE")]
     hold: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Db {
+    Sqlite,
+    Mysql,
+    Postgres,
+}
+
+impl From<Db> for DatabaseKind {
+    fn from(db: Db) -> Self {
+        match db {
+            Db::Sqlite => Self::Sqlite,
+            Db::Mysql => Self::Mysql,
+            Db::Postgres => Self::Postgres,
+        }
+    }
 }
 
 /// Characters in a line of roles that are ready.
 const WIDTH: usize = 100;
 
 /// The groups of roles in the order in which they are shown.
-const GROUPS: [(Group, &str); 3] =
-    [(Group::Services, "services"), (Group::Traffic, "traffic"), (Group::Monitoring, "monitoring")];
+const GROUPS: [(Group, &str); 4] = [
+    (Group::Databases, "database"),
+    (Group::Services, "services"),
+    (Group::Traffic, "traffic"),
+    (Group::Monitoring, "monitoring"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Ports {
@@ -55,35 +80,35 @@ fn chosen_port(text: &str) -> Result<(String, u16), String> {
     Ok((key.to_owned(), port.parse().map_err(|_| format!("{port:?} is not a port"))?))
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let started = Instant::now();
+/// The lab's file, on the database that was asked for.
+fn lab_of(arguments: &Arguments) -> Result<LabConfig> {
     let lab = match &arguments.lab {
         Some(file) => LabConfig::read(file)?,
         None => LabConfig::builtin(),
     };
+    Ok(match arguments.db {
+        Some(db) => lab.on(db.into()),
+        None => lab,
+    })
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let started = Instant::now();
+    let lab = lab_of(&arguments)?;
+    check_children(&lab)?;
     let mut terminal = Terminal::new();
     if arguments.check {
         terminal.line(&format!("the lab is good: {} roles", lab::roles_of(&lab).len()));
         return Ok(());
     }
-    // The children run in other working directories' place only by accident: give them the whole path.
-    let data_dir = std::path::absolute(&arguments.data_dir).context("--data-dir")?;
-    terminal.line(&format!("{} data in {}", terminal.bold("watchfire up"), data_dir.display()));
-    let options = LabOptions {
-        program: std::env::current_exe().context("where is this program?")?,
-        data_dir,
-        ports: PortPlan {
-            ip: arguments.listen_ip,
-            auto: arguments.ports == Ports::Auto,
-            chosen: arguments.chosen.into_iter().collect(),
-        },
-        hold: arguments.hold,
-        lab,
-    };
+    let options = options(arguments, lab)?;
+    terminal.line(&format!("{} data in {}", terminal.bold("watchfire up"), options.data_dir.display()));
     let logs = options.data_dir.join("log");
     let (events, mut happened) = mpsc::unbounded_channel();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // A closed terminal is a wish to stop, as Ctrl-C is.
+    let mut hangup = signal(SignalKind::hangup())?;
 
     let give_up = CancellationToken::new();
     let mut starting = Box::pin(Lab::start(options, events, give_up.clone()));
@@ -96,6 +121,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
                 false => give_up.cancel(),
             },
             _ = terminate.recv() => give_up.cancel(),
+            _ = hangup.recv() => give_up.cancel(),
         }
     }?;
     while let Ok(event) = happened.try_recv() {
@@ -108,6 +134,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             Some(event) = happened.recv() => terminal.event(&event),
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
+            _ = hangup.recv() => break,
         }
     }
     terminal.line("\nstopping (once more Ctrl-C kills)");
@@ -120,6 +147,36 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         }
     }
     terminal.line("all stopped; the data is kept");
+    Ok(())
+}
+
+fn options(arguments: Arguments, lab: LabConfig) -> Result<LabOptions> {
+    Ok(LabOptions {
+        program: std::env::current_exe().context("where is this program?")?,
+        // The children run in other working directories' place only by accident: give them the whole path.
+        data_dir: std::path::absolute(&arguments.data_dir).context("--data-dir")?,
+        ports: PortPlan {
+            ip: arguments.listen_ip,
+            auto: arguments.ports == Ports::Auto,
+            chosen: arguments.chosen.into_iter().collect(),
+        },
+        hold: arguments.hold,
+        lab,
+    })
+}
+
+/// What a child would refuse is said before any has started. The lab's own check knows names and ports, not what a path
+/// template or a latency may be.
+fn check_children(lab: &LabConfig) -> Result<()> {
+    let files = lab::ChildFiles::of(lab)?;
+    let nowhere = std::path::Path::new("lab.yml");
+    for (name, text) in &files.services {
+        let endpoints: services::generic::GenericConfig = config::from_str(nowhere, text)?;
+        endpoints.check().map_err(|what| anyhow::anyhow!("service {name}: {what}"))?;
+    }
+    if let Some(text) = &files.traffic {
+        config::from_str::<load::TrafficConfig>(nowhere, text)?.check()?;
+    }
     Ok(())
 }
 
@@ -208,8 +265,10 @@ impl Terminal {
         self.roles(lab, &endpoints);
         self.line(&format!("\n  logs in {}/ROLE.log", logs.display()));
         self.line(
-            "  a role that is killed comes back by itself; start with --hold ROLE to see its alert fire",
+            "  a role that is killed comes back by itself; start with --hold ROLE to see its alert fire,",
         );
+        let control = url("up", "control", "/roles/ROLE/release");
+        self.line(&format!("  and release it again by: curl -X POST {control}"));
         self.line("  stop everything with Ctrl-C\n");
     }
 
@@ -227,18 +286,18 @@ impl Terminal {
             ));
             for role in roles {
                 let Some(endpoint) = endpoints.0.get(&role.name) else { continue };
-                let (name, pid, about) = (&role.name, endpoint.pid, &role.about);
+                let pid = endpoint.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
+                let (name, about) = (&role.name, &role.about);
                 self.line(&format!("  {name:<14} {pid:>7}  {:<12}  {about}", ports(endpoint)));
             }
         }
     }
 }
 
-/// Ports of an endpoint, without the keys that some URLs hold.
+/// Ports of an endpoint.
 fn ports(endpoint: &lab::Endpoint) -> String {
-    let port =
-        |url: &String| url.strip_prefix("http://")?.split('/').next()?.rsplit(':').next()?.parse().ok();
-    let ports: BTreeSet<u16> = endpoint.urls.values().filter_map(port).collect();
+    let port = |url: &String| endpoint.address(url)?.rsplit(':').next()?.parse().ok();
+    let ports: BTreeSet<u16> = endpoint.urls.keys().filter_map(port).collect();
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 

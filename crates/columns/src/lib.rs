@@ -11,4 +11,4 @@ pub mod window;
 pub use edges::{Edges, Spans, SpansId};
 pub use falls::Falls;
 pub use steps::{ABSENT, Steps, TimeRange, is_absent};
-pub use window::{WindowOp, WindowSteps, compensated_add};
+pub use window::{WindowOp, WindowSteps, compensated_add, two_sum};

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 pub use duration::Duration;
 pub use error::ConfigError;
 pub use secret::{Secret, SecretSource};
-pub use size::ByteSize;
+pub use size::{ByteSize, ParseSizeError};
 pub use spanned::{Position, Spanned, Unread};
 
 /// The largest configuration file that is read. A fleet's `prometheus.yml` with inline targets stays far below;

@@ -1,6 +1,7 @@
 //! Sizes in bytes in a file: `15MB`, `512KB`, a bare `0`. Powers of 1024, as in Prometheus.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
@@ -27,6 +28,38 @@ impl ByteSize {
     }
 }
 
+/// Text that is not a size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a valid size (like 512KB, 15MB, 1GB)")]
+pub struct ParseSizeError(String);
+
+impl FromStr for ByteSize {
+    type Err = ParseSizeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSizeError> {
+        Self::parse(text).ok_or_else(|| ParseSizeError(text.to_owned()))
+    }
+}
+
+/// As Prometheus shows sizes: `512MiB`, `1GiB512MiB`.
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0B");
+        }
+        let mut left = self.0;
+        for (unit, power) in UNITS.iter().rev() {
+            let count = left >> power;
+            left -= count << power;
+            let unit = unit.replacen('B', if *power > 0 { "iB" } else { "B" }, 1);
+            if count > 0 {
+                write!(f, "{count}{unit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(SizeVisitor)
@@ -43,14 +76,22 @@ impl Visitor<'_> for SizeVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByteSize, E> {
-        ByteSize::parse(text)
-            .ok_or_else(|| E::custom(format_args!("{text:?} is not a valid size (like 512KB, 15MB, 1GB)")))
+        ByteSize::parse(text).ok_or_else(|| E::custom(ParseSizeError(text.to_owned())))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_shown_in_whole_units() {
+        for (bytes, text) in
+            [(0, "0B"), (10 << 30, "10GiB"), ((1 << 30) + (512 << 20), "1GiB512MiB"), (1025, "1KiB1B")]
+        {
+            assert_eq!(ByteSize(bytes).to_string(), text);
+        }
+    }
 
     #[test]
     fn sizes_are_powers_of_1024() {

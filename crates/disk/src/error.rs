@@ -22,6 +22,8 @@ pub enum Op {
     List,
     /// Giving another name.
     Rename,
+    /// Giving a file a second name.
+    Link,
     /// Removing a file.
     Remove,
     /// Claiming a directory.
@@ -39,6 +41,7 @@ impl Op {
             Self::Truncate => "truncate",
             Self::List => "list",
             Self::Rename => "rename",
+            Self::Link => "link",
             Self::Remove => "remove",
             Self::Lock => "lock",
         }

@@ -87,6 +87,15 @@ pub trait Disk: Send + Sync + Debug {
     /// As above.
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
 
+    /// Gives a file that is never changed again a second name, or copies it where that cannot be. The name is durable after
+    /// [`Disk::sync_dir`].
+    ///
+    /// # Errors
+    /// As above.
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        copy(self, from, to)
+    }
+
     /// Removes a file. It may come back after power loss until [`Disk::sync_dir`].
     ///
     /// # Errors
@@ -130,6 +139,14 @@ pub trait DiskFile: Send + Sync + Debug {
 
 /// A directory that is ours until this is dropped.
 pub trait DirLock: Send + Sync + Debug {}
+
+/// Copies a file, its bytes durably.
+pub(crate) fn copy<D: Disk + ?Sized>(disk: &D, from: &Path, to: &Path) -> Result<(), DiskError> {
+    let bytes = disk.read(from)?;
+    let file = disk.create(to)?;
+    file.append(&bytes)?;
+    file.sync()
+}
 
 /// Replaces the file `path` by one with these bytes: after a crash at any moment there is the old or the new, whole.
 /// When it returns, the new one is durable. The half-made file has the name with `.tmp` added.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{DiskError, Op};
-use crate::{DirLock, Disk, DiskFile, Entry, FileBytes, LOCK_FILE, map};
+use crate::{DirLock, Disk, DiskFile, Entry, FileBytes, LOCK_FILE, copy, map};
 
 /// The machine's own files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,6 +70,21 @@ impl Disk for RealDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         fs::rename(from, to).map_err(|e| DiskError::io(Op::Rename, from, e))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        match fs::hard_link(from, to) {
+            // Another file system, or one without links.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::CrossesDevices | ErrorKind::PermissionDenied | ErrorKind::Unsupported
+                ) =>
+            {
+                copy(self, from, to)
+            }
+            linked => linked.map_err(|e| DiskError::io(Op::Link, from, e)),
+        }
     }
 
     fn remove_file(&self, path: &Path) -> Result<(), DiskError> {
@@ -166,6 +181,17 @@ mod tests {
         assert_eq!(RealDisk.read(&path).unwrap(), b"new");
         let names: Vec<String> = RealDisk.list(dir.path()).unwrap().into_iter().map(|e| e.name).collect();
         assert_eq!(names, ["state"]);
+    }
+
+    #[test]
+    fn a_link_keeps_the_bytes_of_a_file_that_is_replaced() {
+        let dir = folder();
+        let (path, link) = (dir.path().join("a"), dir.path().join("b"));
+        replace(&RealDisk, &path, b"old").unwrap();
+        RealDisk.link(&path, &link).unwrap();
+        replace(&RealDisk, &path, b"new").unwrap();
+        assert_eq!(RealDisk.read(&link).unwrap(), b"old");
+        assert!(RealDisk.link(&dir.path().join("none"), &path).unwrap_err().is_not_found());
     }
 
     #[test]

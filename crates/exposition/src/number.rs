@@ -22,9 +22,16 @@ pub fn parse_value(text: &str) -> Option<f64> {
     (value.is_finite() || says_infinity()).then_some(value)
 }
 
-/// OpenMetrics' timestamps are seconds, not whole. Times beyond what milliseconds can hold become the largest.
+/// Times nearer to a whole millisecond than this are meant to be it: in seconds a millisecond of our century is known to
+/// a quarter of a microsecond.
+const MS_PRECISION: f64 = 1e-3;
+
+/// OpenMetrics' timestamps are seconds, not whole; parts of a millisecond are dropped, as Prometheus does, but for those that come
+/// from the float alone. Times beyond what milliseconds can hold become the largest.
 pub fn seconds_to_ms(seconds: f64) -> TimestampMs {
-    TimestampMs((seconds * 1000.0).trunc() as i64)
+    let ms = seconds * 1000.0;
+    let whole = ms.round();
+    TimestampMs(if (ms - whole).abs() < MS_PRECISION { whole } else { ms.trunc() } as i64)
 }
 
 #[cfg(test)]
@@ -64,10 +71,18 @@ mod tests {
 
     #[test]
     fn seconds_become_milliseconds() {
-        for (seconds, ms) in
-            [(0.0, 0), (1.5, 1500), (1520879607.789, 1520879607789), (-1.5, -1500), (1e30, i64::MAX)]
-        {
+        for (seconds, ms) in [
+            (0.0, 0),
+            (1.5, 1500),
+            (1520879607.789, 1520879607789),
+            (-1.5, -1500),
+            (1e30, i64::MAX),
+            (1.0019, 1001),
+        ] {
             assert_eq!(seconds_to_ms(seconds), TimestampMs(ms));
+        }
+        for ms in 1_700_000_000_000..1_700_000_001_000 {
+            assert_eq!(seconds_to_ms(ms as f64 / 1000.0), TimestampMs(ms), "written and read again");
         }
     }
 }

@@ -128,6 +128,11 @@ impl<'a> Reader<'a> {
         self.line
     }
 
+    /// How many bytes have not been read.
+    pub fn left_bytes(&self) -> usize {
+        self.rest.len()
+    }
+
     fn next_line(&mut self) -> Option<&'a str> {
         if self.rest.is_empty() {
             return None;

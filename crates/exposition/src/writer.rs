@@ -62,6 +62,11 @@ impl Writer {
         self
     }
 
+    /// What was written since the last call, for whoever sends a body in pieces; [`Writer::finish`] gives the last.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.out)
+    }
+
     /// The finished body.
     pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {

@@ -112,6 +112,31 @@ impl LabelsKey {
         }
     }
 
+    /// Takes over those labels of `labels` that are among `names`, which are sorted. Looks no further than the last of
+    /// them.
+    pub fn set_named(&mut self, labels: &Labels, names: &[&str]) {
+        self.0.clear();
+        let (mut rest, mut names) = (&*labels.0, names.iter().peekable());
+        while let Some(&&wanted) = names.peek()
+            && !rest.is_empty()
+        {
+            let pair = rest;
+            let name = take_part(&mut rest);
+            if name < wanted {
+                take_part(&mut rest);
+                continue;
+            }
+            if name == wanted {
+                take_part(&mut rest);
+                self.0.push_str(&pair[..pair.len() - rest.len()]);
+            } else {
+                // The set does not have it; the next may be this one.
+                rest = pair;
+            }
+            names.next();
+        }
+    }
+
     /// A text that is equal for equal labels, and says nothing else.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -330,6 +355,14 @@ mod tests {
         let mut key = LabelsKey::default();
         for kept in ["", "a", "b", "ac", "abc"] {
             key.set_only(&labels, |name| kept.contains(name));
+            let mut named = LabelsKey::default();
+            for others in [&[] as &[&str], &["0", "aa", "z"], &["a", "b", "c"]] {
+                let mut names: Vec<&str> = kept.split("").filter(|name| !name.is_empty()).collect();
+                names.extend(others.iter().filter(|name| kept.contains(**name) || !"abc".contains(**name)));
+                names.sort_unstable();
+                named.set_named(&labels, &names);
+                assert_eq!(named.as_str(), key.as_str(), "{names:?}");
+            }
             assert_eq!(key.to_labels(), labels.only(|name| kept.contains(name)));
         }
     }

@@ -18,6 +18,7 @@ pub struct Sample {
 pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 /// Whether `value` is the stale marker.
+#[inline]
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()
 }

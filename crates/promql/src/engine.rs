@@ -1,7 +1,7 @@
 //! The door: a query and a store in, an answer out, within limits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use columns::Steps;
@@ -153,6 +153,8 @@ pub struct RawSeries {
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
+    /// Where a change of [`EngineOptions::subquery_step`] is kept.
+    subquery_step_ms: AtomicI64,
     pool: rayon::ThreadPool,
 }
 
@@ -168,7 +170,18 @@ impl Engine {
             .thread_name(|i| format!("promql-{i}"))
             .build()
             .expect("a machine that gives no threads at start cannot run at all");
-        Self { options, pool }
+        Self { subquery_step_ms: AtomicI64::new(options.subquery_step.0), options, pool }
+    }
+
+    /// Changes the step of subqueries that name none, from the next query on: it is a setting that is loaded anew.
+    pub fn set_subquery_step(&self, step: DurationMs) {
+        self.subquery_step_ms.store(step.0, Ordering::Relaxed);
+    }
+
+    /// The options as they are now.
+    fn current(&self) -> EngineOptions {
+        let subquery_step = DurationMs(self.subquery_step_ms.load(Ordering::Relaxed));
+        EngineOptions { subquery_step, ..self.options.clone() }
     }
 
     /// The options it was made with.
@@ -181,7 +194,8 @@ impl Engine {
     /// # Errors
     /// See [`EvalError`].
     pub fn eval(&self, store: &dyn MetricQuery, request: &QueryRequest<'_>) -> Result<Answer, EvalError> {
-        self.pool.install(|| eval::run(&self.options, store, request, None))
+        let options = self.current();
+        self.pool.install(|| eval::run(&options, store, request, None))
     }
 
     /// Evaluates a range query that ends at `end`, which need not be a step: `@ end()` and `range()` mean it, and a
@@ -195,6 +209,7 @@ impl Engine {
         request: &QueryRequest<'_>,
         end: TimestampMs,
     ) -> Result<Answer, EvalError> {
-        self.pool.install(|| eval::run(&self.options, store, request, Some(end)))
+        let options = self.current();
+        self.pool.install(|| eval::run(&options, store, request, Some(end)))
     }
 }

@@ -211,7 +211,8 @@ impl Checker<'_> {
             self.fault(rule_at, "field 'expr' must be set in rule");
             return None;
         };
-        match promql::parse(&expr.value) {
+        // A block ends with a line break, which is no place to point at.
+        match promql::parse(expr.value.trim_end()) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
                 let at = locate(self.text, expr.at, inside(&expr.value, error.line, error.column));

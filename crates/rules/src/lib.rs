@@ -22,6 +22,9 @@ pub mod rule;
 mod schedule;
 #[cfg(test)]
 mod shipped;
+#[cfg(test)]
+mod simulation;
+pub mod slo;
 pub mod status;
 pub mod template;
 #[cfg(test)]

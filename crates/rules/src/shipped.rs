@@ -1,6 +1,7 @@
 //! The alerts that ship with the program, on the real engine and a simulated lab: they fire when they should and at no
 //! other time, and each has its runbook.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,38 +13,111 @@ use stdx::Clock;
 use storage::{MetricAppend, MetricQuery};
 
 use crate::memory::Memory;
+use crate::rule::{Alerting, Rule, as_written};
 use crate::testing::{START_MS, Sent, TokioClock};
+use crate::unittest::TestFile;
 use crate::{AlertSink, Groups, Manager, ManagerOptions, Metrics, Ports, RuleFile};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The files of a folder of the project, sorted.
+fn files_in(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder)).expect("a folder of the project");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
+    files.sort();
+    files
+}
+
+fn read(path: &Path) -> RuleFile {
+    crate::files::read_one(path).unwrap_or_else(|e| panic!("{e}"))
+}
+
 fn shipped() -> RuleFile {
-    let path = root().join("deploy/provision/rules/alerts.yml");
-    let text = std::fs::read_to_string(&path).expect("ships with the program");
-    RuleFile::parse(&path, &text).unwrap_or_else(|e| panic!("{e}"))
+    read(&root().join("deploy/provision/rules/alerts.yml"))
+}
+
+fn tests() -> Vec<TestFile> {
+    let parse = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        TestFile::parse(&path, &text).unwrap_or_else(|e| panic!("{e}"))
+    };
+    files_in("tests/scripts/rules").into_iter().map(parse).collect()
 }
 
 #[test]
-fn every_alert_says_what_to_do() {
-    let file = shipped();
-    assert!(file.warnings.is_empty(), "{:?}", file.warnings);
-    for rule in file.groups.iter().flat_map(|group| &group.rules) {
-        let alerting = rule.alerting().expect("only alerts here");
-        let annotations = crate::rule::as_written(&alerting.annotations);
-        for name in ["summary", "description", "runbook_url"] {
-            assert!(annotations.get(name).is_some(), "{}: {name}", rule.name);
+fn every_unit_test_passes() {
+    let tests = tests();
+    assert!(!tests.is_empty());
+    for file in tests {
+        let rules = file.read_rules().unwrap_or_else(|e| panic!("{e}"));
+        let report = crate::unittest::run(&file, &rules, None);
+        assert!(report.passed() && !report.groups.is_empty(), "\n{report}");
+    }
+}
+
+#[test]
+fn every_alert_says_what_to_do_and_was_seen_to_fire() {
+    let tests = tests();
+    let fires: BTreeSet<&str> = tests.iter().flat_map(TestFile::alerts_that_fire).collect();
+    let listed = std::fs::read_to_string(root().join("docs/runbooks/README.md")).expect("readable");
+    let mut alerts = 0;
+    for path in files_in("deploy/provision/rules") {
+        let file = read(&path);
+        assert!(file.warnings.is_empty(), "{:?}", file.warnings);
+        for rule in file.groups.iter().flat_map(|group| &group.rules) {
+            let Some(alerting) = rule.alerting() else { continue };
+            alerts += 1;
+            check_words(rule, alerting);
+            assert!(fires.contains(&*rule.name), "no test in tests/scripts/rules has {} fire", rule.name);
+            assert!(
+                listed.contains(&format!("]({}.md)", rule.name)),
+                "{} in docs/runbooks/README.md",
+                rule.name
+            );
         }
-        let labels = rule.labels_as_written();
-        assert!(labels.get("severity").is_some() && labels.get("service").is_some(), "{}", rule.name);
-        let runbook = root().join(annotations.get("runbook_url").unwrap_or_default());
-        let page = std::fs::read_to_string(&runbook).unwrap_or_else(|e| panic!("{}: {e}", runbook.display()));
-        for heading in
-            [format!("# {}", rule.name), "## First three checks".to_owned(), "## Keep it quiet".to_owned()]
-        {
-            assert!(page.contains(&heading), "{}: {heading}", runbook.display());
+    }
+    assert!(alerts >= 11, "{alerts} alerts");
+}
+
+/// A panel on a name that nobody records stays empty for good.
+#[test]
+fn what_dashboards_read_is_recorded() {
+    let files = files_in("deploy/provision/rules");
+    let rules: Vec<_> =
+        files.iter().flat_map(|path| read(path).groups).flat_map(|group| group.rules).collect();
+    let recorded: BTreeSet<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+    let name = regex::Regex::new(r"\b[a-z_]+(:[a-z0-9_]+)+\b").expect("a pattern");
+    let mut read_names = 0;
+    for entry in std::fs::read_dir(root().join("deploy/provision/dashboards")).expect("a folder") {
+        let path = entry.expect("readable").path();
+        let text = std::fs::read_to_string(&path).expect("readable");
+        for line in text.lines().filter(|line| line.trim_start().starts_with("\"expr\"")) {
+            for found in name.find_iter(line) {
+                read_names += 1;
+                assert!(recorded.contains(found.as_str()), "{}: {}", path.display(), found.as_str());
+            }
         }
+    }
+    assert!(read_names > 30, "{read_names} names");
+}
+
+/// Annotations, labels and the runbook.
+fn check_words(rule: &Rule, alerting: &Alerting) {
+    let annotations = as_written(&alerting.annotations);
+    for name in ["summary", "description", "runbook_url"] {
+        assert!(annotations.get(name).is_some(), "{}: {name}", rule.name);
+    }
+    let labels = rule.labels_as_written();
+    assert!(labels.get("severity").is_some() && labels.get("service").is_some(), "{}", rule.name);
+    let runbook = root().join(annotations.get("runbook_url").unwrap_or_default());
+    let page = std::fs::read_to_string(&runbook).unwrap_or_else(|e| panic!("{}: {e}", runbook.display()));
+    for heading in
+        [format!("# {}", rule.name), "## First three checks".to_owned(), "## Keep it quiet".to_owned()]
+    {
+        assert!(page.contains(&heading), "{}: {heading}", runbook.display());
     }
 }
 

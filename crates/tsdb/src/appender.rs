@@ -116,7 +116,7 @@ impl MetricAppender for Appender<'_> {
                 return Err(AppendError::UnknownSeries(series));
             }
             state.touched_ms = self.now_ms;
-            let late_max_ms = self.db.limits.out_of_order_time_window.0;
+            let late_max_ms = self.db.late_max_ms.load(Ordering::Relaxed);
             let sample = (at.0, value.to_bits());
             state.judge((self.number, late_max_ms), sample, || self.db.head.spill.files())
         };
@@ -230,7 +230,7 @@ impl Db {
         // A block may have been cut since the row was judged first.
         let takes_from_ms = self.takes_from_ms.load(Ordering::Relaxed);
         let mut new = Vec::new();
-        let rules = (number, self.limits.out_of_order_time_window.0);
+        let rules = (number, self.late_max_ms.load(Ordering::Relaxed));
         committer.samples.clear();
         committer.late.clear();
         for row in rows {

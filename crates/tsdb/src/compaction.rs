@@ -14,8 +14,8 @@ use storage::{QueryError, Samples};
 use crate::block::Block;
 use crate::block::meta::Meta;
 use crate::blocks::View;
-use crate::cut::BLOCK_SPAN_MS;
-use crate::{Db, TsdbError};
+use crate::cut::keep_growing;
+use crate::{Db, Limits, TsdbError};
 
 /// Each level spans so many of the one below.
 const LEVEL_FACTOR: i64 = 3;
@@ -27,7 +27,7 @@ const RETENTION_PART: i64 = 10;
 impl Db {
     /// Compacts until nothing more is to be done.
     pub(crate) fn compact(&self) -> Result<(), TsdbError> {
-        while let Some(group) = plan(&self.blocks.view(), self.limits.retention.0) {
+        while let Some(group) = plan(&self.blocks.view(), &self.limits) {
             self.merge(&group).inspect_err(|error| {
                 self.metrics.blocks.compactions_failed.inc();
                 tracing::warn!(%error, "compaction given up");
@@ -76,6 +76,7 @@ impl Db {
             for (block, place) in parts {
                 block.samples(place, TimeRange::ALL, &mut samples)?;
             }
+            keep_growing(&mut samples);
             writer.series(&labels, &samples)?;
         }
         let written = writer.finish()?;
@@ -90,9 +91,9 @@ impl Db {
 }
 
 /// The blocks that are to become one next.
-fn plan(view: &View, retention_ms: i64) -> Option<Vec<Arc<Block>>> {
-    let longest_ms = SPAN_MAX_MS.min(retention_ms / RETENTION_PART);
-    let mut span_ms = BLOCK_SPAN_MS * LEVEL_FACTOR;
+fn plan(view: &View, limits: &Limits) -> Option<Vec<Arc<Block>>> {
+    let longest_ms = SPAN_MAX_MS.min(limits.retention.0 / RETENTION_PART);
+    let mut span_ms = limits.block_span.0.max(1).saturating_mul(LEVEL_FACTOR);
     while span_ms <= longest_ms {
         let place = |block: &Block| {
             let at = block.meta.from_ms.div_euclid(span_ms);

@@ -1,4 +1,5 @@
-//! Cutting a block from the head: every two hours, once three are full, so that the head keeps the last one to three.
+//! Cutting a block from the head: every two hours ([`crate::Limits::block_span`]), once three are full, so that the head keeps
+//! the last one to three.
 //!
 //! 1. From now on no sample before the end of the cut is taken; so what is to be written does not change any more.
 //! 2. The block is written, synced and named. A crash before leaves the log, which has all; a crash after leaves both, and
@@ -21,10 +22,8 @@ use crate::taken::Taken;
 use crate::xor::CHUNK_SPAN_MS;
 use crate::{Db, TsdbError};
 
-/// Span of a block that is cut from the head.
-pub(crate) const BLOCK_SPAN_MS: i64 = CHUNK_SPAN_MS;
-/// The head is cut when it spans so much: the span of a block, and an hour in which late samples are still taken.
-const HEAD_SPAN_MS: i64 = BLOCK_SPAN_MS + BLOCK_SPAN_MS / 2;
+// By default a block consists of whole chunks.
+const _: () = assert!(crate::Limits::standard().block_span.0 == CHUNK_SPAN_MS);
 /// What stays in a head that is cut because it is too large: the lookback of queries, so that most still end in memory.
 const PRESSURE_KEPT: DurationMs = DurationMs::from_secs(300);
 
@@ -44,17 +43,20 @@ impl Db {
 
     /// First moment and end of the block that is to be cut next.
     fn due_cut(&self) -> Option<(i64, i64)> {
+        let span_ms = self.limits.block_span.0.max(1);
+        // The span of a block, and half of it (an hour) in which late samples are still taken.
+        let head_span_ms = span_ms.saturating_add(span_ms / 2);
         let totals = self.head.totals();
         let (head_oldest_ms, newest_ms) = totals.span_ms?;
         let is_too_large = totals.chunk_bytes > self.limits.chunk_bytes_max;
-        if newest_ms.saturating_sub(head_oldest_ms) < BLOCK_SPAN_MS / 2 && !is_too_large {
+        if newest_ms.saturating_sub(head_oldest_ms) < span_ms / 2 && !is_too_large {
             return None;
         }
         let head_from_ms = self.blocks.view().head_from_ms;
         let oldest_ms = self.oldest_from(head_from_ms)?;
-        let begin_ms = oldest_ms.div_euclid(BLOCK_SPAN_MS).checked_mul(BLOCK_SPAN_MS)?;
-        if newest_ms.saturating_sub(begin_ms) >= HEAD_SPAN_MS {
-            return Some((begin_ms.max(head_from_ms), begin_ms.saturating_add(BLOCK_SPAN_MS)));
+        let begin_ms = oldest_ms.div_euclid(span_ms).checked_mul(span_ms)?;
+        if newest_ms.saturating_sub(begin_ms) >= head_span_ms {
+            return Some((begin_ms.max(head_from_ms), begin_ms.saturating_add(span_ms)));
         }
         let end_ms = newest_ms.saturating_sub(PRESSURE_KEPT.0);
         // Not before it has dropped what was cut already.
@@ -71,7 +73,7 @@ impl Db {
             .map(|at_ms| at_ms.max(from_ms))
     }
 
-    fn cut(&self, from_ms: i64, end_ms: i64) -> Result<(), TsdbError> {
+    pub(crate) fn cut(&self, from_ms: i64, end_ms: i64) -> Result<(), TsdbError> {
         let begun = Instant::now();
         let mut all = {
             let _turn = self.committer().ok_or(TsdbError::Broken)?;
@@ -90,6 +92,7 @@ impl Db {
             read.map_err(|_| {
                 QueryError::Damaged(format!("a chunk of {} in the head, from {from_ms}", series.labels))
             })?;
+            keep_growing(&mut samples);
             writer.series(&series.labels, &samples)?;
         }
         let written = writer.finish()?;
@@ -122,4 +125,23 @@ impl Db {
         drop(turn);
         self.head.spill.drop_before(needed_from_ms);
     }
+}
+
+/// Leaves out each sample that is not newer than all before it. We never write such, but what is read was on a disk, and a block in
+/// which times do not grow could not be searched.
+pub(crate) fn keep_growing(samples: &mut Samples) {
+    if samples.times_ms.is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut kept = Samples::default();
+    for (at_ms, value) in samples.times_ms.iter().zip(&samples.values) {
+        if kept.times_ms.last().is_none_or(|last_ms| last_ms < at_ms) {
+            kept.push(*at_ms, *value);
+        }
+    }
+    tracing::error!(
+        left_out = samples.times_ms.len() - kept.times_ms.len(),
+        "samples of a series were out of order"
+    );
+    *samples = kept;
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::{Duration, Instant};
 
 use disk::{DirLock, Disk};
-use model::TimestampMs;
+use model::{DurationMs, TimestampMs};
 use stdx::Clock;
 use storage::{MetricAppend, MetricAppender};
 use wal::{Refusal, SyncPolicy, Wal};
@@ -19,7 +19,9 @@ use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::Replayer;
 use crate::spill::Spill;
-use crate::{Cardinality, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError};
+use crate::{
+    Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError,
+};
 
 /// A store of metrics, open. Ingest is its [`MetricAppend`], queries its [`storage::MetricQuery`].
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Db {
     pub(crate) exemplars: Exemplars,
     /// Samples before this are refused: they are in blocks, or being written there.
     pub(crate) takes_from_ms: AtomicI64,
+    /// How late a sample may be.
+    pub(crate) late_max_ms: AtomicI64,
     /// Set by [`Db::close`], so that nobody waits for a long compaction.
     is_closing: AtomicBool,
     /// Held by whoever changes blocks: one at a time.
@@ -114,6 +118,7 @@ impl Db {
             takes_from_ms: AtomicI64::new(blocks.view().head_from_ms),
             blocks,
             exemplars: Exemplars::new(limits.exemplars_max, &metrics.exemplars),
+            late_max_ms: AtomicI64::new(limits.out_of_order_time_window.0),
             is_closing: AtomicBool::new(false),
             keeping_house: Mutex::default(),
             checkpointing: Mutex::default(),
@@ -158,6 +163,11 @@ impl Db {
     /// The turn to change blocks.
     pub(crate) fn keeping_house(&self) -> MutexGuard<'_, ()> {
         self.keeping_house.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes late samples within another window than [`Limits::out_of_order_time_window`] from now on.
+    pub fn set_out_of_order_time_window(&self, window: DurationMs) {
+        self.late_max_ms.store(window.0, Ordering::Relaxed);
     }
 
     /// Makes all that was committed survive power loss, whatever the policy.
@@ -207,8 +217,20 @@ impl Db {
 
     /// Why no samples are taken at present; `None` when all is well. Waits for nothing.
     pub fn unavailable(&self) -> Option<Refusal> {
-        let refused = self.refuses_commits().map(|reason| Refusal { reason, lasted: Duration::ZERO });
-        refused.or_else(|| self.wal.unavailable())
+        let now = |reason| Refusal { reason, lasted: Duration::ZERO };
+        let refused = self.refuses_commits().map(now);
+        refused.or_else(|| self.wal.unavailable()).or_else(|| self.clock_behind().map(now))
+    }
+
+    /// What to say when the newest sample lies further ahead than any that would be taken: the clock was ahead or is behind now,
+    /// and until it has caught up what is scraped is older than what its series have.
+    fn clock_behind(&self) -> Option<String> {
+        let (_, newest_ms) = self.head.totals().span_ms?;
+        let ahead_ms = newest_ms.saturating_sub(self.clock.now_ms());
+        let ahead = DurationMs::from_secs(ahead_ms / 1000);
+        (ahead_ms > FUTURE_MAX.0).then(|| {
+            format!("the clock is {ahead} behind the newest sample, and older samples of the same series are not taken")
+        })
     }
 
     /// Which labels have most series and values, at most `limit` entries a list. Walks all label values.

@@ -62,6 +62,8 @@ pub struct Limits {
     /// The log may grow to this, or to the size of the last checkpoint if that is more, before a checkpoint lets old
     /// segments go.
     pub log_bytes_max: u64,
+    /// Span of a block that is cut from the head; two hours but in tests.
+    pub block_span: DurationMs,
     /// Between two rounds of housekeeping (cuts, compaction, retention, checkpoints) under
     /// [`Maintenance::Background`]. A round over 100,000 series takes some milliseconds.
     pub housekeeping_every: Duration,
@@ -89,6 +91,7 @@ impl Limits {
             exemplars_max: 100_000,
             segment_bytes: wal::SEGMENT_BYTES,
             log_bytes_max: 128 << 20,
+            block_span: DurationMs::from_secs(2 * 3600),
             housekeeping_every: Duration::from_secs(30),
         }
     }

@@ -85,6 +85,11 @@ impl<'a> Replayer<'a> {
     }
 
     fn series(&mut self, record: SeriesRecord) -> Result<(), String> {
+        // Cuts go from span to span, and would not come to the end of a chunk that says it spans a million years.
+        let span = |at_ms: i64| at_ms.div_euclid(xor::CHUNK_SPAN_MS);
+        if record.chunks.iter().any(|chunk| span(chunk.first_ms) != span(chunk.last_ms)) {
+            return Err("a chunk lies in more than one span of two hours".to_owned());
+        }
         let samples: u64 = record.chunks.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
         let bytes: usize = record.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         let series = Arc::clone(self.define(&record.definition).ok_or("a series id is out of bounds")?);

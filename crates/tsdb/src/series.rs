@@ -11,11 +11,12 @@ use crate::newest::{Cells, Newest};
 use crate::spill::{Files, Place};
 use crate::xor::{self, CHUNK_SAMPLES, Chunk, OpenChunk};
 
+mod late;
+
+pub(crate) use late::merge;
+
 /// Up to here nothing was deleted.
 const NOTHING_DELETED_MS: i64 = i64::MIN;
-/// Samples of one series that may lie beside its chunks because they came late. With one more, the chunks since the oldest of
-/// them are written anew, which takes as long as some hundred samples do.
-const LATE_SAMPLES: usize = 32;
 
 /// A series. Its labels lie in one allocation that the maps, the index and answers share.
 #[derive(Debug)]
@@ -270,12 +271,7 @@ impl SeriesState {
         if self.newest().is_none_or(|(newest_ms, _)| newest_ms < at_ms) {
             return self.push(at_ms, bits);
         }
-        let before = self.amount();
-        let late = &mut self.rare.get_or_insert_default().late;
-        late.insert(late.partition_point(|(known_ms, _)| *known_ms < at_ms), (at_ms, bits));
-        let is_enough = late.len() >= LATE_SAMPLES;
-        let finished_bytes = if is_enough { self.fold(&files()) } else { 0 };
-        Added { amount: self.amount().less(before), finished_bytes }
+        self.add_late(at_ms, bits, files)
     }
 
     /// Adds a sample that is newer than all.
@@ -296,7 +292,10 @@ impl SeriesState {
         let full = full.seal();
         let finished_bytes = full.bytes.len() as u64;
         self.samples_max = CHUNK_SAMPLES as u8;
-        self.rare.get_or_insert_default().waiting.push(full);
+        let waiting = &mut self.rare.get_or_insert_default().waiting;
+        // Rarely a second one before the first has left.
+        waiting.reserve_exact(1);
+        waiting.push(full);
         Added { amount, finished_bytes }
     }
 
@@ -319,19 +318,6 @@ impl SeriesState {
             self.rare.get_or_insert_default().waiting = chunks;
         }
         self.rare.take_if(|rare| rare.is_empty());
-    }
-
-    /// Samples that came late, in order of time.
-    pub(crate) fn late(&self) -> &[Newest] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.late)
-    }
-
-    /// Those of them in `range`.
-    pub(crate) fn late_in(&self, range: TimeRange) -> &[Newest] {
-        let late = self.late();
-        let from = late.partition_point(|(at_ms, _)| *at_ms < range.from.0);
-        let to = late.partition_point(|(at_ms, _)| *at_ms <= range.to.0);
-        late.get(from..to).unwrap_or_default()
     }
 
     fn waiting_chunks(&self) -> &[Chunk] {
@@ -372,76 +358,6 @@ impl SeriesState {
         all.extend_from_slice(waiting);
         all.extend(open.map(OpenChunk::seal));
         all
-    }
-
-    /// Writes the chunks anew that samples came late for. Gives the bytes that wait for a file now.
-    fn fold(&mut self, files: &Files) -> u64 {
-        let Some(folded) = self.folded(files) else { return 0 };
-        let is_all = folded.spilled.is_none();
-        self.spilled_chunks -= folded.spilled_gone.min(self.spilled_chunks);
-        self.spilled = folded.spilled;
-        if is_all {
-            let first = folded.waiting.first().map_or(folded.open.first_ms(), |chunk| chunk.first_ms);
-            self.oldest_ms = first;
-        }
-        self.open = Some(folded.open);
-        let waiting_bytes = folded.waiting.iter().map(|chunk| chunk.bytes.len() as u64).sum();
-        if let Some(rare) = &mut self.rare {
-            rare.late = Vec::new();
-        }
-        self.set_waiting(folded.waiting);
-        waiting_bytes
-    }
-
-    /// What the chunks are when samples that came late are in their places; `None` when none did.
-    fn folded(&self, files: &Files) -> Option<Folded> {
-        let from_ms = self.late().first()?.0;
-        let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(i64::MAX) };
-        let mut samples = Samples::default();
-        let (mut spilled, mut spilled_gone) = (self.spilled, 0);
-        let mut touched = Vec::new();
-        for chunk in files.chain(self.spilled, self.oldest_ms, range) {
-            (spilled, spilled_gone) = (chunk.before(self.oldest_ms), spilled_gone + 1);
-            touched.push(chunk.bytes);
-        }
-        let kept = self.waiting_chunks().partition_point(|chunk| chunk.last_ms < from_ms);
-        let (kept, rest) = self.waiting_chunks().split_at(kept);
-        let open = self.open.as_ref()?;
-        let in_memory = rest.iter().map(|chunk| &*chunk.bytes).chain([open.bytes()]);
-        for bytes in touched.into_iter().rev().chain(in_memory) {
-            // It never happens to what we have written; late samples then stay beside it.
-            xor::decode(bytes, TimeRange::ALL, &mut samples).ok()?;
-        }
-        merge(self.late(), 0, &mut samples);
-        let mut all =
-            samples.times_ms.iter().zip(&samples.values).map(|(at_ms, value)| (*at_ms, value.to_bits()));
-        let (first_ms, first) = all.next()?;
-        let mut folded =
-            Folded { spilled, spilled_gone, waiting: kept.to_vec(), open: OpenChunk::new(first_ms, first) };
-        for (at_ms, bits) in all {
-            if folded.open.is_over(at_ms, CHUNK_SAMPLES) {
-                folded.waiting.push(std::mem::replace(&mut folded.open, OpenChunk::new(at_ms, bits)).seal());
-            } else {
-                folded.open.push(at_ms, bits);
-            }
-        }
-        Some(folded)
-    }
-
-    /// The bits of the sample at this very time.
-    fn bits_at(&self, at_ms: i64, files: &Files) -> Option<u64> {
-        let range = TimeRange { from: TimestampMs(at_ms), to: TimestampMs(at_ms) };
-        let late = self.late_in(range).first().map(|(_, bits)| *bits);
-        let in_memory = self.waiting_in(range).map(|chunk| &*chunk.bytes);
-        let open = self.open_in(range).map(OpenChunk::bytes);
-        let in_files = files.chain(self.spilled, self.oldest_ms, range).map(|chunk| chunk.bytes);
-        let mut samples = Samples::default();
-        late.or_else(|| {
-            in_memory.chain(open).chain(in_files).find_map(|bytes| {
-                xor::decode(bytes, range, &mut samples).ok()?;
-                samples.values.first().map(|value| value.to_bits())
-            })
-        })
     }
 
     /// The newest chunk in files if some there may have samples in `range`, and when the oldest begins.
@@ -556,132 +472,10 @@ impl SeriesState {
     }
 }
 
-/// See [`SeriesState::folded`].
-struct Folded {
-    /// The newest chunk in files that stays.
-    spilled: Place,
-    /// How many there do not.
-    spilled_gone: u32,
-    /// Finished chunks behind it.
-    waiting: Vec<Chunk>,
-    open: OpenChunk,
-}
-
-/// Puts samples that came late, in order of time, between those of `samples` from place `from` on.
-pub(crate) fn merge(late: &[Newest], from: usize, samples: &mut Samples) {
-    let Samples { times_ms, values } = samples;
-    let (mut read, mut late) = (times_ms.len(), late);
-    let len = read + late.len();
-    times_ms.resize(len, 0);
-    values.resize(len, 0.0);
-    let mut write = len;
-    // From behind, so that each moves once.
-    while let Some(((at_ms, bits), rest)) = late.split_last() {
-        write -= 1;
-        if read > from && times_ms[read - 1] > *at_ms {
-            read -= 1;
-            (times_ms[write], values[write]) = (times_ms[read], values[read]);
-        } else {
-            (times_ms[write], values[write]) = (*at_ms, f64::from_bits(*bits));
-            late = rest;
-        }
-    }
-}
-
 /// Samples of a series' first chunk: any number up to the usual one, and so spread that neighbours differ.
 fn first_samples_max(slot: u32) -> u8 {
     (slot.wrapping_mul(0x9e37_79b1) >> 16) as u8 % CHUNK_SAMPLES as u8 + 1
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn state_with(samples: &[(i64, u64)]) -> SeriesState {
-        let mut state = SeriesState::new(0, 0);
-        state.samples_max = CHUNK_SAMPLES as u8;
-        for &(at, bits) in samples {
-            state.push(at, bits);
-        }
-        state
-    }
-
-    #[test]
-    fn samples_are_judged_against_what_is_here() {
-        let mut state = state_with(&[(10, 1)]);
-        let mut judge = |transaction, at_ms, bits| state.judge((transaction, 0), (at_ms, bits), Arc::default);
-        for (at, bits, verdict) in [
-            (9, 1, Verdict::OutOfOrder),
-            (10, 1, Verdict::Known),
-            (10, 2, Verdict::Duplicate),
-            (11, 1, Verdict::Take),
-            (11, 2, Verdict::Duplicate),
-            (10, 1, Verdict::OutOfOrder),
-        ] {
-            assert_eq!(judge(1, at, bits), verdict, "{bits} at {at}");
-        }
-        assert_eq!(judge(2, 11, 2), Verdict::Take, "another transaction does not see the first's");
-    }
-
-    #[test]
-    fn late_samples_are_judged_by_what_lies_at_their_time() {
-        let mut state = state_with(&(0..100).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
-        state.add(98_500, 7, Arc::default);
-        for (at, bits, verdict) in [
-            (88_999, 1, Verdict::OutOfOrder),
-            (89_000, 89, Verdict::Known),
-            (89_000, 1, Verdict::Duplicate),
-            (89_001, 1, Verdict::TakeLate),
-            (98_500, 7, Verdict::Known),
-            (98_500, 8, Verdict::Duplicate),
-            (98_600, model::STALE_NAN.to_bits(), Verdict::OutOfOrder),
-        ] {
-            assert_eq!(state.judge((1, 10_000), (at, bits), Arc::default), verdict, "{bits} at {at}");
-        }
-    }
-
-    #[test]
-    fn late_samples_find_their_places_in_chunks() {
-        let files = Files::default();
-        let mut state = state_with(&(0..200).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
-        let before = state.amount();
-        let mut amount = before;
-        for i in 0..LATE_SAMPLES as i64 {
-            assert_eq!(state.late().len() as i64, i);
-            amount = amount.and(state.add(150_500 + i * 1000, 1000, Arc::default).amount);
-            assert_eq!(amount, state.amount());
-        }
-        assert!(state.late().is_empty() && state.amount().chunks > before.chunks);
-        let mut all = Samples::default();
-        for chunk in state.chunks(&files) {
-            xor::decode(&chunk.bytes, TimeRange::ALL, &mut all).unwrap();
-        }
-        assert_eq!(all.times_ms.len(), 200 + LATE_SAMPLES);
-        assert!(all.times_ms.is_sorted_by(|a, b| a < b));
-        assert_eq!((state.oldest_ms(), state.newest()), (Some(0), Some((199_000, 199))));
-    }
-
-    #[test]
-    fn old_chunks_go_and_the_rest_stays() {
-        let mut state = state_with(&(0..300).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
-        assert_eq!(state.amount().chunks, 8);
-        state.drop_before(120_000, &Files::default());
-        assert_eq!((state.amount().chunks, state.oldest_ms()), (5, Some(120_000)));
-        state.drop_before(299_001, &Files::default());
-        assert_eq!((state.amount().chunks, state.newest()), (0, None));
-    }
-
-    #[test]
-    fn chunks_of_a_range() {
-        let state = state_with(&(0..300).map(|i| (i * 1000, i as u64)).collect::<Vec<_>>());
-        let range = |from, to| TimeRange { from: model::TimestampMs(from), to: model::TimestampMs(to) };
-        for (from, to, chunks) in
-            [(0, 0, 1), (119_000, 120_000, 2), (280_000, 500_000, 1), (299_001, 500_000, 0), (0, 300_000, 8)]
-        {
-            let found = state.waiting_in(range(from, to)).count();
-            let open = usize::from(state.open_in(range(from, to)).is_some());
-            assert_eq!(found + open, chunks, "{from} to {to}");
-            assert_eq!(state.overlaps(range(from, to)), chunks > 0);
-        }
-    }
-}
+mod tests;

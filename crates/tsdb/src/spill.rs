@@ -9,7 +9,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -21,6 +21,9 @@ use crate::filenames::spill_file;
 use crate::series::Series;
 use crate::xor::Chunk;
 use crate::{Db, Limits};
+
+/// What a series whose chunk waits takes beside the chunk's bytes: the box, the list, the place in the queue.
+const BESIDE_BYTES: u64 = 128;
 
 /// Where a chunk lies: number of its file, and offset there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,8 +203,8 @@ pub(crate) struct Spill {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     /// Series that have finished a chunk since they were asked last, once a chunk.
-    queue: Mutex<Vec<Arc<Series>>>,
-    /// Bytes of the chunks of the queue.
+    queue: Mutex<VecDeque<Arc<Series>>>,
+    /// Bytes that the queue keeps in memory.
     waiting_bytes: AtomicU64,
     files: RwLock<Arc<Files>>,
     bytes: AtomicU64,
@@ -269,9 +272,9 @@ impl Spill {
     /// The series has finished chunks of so many bytes.
     pub(crate) fn wait(&self, series: &Arc<Series>, bytes: u64) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.push(Arc::clone(series));
+        queue.push_back(Arc::clone(series));
         // While the queue is locked: whoever empties it sets this to nothing.
-        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.waiting_bytes.fetch_add(bytes + BESIDE_BYTES, Ordering::Relaxed);
     }
 
     /// Whether there is enough for a file.
@@ -305,7 +308,7 @@ impl Spill {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let mut chunk_bytes = 0;
         while (bytes.len() as u64) < self.file_bytes
-            && let Some(series) = queue.pop()
+            && let Some(series) = queue.pop_front()
         {
             let (before, chunks) = series.state().waiting();
             // One that stands here once more has given all it has.
@@ -319,6 +322,7 @@ impl Spill {
                 place = next;
                 chunk_bytes += chunk.bytes.len() as u64;
             }
+            chunk_bytes += BESIDE_BYTES;
             gifts.push(Gift { series, before, chunks, place });
         }
         let left = self.waiting_bytes.load(Ordering::Relaxed).saturating_sub(chunk_bytes);

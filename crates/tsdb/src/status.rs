@@ -50,6 +50,48 @@ pub struct HeadStatus {
     pub unavailable: Option<wal::Refusal>,
 }
 
+/// A block on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockStatus {
+    /// Its number.
+    pub number: u64,
+    /// How often its samples were compacted, from 1.
+    pub level: u64,
+    /// First moment of its span.
+    pub from: TimestampMs,
+    /// The first moment behind its span.
+    pub end: TimestampMs,
+    /// Series.
+    pub series: u64,
+    /// Samples.
+    pub samples: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Size of its file.
+    pub bytes: u64,
+    /// Blocks that it was made from.
+    pub sources: Vec<u64>,
+}
+
+impl crate::Db {
+    /// All blocks, in order of time.
+    pub fn block_statuses(&self) -> Vec<BlockStatus> {
+        let view = self.blocks.view();
+        let status = |block: &std::sync::Arc<crate::block::Block>| BlockStatus {
+            number: block.meta.number,
+            level: block.meta.level,
+            from: TimestampMs(block.meta.from_ms),
+            end: TimestampMs(block.meta.end_ms),
+            series: block.meta.series,
+            samples: block.meta.samples,
+            chunks: block.meta.chunks,
+            bytes: block.len_bytes(),
+            sources: block.meta.sources.clone(),
+        };
+        view.blocks.iter().map(status).collect()
+    }
+}
+
 /// The lists of `/api/v1/status/tsdb`, each longest first, then by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cardinality {

@@ -93,6 +93,11 @@ impl Engine {
         }
     }
 
+    /// Whether what is left of a server that was killed stands in the way of a new one.
+    pub(crate) fn is_still_ending(self, folder: &Folder) -> bool {
+        self == Self::Postgres && postgres::is_still_ending(folder)
+    }
+
     /// Statements that make accounts and database, and change nothing where they are there.
     pub(crate) fn provision(self, folder: &Folder) -> Result<String, Error> {
         match self {

@@ -26,6 +26,16 @@ pub struct Folder {
     path: PathBuf,
     engine: Engine,
     user: Option<ServerUser>,
+    keeping: Keeping,
+}
+
+/// How long a folder is to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// What a transaction has committed survives a power cut.
+    Durable,
+    /// For tests, which kill processes and not machines: nothing waits for the disk.
+    Temporary,
 }
 
 /// Where the password of `account` lies in the folder at `path`; for its owner only.
@@ -38,14 +48,14 @@ impl Folder {
     ///
     /// # Errors
     /// When programs are missing, the folder cannot be used, or holds something else.
-    pub fn prepare(engine: Engine, path: &Path) -> Result<Self, Error> {
+    pub fn prepare(engine: Engine, path: &Path, keeping: Keeping) -> Result<Self, Error> {
         let path = std::path::absolute(path).at(path)?;
         let user = server_user(engine)?;
         fs::create_dir_all(&path).at(&path)?;
         // Others may pass through to `data`, which is theirs, and see nothing.
         let mode = if user.is_some() { 0o711 } else { 0o700 };
         fs::set_permissions(&path, Permissions::from_mode(mode)).at(&path)?;
-        let folder = Self { path, engine, user };
+        let folder = Self { path, engine, user, keeping };
         folder.can_be_reached()?;
         folder.make_passwords()?;
         folder.initialise()?;
@@ -59,6 +69,10 @@ impl Folder {
 
     pub(crate) fn user(&self) -> Option<&'static str> {
         self.user.map(|user| user.name)
+    }
+
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.keeping == Keeping::Temporary
     }
 
     pub(crate) fn data(&self) -> PathBuf {

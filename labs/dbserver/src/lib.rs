@@ -26,7 +26,8 @@ mod server;
 pub use account::Account;
 pub use engine::Engine;
 pub use error::Error;
-pub use folder::{Folder, password_file};
+pub use folder::{Folder, Keeping, password_file};
+pub use process::End;
 pub use server::{Log, Options, Server};
 
 /// The database that the order service keeps its tables in.

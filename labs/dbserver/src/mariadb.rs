@@ -19,6 +19,14 @@ const EXPORTER: &str = include_str!("../../../db/exporter-mysql.sql");
 const SETTINGS: [&str; 3] =
     ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--character-set-server=utf8mb4"];
 
+/// Of a folder that goes with its test. One that is killed still finds all it wrote: the system has it.
+const TEMPORARY: [&str; 2] = ["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2"];
+
+fn settings(folder: &Folder) -> Vec<OsString> {
+    let temporary = TEMPORARY.iter().filter(|_| folder.is_temporary());
+    SETTINGS.iter().chain(temporary).map(OsString::from).collect()
+}
+
 pub(crate) fn initialise(folder: &Folder, data: &Path) -> Result<(), Error> {
     let mut arguments = vec![OsString::from("--no-defaults"), option("--datadir=", data)];
     // No test database and nobody without a name; `root` cannot log in before the server's first start sets its password.
@@ -26,7 +34,7 @@ pub(crate) fn initialise(folder: &Folder, data: &Path) -> Result<(), Error> {
     if rustix::process::geteuid().is_root() {
         arguments.push("--user=root".into());
     }
-    arguments.extend(SETTINGS.map(OsString::from));
+    arguments.extend(self::settings(folder));
     call(folder, "mariadb-install-db", arguments)?.run("mariadb-install-db", "").map(drop)
 }
 
@@ -48,7 +56,7 @@ pub(crate) fn server(folder: &Folder, at: SocketAddr, settings: &[String]) -> Re
     if rustix::process::geteuid().is_root() {
         arguments.push("--user=root".into());
     }
-    arguments.extend(SETTINGS.map(OsString::from));
+    arguments.extend(self::settings(folder));
     arguments.extend(settings.iter().map(OsString::from));
     call(folder, "mariadbd", arguments)
 }

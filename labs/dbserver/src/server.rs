@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::account::Account;
 use crate::engine::{Engine, reached_at};
 use crate::error::{AtPath, Error};
-use crate::folder::Folder;
+use crate::folder::{Folder, Keeping};
 use crate::process::{End, Process, last_words};
 
 /// Until a server answers. One that was killed under load reads its log first.
@@ -77,21 +77,22 @@ impl Server {
     /// # Errors
     /// When it is not installed, its folder cannot be used, or it does not come up; nothing runs on then.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let (path, temporary) = match &options.folder {
-            Some(path) => (path.clone(), None),
+        let (path, keeping, temporary) = match &options.folder {
+            Some(path) => (path.clone(), Keeping::Durable, None),
             None => {
                 let temporary = Temporary::new();
-                (temporary.0.clone(), Some(temporary))
+                (temporary.0.clone(), Keeping::Temporary, Some(temporary))
             }
         };
-        let folder = Folder::prepare(options.engine, &path)?;
+        let folder = Folder::prepare(options.engine, &path, keeping)?;
         let mut tries = 0;
         loop {
             tries += 1;
             let address = free_port(options.listen)?;
             match run(&folder, address, &options) {
                 Ok(process) => return Ok(Self { process, folder, address, options, _temporary: temporary }),
-                Err(Error::Ended { .. }) if options.listen.port() == 0 && tries < PORTS_MAX => {}
+                Err(Error::Ended { .. })
+                    if options.listen.port() == 0 && tries < PORTS_MAX && is_taken(address) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -206,9 +207,17 @@ fn free_port(wanted: SocketAddr) -> Result<SocketAddr, Error> {
     bound.at(wanted.to_string())
 }
 
+fn is_taken(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_err()
+}
+
 /// One try to bring the server up.
 fn run(folder: &Folder, address: SocketAddr, options: &Options) -> Result<Process, Error> {
     let engine = options.engine;
+    let deadline = Instant::now() + STOP_LIMIT;
+    while engine.is_still_ending(folder) && Instant::now() < deadline {
+        std::thread::sleep(LOOK_AGAIN);
+    }
     let orphaned = if engine == Engine::Mysql { "TERM" } else { "INT" };
     let mut command = engine.server(folder, address, &options.settings)?.command(orphaned);
     command.stdout(Stdio::null());

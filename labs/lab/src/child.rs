@@ -14,9 +14,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Time for a child to print its ready line; a database that comes up slowly takes 10 s by its own retries.
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Time for a child to end after it was asked to; above the servers' own limit of 5 s.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -45,12 +42,18 @@ pub(crate) enum SpawnError {
     Log { log: PathBuf, source: std::io::Error },
     #[error("{}", .said.as_deref().unwrap_or("it ended without a word"))]
     Ended { said: Option<String> },
-    #[error("it did not become ready within {} s; its log is {}", READY_TIMEOUT.as_secs(), .log.display())]
-    Slow { log: PathBuf },
+    #[error("it did not become ready within {} s; its log is {}", .limit.as_secs(), .log.display())]
+    Slow { limit: Duration, log: PathBuf },
 }
 
-/// Starts `program` with `arguments`, its standard error going to the file `log`, and waits for its ready line.
-pub(crate) async fn spawn(program: &Path, arguments: &[String], log: &Path) -> Result<Running, SpawnError> {
+/// Starts `program` with `arguments`, its standard error going to the file `log`, and waits for its ready line, no longer than
+/// `limit`.
+pub(crate) async fn spawn(
+    program: &Path,
+    arguments: &[String],
+    log: &Path,
+    limit: Duration,
+) -> Result<Running, SpawnError> {
     let started = |source| SpawnError::Start { program: program.to_owned(), source };
     let (log_file, log_start) =
         open_log(log).map_err(|source| SpawnError::Log { log: log.to_owned(), source })?;
@@ -67,11 +70,11 @@ pub(crate) async fn spawn(program: &Path, arguments: &[String], log: &Path) -> R
     let stdin = child.stdin.take();
     let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped above"));
     let mut line = String::new();
-    let read = tokio::time::timeout(READY_TIMEOUT, stdout.read_line(&mut line)).await;
+    let read = tokio::time::timeout(limit, stdout.read_line(&mut line)).await;
     match (read, Ready::parse(&line)) {
         (Ok(_), Some(ready)) => Ok(Running { ready, child, stdin, stdout }),
         (Ok(_), None) => Err(SpawnError::Ended { said: said_since(log, log_start) }),
-        (Err(_), _) => Err(SpawnError::Slow { log: log.to_owned() }),
+        (Err(_), _) => Err(SpawnError::Slow { limit, log: log.to_owned() }),
     }
 }
 
@@ -150,7 +153,7 @@ mod tests {
         std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .expect("executable");
         loop {
-            match spawn(&program, &[], &folder.path().join("child.log")).await {
+            match spawn(&program, &[], &folder.path().join("child.log"), Duration::from_secs(30)).await {
                 // Another test's child was forked while the script was open for writing, and holds it for a moment.
                 Err(SpawnError::Start { source, .. })
                     if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {}

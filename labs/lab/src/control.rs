@@ -84,8 +84,8 @@ async fn restart(State(table): State<Arc<Table>>, Path(role): Path<String>) -> A
 fn send(table: &Table, role: &str, which: Signal) -> Answer {
     let status = table.get(role).ok_or_else(|| unknown(role))?;
     let running = table.endpoints().0.remove(role).filter(|_| status.state == RoleState::Ready);
-    match running {
-        Some(endpoint) if child::signal(endpoint.pid, which) => Ok(StatusCode::NO_CONTENT),
+    match running.and_then(|endpoint| endpoint.pid) {
+        Some(pid) if child::signal(pid, which) => Ok(StatusCode::NO_CONTENT),
         _ => Err((StatusCode::CONFLICT, format!("{role} is not running"))),
     }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use ::config::Spanned;
 use serde_json::{Value, json};
 
-use crate::config::{GatewayConfig, LabConfig, LoadConfig, TrafficConfig};
-use crate::endpoints::Endpoints;
+use crate::config::{GatewayConfig, LabConfig, LoadConfig, ServerKind, TrafficConfig};
+use crate::endpoints::{Endpoint, Endpoints};
 use crate::roles::Role;
 
 /// In the data directory: who runs where.
@@ -24,7 +24,16 @@ pub(crate) const GATEWAY: &str = "gateway.yml";
 /// In `run/`: what the load generator sends beside its stage.
 pub(crate) const TRAFFIC: &str = "traffic.yml";
 
-const ALERT_RULES: &str = include_str!("../../../deploy/provision/rules/alerts.yml");
+/// In a database server's folder, as `watchfire database` writes them: passwords of the application's user and the exporter's.
+pub(crate) const APP_PASSWORD: &str = "app_user.password";
+pub(crate) const EXPORTER_PASSWORD: &str = "exporter.password";
+
+/// The rules that ship with the program, by file.
+const RULES: [(&str, &str); 3] = [
+    ("alerts.yml", include_str!("../../../deploy/provision/rules/alerts.yml")),
+    ("recording-rules.yml", include_str!("../../../deploy/provision/rules/recording-rules.yml")),
+    ("slo-rules.yml", include_str!("../../../deploy/provision/rules/slo-rules.yml")),
+];
 
 /// Files that the lab writes for its children.
 pub(crate) fn run_dir(data_dir: &Path) -> PathBuf {
@@ -36,6 +45,11 @@ pub(crate) fn log_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("log")
 }
 
+/// Where a database server keeps its data and the passwords of its users.
+pub(crate) fn database_dir(data_dir: &Path, kind: ServerKind) -> PathBuf {
+    data_dir.join(kind.name)
+}
+
 fn targets_dir(data_dir: &Path) -> PathBuf {
     run_dir(data_dir).join("targets")
 }
@@ -43,6 +57,34 @@ fn targets_dir(data_dir: &Path) -> PathBuf {
 /// The endpoints of the generic service `name`.
 pub(crate) fn service_config(data_dir: &Path, name: &str) -> PathBuf {
     run_dir(data_dir).join("services").join(format!("{name}.yml"))
+}
+
+/// What the lab's children are told by files of their own, so that each child's own check can be run before any starts.
+#[derive(Debug)]
+pub struct ChildFiles {
+    /// A generic service's name, and its endpoints.
+    pub services: Vec<(String, String)>,
+    /// The load generator's groups.
+    pub traffic: Option<String>,
+}
+
+impl ChildFiles {
+    /// Those of `lab`, as they will be but for the addresses.
+    ///
+    /// # Errors
+    /// Never for a lab that was read from a file.
+    pub fn of(lab: &LabConfig) -> io::Result<Self> {
+        let roles = crate::roles::roles_of(lab);
+        let urls: BTreeMap<String, String> = [("http".to_owned(), "http://127.0.0.1:1".to_owned())].into();
+        let anywhere = |role: &Role| (role.name.clone(), Endpoint { pid: None, urls: urls.clone() });
+        let known = Endpoints(roles.iter().map(anywhere).collect());
+        let services = roles.iter().filter_map(|role| Some((role.name.clone(), yaml(&role.service_file()?))));
+        let traffic = lab.load.as_ref().and_then(|load| traffic_yml(load, &known));
+        Ok(Self {
+            services: services.map(|(name, text)| Ok((name, text?))).collect::<io::Result<_>>()?,
+            traffic: traffic.as_ref().map(yaml).transpose()?,
+        })
+    }
 }
 
 /// Writes what does not depend on where roles run. `inbox_url` receives the alerts.
@@ -58,7 +100,9 @@ pub(crate) fn write_static(
     for (role, file) in roles.iter().filter_map(|role| Some((role, role.service_file()?))) {
         replace(&service_config(data_dir, &role.name), &yaml(&file)?)?;
     }
-    replace(&run.join("rules/alerts.yml"), ALERT_RULES)?;
+    for (name, text) in RULES {
+        replace(&run.join("rules").join(name), text)?;
+    }
     replace(&run.join(PROMETHEUS), &prometheus_yml(lab, roles))?;
     replace(&run.join(ALERTMANAGER), &alertmanager_yml(inbox_url))
 }
@@ -71,12 +115,11 @@ pub(crate) fn write_targets(
     known: &Endpoints,
 ) -> io::Result<()> {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for Role { name, scrape, .. } in roles {
+    for (role, scrape) in roles.iter().flat_map(|role| role.scrapes.iter().map(move |it| (role, it))) {
         let groups = jobs.entry(&scrape.job).or_default();
-        if let Some(address) = known.url(name, scrape.url).as_deref().and_then(|u| u.strip_prefix("http://"))
-        {
+        if let Some(address) = known.address(&role.name, scrape.url) {
             let mut labels = scrape.labels.clone();
-            labels.insert("instance".to_owned(), name.clone());
+            labels.insert("instance".to_owned(), scrape.instance.clone());
             groups.push(json!({ "targets": [address], "labels": labels }));
         }
     }
@@ -101,7 +144,8 @@ fn yaml(file: &Value) -> io::Result<String> {
 
 fn prometheus_yml(lab: &LabConfig, roles: &[Role]) -> String {
     let mut seen = BTreeSet::new();
-    let jobs = roles.iter().map(|role| role.scrape.job.as_str()).filter(|job| seen.insert(*job));
+    let jobs =
+        roles.iter().flat_map(|role| &role.scrapes).map(|it| it.job.as_str()).filter(|job| seen.insert(*job));
     let scrapes: String = jobs
         .map(|job| {
             format!("  - job_name: {job}\n    file_sd_configs:\n      - files: [targets/{job}.json]\n")
@@ -191,13 +235,12 @@ fn write_then_rename(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoints::Endpoint;
     use crate::roles;
 
     fn endpoint(port: u16) -> Endpoint {
         let urls = [("http", port), ("metrics", port + 3000)];
         let urls = urls.map(|(name, port)| (name.to_owned(), format!("http://127.0.0.1:{port}")));
-        Endpoint { pid: 1, urls: urls.into() }
+        Endpoint { pid: Some(1), urls: urls.into() }
     }
 
     #[test]

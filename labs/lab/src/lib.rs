@@ -14,8 +14,9 @@ mod roles;
 mod state;
 mod supervisor;
 
-pub use config::LabConfig;
+pub use config::{DatabaseKind, LabConfig};
 pub use endpoints::{Endpoint, Endpoints};
+pub use files::ChildFiles;
 pub use ports::{PortPlan, PortsError};
 pub use roles::{Group, Role, RolePort, ScrapeTarget, roles, roles_of};
 pub use state::{Event, RoleState};

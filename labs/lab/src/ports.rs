@@ -42,6 +42,16 @@ pub enum PortsError {
         /// Who has it.
         reason: net::BindError,
     },
+    /// Two roles would share a port.
+    #[error("port {port} is to be {first}'s and {second}'s: choose another with --port {second}=PORT")]
+    Twice {
+        /// Which.
+        port: u16,
+        /// Who comes first, as `role.url`.
+        first: String,
+        /// Who wants it too.
+        second: String,
+    },
     /// This machine has no such address.
     #[error("{reason}\n  this machine must have the address that --listen-ip names")]
     Address {
@@ -66,9 +76,15 @@ impl PortPlan {
         if let Some(key) = self.chosen.keys().find(|k| !known.contains(k)) {
             return Err(PortsError::Unknown { key: key.clone(), known: known.join(", ") });
         }
+        let mut owners: BTreeMap<u16, String> = BTreeMap::new();
         for role in roles {
             for port in &role.ports {
                 let address = self.address(role, port);
+                let number = address.port();
+                let taken = (number != 0).then(|| owners.insert(number, key(role, port))).flatten();
+                if let Some(first) = taken {
+                    return Err(PortsError::Twice { port: number, first, second: key(role, port) });
+                }
                 // Port 0 is free by definition; the listener is dropped again at once.
                 net::bind(address).await.map_err(|reason| refused(role, port, reason))?;
             }
@@ -132,6 +148,15 @@ mod tests {
         let elsewhere = PortPlan { ip: [192, 0, 2, 1].into(), ..plan(true, &[]) };
         let error = elsewhere.check(&roles()).await.expect_err("not our address").to_string();
         assert!(error.contains("--listen-ip") && !error.contains("--ports"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn two_roles_cannot_share_a_port() {
+        let twice = plan(true, &[("gateway.http", 5777), ("load.http", 5777)]);
+        let error = twice.check(&roles()).await.expect_err("one port for two").to_string();
+        assert!(
+            error.contains("5777") && error.contains("gateway.http") && error.contains("--port load.http")
+        );
     }
 
     #[tokio::test]

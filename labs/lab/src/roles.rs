@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::{
-    AgentConfig, GatewayConfig, LabConfig, LoadConfig, MonitorConfig, ServiceConfig, ServiceKind,
+    AgentConfig, DatabaseConfig, GatewayConfig, LabConfig, LoadConfig, MonitorConfig, ServerKind,
+    ServiceConfig, ServiceKind,
 };
 use crate::endpoints::Endpoints;
 use crate::files;
@@ -15,8 +17,14 @@ pub(crate) const MONITOR: &str = "monitor";
 pub(crate) const GATEWAY: &str = "gateway";
 pub(crate) const LOAD: &str = "load";
 pub(crate) const AGENT: &str = "agent";
+pub(crate) const DATABASE: &str = "db";
 /// The supervisor itself, in `endpoints.json`.
 pub(crate) const SUPERVISOR: &str = "up";
+
+/// Time to get ready; a service whose database comes up slowly takes 10 s by its own retries.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A database server's first start fills its folder, on a slow disk file by file.
+const DATABASE_READY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One port of a role: the flag that sets it, the name of the URL it gives, and its port in the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +42,8 @@ pub struct RolePort {
 pub enum Group {
     /// Watches.
     Monitoring,
+    /// Keeps what services are given.
+    Databases,
     /// Is watched.
     Services,
     /// Brings requests.
@@ -45,6 +55,8 @@ pub enum Group {
 pub struct ScrapeTarget {
     /// The job, which several roles may share.
     pub job: String,
+    /// What is watched: the role itself, or another that it tells of.
+    pub instance: String,
     /// The URL's name.
     pub url: &'static str,
     /// Labels besides `instance`.
@@ -65,7 +77,9 @@ pub struct Role {
     /// Roles that must be ready before this one starts.
     pub after: Vec<String>,
     /// What is scraped of it.
-    pub scrape: ScrapeTarget,
+    pub scrapes: Vec<ScrapeTarget>,
+    /// How long it may take to get ready.
+    pub(crate) ready_timeout: Duration,
     program: Program,
 }
 
@@ -73,10 +87,13 @@ pub struct Role {
 #[derive(Debug, Clone, PartialEq)]
 enum Program {
     Monitor,
-    Service(Box<ServiceConfig>),
+    Database(ServerKind, Vec<String>),
+    /// With the database server, where order services need one.
+    Service(Box<ServiceConfig>, Option<ServerKind>),
     Gateway,
     Load(Box<LoadConfig>),
-    Agent,
+    /// With the database server that it tells of.
+    Agent(Option<ServerKind>),
 }
 
 /// The roles of the default lab.
@@ -92,11 +109,13 @@ pub fn roles_of(lab: &LabConfig) -> Vec<Role> {
     // Whoever others wait for is started first of all.
     let (waited_for, others): (Vec<_>, Vec<_>) =
         first.into_iter().partition(|it| needed.contains(&it.name.value.as_str()));
-    let services = waited_for.into_iter().chain(others).chain(later).map(service_role);
-    let mut roles: Vec<Role> = std::iter::once(monitor_role(lab.monitor)).chain(services).collect();
+    let services =
+        waited_for.into_iter().chain(others).chain(later).map(|it| service_role(it, &lab.database));
+    let first = std::iter::once(monitor_role(lab.monitor)).chain(database_role(&lab.database));
+    let mut roles: Vec<Role> = first.chain(services).collect();
     roles.extend(lab.gateway.as_ref().map(gateway_role));
     roles.extend(lab.load.as_ref().map(load_role));
-    roles.extend(lab.agent.as_ref().map(agent_role));
+    roles.extend(lab.agent.as_ref().map(|it| agent_role(it, &lab.database)));
     roles
 }
 
@@ -111,14 +130,33 @@ fn monitor_role(ports: MonitorConfig) -> Role {
             RolePort { flag: "--alertmanager-listen", url: "alertmanager", default: ports.alertmanager },
         ],
         after: vec![],
-        scrape: scrape("watchfire", "prometheus"),
+        scrapes: scrape("watchfire", MONITOR, "prometheus"),
+        ready_timeout: READY_TIMEOUT,
         program: Program::Monitor,
     }
 }
 
-fn service_role(service: &ServiceConfig) -> Role {
+/// It has no metrics of its own: the agent asks it.
+fn database_role(database: &DatabaseConfig) -> Option<Role> {
+    let (kind, port, _) = database.server()?;
+    Some(Role {
+        name: DATABASE.to_owned(),
+        about: format!("{}, from the installed packages", kind.title),
+        group: Group::Databases,
+        ports: vec![RolePort { flag: "--listen", url: kind.name, default: port }],
+        after: vec![],
+        scrapes: vec![],
+        ready_timeout: DATABASE_READY_TIMEOUT,
+        program: Program::Database(kind, database.settings.clone()),
+    })
+}
+
+fn service_role(service: &ServiceConfig, database: &DatabaseConfig) -> Role {
     let name = service.name.value.clone();
     let job = service.job.as_ref().map_or_else(|| name.clone(), |job| job.value.clone());
+    let server = database.kind.server().filter(|_| service.kind == ServiceKind::Orders);
+    let payments = service.payments.iter().map(|payments| payments.value.clone());
+    let after = payments.chain(server.map(|_| DATABASE.to_owned())).collect();
     Role {
         about: service.about.clone(),
         group: Group::Services,
@@ -126,9 +164,15 @@ fn service_role(service: &ServiceConfig) -> Role {
             RolePort { flag: "--listen", url: "http", default: service.ports.http },
             RolePort { flag: "--metrics-listen", url: "metrics", default: service.ports.metrics },
         ],
-        after: service.payments.iter().map(|payments| payments.value.clone()).collect(),
-        scrape: ScrapeTarget { job, url: "metrics", labels: service.labels.clone() },
-        program: Program::Service(Box::new(service.clone())),
+        after,
+        scrapes: vec![ScrapeTarget {
+            job,
+            instance: name.clone(),
+            url: "metrics",
+            labels: service.labels.clone(),
+        }],
+        ready_timeout: READY_TIMEOUT,
+        program: Program::Service(Box::new(service.clone()), server),
         name,
     }
 }
@@ -143,7 +187,8 @@ fn gateway_role(gateway: &GatewayConfig) -> Role {
         group: Group::Traffic,
         ports: vec![RolePort { flag: "--listen", url: "http", default: gateway.port }],
         after,
-        scrape: scrape(GATEWAY, "http"),
+        scrapes: scrape(GATEWAY, GATEWAY, "http"),
+        ready_timeout: READY_TIMEOUT,
         program: Program::Gateway,
     }
 }
@@ -160,25 +205,35 @@ fn load_role(load: &LoadConfig) -> Role {
         group: Group::Traffic,
         ports: vec![RolePort { flag: "--listen", url: "http", default: load.port }],
         after,
-        scrape: scrape(LOAD, "http"),
+        scrapes: scrape(LOAD, LOAD, "http"),
+        ready_timeout: READY_TIMEOUT,
         program: Program::Load(Box::new(load.clone())),
     }
 }
 
-fn agent_role(agent: &AgentConfig) -> Role {
-    Role {
+fn agent_role(agent: &AgentConfig, database: &DatabaseConfig) -> Role {
+    let mut role = Role {
         name: AGENT.to_owned(),
         about: "metrics of this host and of the lab's processes".to_owned(),
         group: Group::Monitoring,
         ports: vec![RolePort { flag: "--listen", url: "http", default: agent.port }],
         after: vec![],
-        scrape: scrape("node", "http"),
-        program: Program::Agent,
+        scrapes: scrape("node", AGENT, "http"),
+        ready_timeout: READY_TIMEOUT,
+        program: Program::Agent(database.kind.server()),
+    };
+    if let Some((kind, _, metrics_port)) = database.server() {
+        role.about.push_str(", and of the database");
+        role.ports.push(RolePort { flag: kind.agent_flags[2], url: kind.name, default: metrics_port });
+        role.after.push(DATABASE.to_owned());
+        role.scrapes.extend(scrape(kind.name, DATABASE, kind.name));
     }
+    role
 }
 
-fn scrape(job: &str, url: &'static str) -> ScrapeTarget {
-    ScrapeTarget { job: job.to_owned(), url, labels: BTreeMap::new() }
+fn scrape(job: &str, instance: &str, url: &'static str) -> Vec<ScrapeTarget> {
+    let (job, instance) = (job.to_owned(), instance.to_owned());
+    vec![ScrapeTarget { job, instance, url, labels: BTreeMap::new() }]
 }
 
 impl Role {
@@ -186,23 +241,27 @@ impl Role {
     pub(crate) fn arguments(&self, data_dir: &Path, known: &Endpoints) -> Vec<String> {
         match &self.program {
             Program::Monitor => monitor(data_dir),
-            Program::Service(service) => self.service(service, data_dir, known),
+            Program::Database(kind, settings) => database(*kind, settings, data_dir),
+            Program::Service(service, server) => self.service(service, *server, data_dir, known),
             Program::Gateway => words(&["gateway"])
                 .chain(path_flag("--config", &files::run_dir(data_dir).join(files::GATEWAY)))
                 .collect(),
             Program::Load(load) => generator(load, data_dir, known),
-            Program::Agent => {
-                words(&["agent"]).chain(path_flag("--processes", &data_dir.join(files::ENDPOINTS))).collect()
-            }
+            Program::Agent(server) => agent(*server, data_dir, known),
         }
     }
 
-    fn service(&self, service: &ServiceConfig, data_dir: &Path, known: &Endpoints) -> Vec<String> {
+    fn service(
+        &self,
+        service: &ServiceConfig,
+        server: Option<ServerKind>,
+        data_dir: &Path,
+        known: &Endpoints,
+    ) -> Vec<String> {
         let mut all: Vec<String> = words(&["service", service.kind.name(), "--name", &self.name]).collect();
         all.extend(path_flag("--log-dir", &files::log_dir(data_dir)));
         if service.kind == ServiceKind::Orders {
-            let database = format!("sqlite://{}", data_dir.join("orders.db").display());
-            all.extend(words(&["--database", &database]));
+            all.extend(orders_database(server, data_dir, known));
         }
         if service.kind == ServiceKind::Generic {
             all.extend(path_flag("--config", &files::service_config(data_dir, &self.name)));
@@ -222,9 +281,44 @@ impl Role {
 
     /// The file of a generic service, if it is one.
     pub(crate) fn service_file(&self) -> Option<serde_json::Value> {
-        let Program::Service(service) = &self.program else { return None };
+        let Program::Service(service, _) = &self.program else { return None };
         service.endpoints.as_ref().map(|it| serde_json::json!({ "endpoints": it.value }))
     }
+}
+
+/// Where orders are kept. A server's password stays in its file.
+fn orders_database(server: Option<ServerKind>, data_dir: &Path, known: &Endpoints) -> Vec<String> {
+    match server {
+        None => {
+            let file = format!("sqlite://{}", data_dir.join("orders.db").display());
+            words(&["--database", &file]).collect()
+        }
+        Some(kind) => {
+            let url = known.url(DATABASE, kind.name).unwrap_or_default();
+            let password = files::database_dir(data_dir, kind).join(files::APP_PASSWORD);
+            words(&["--database", &url]).chain(path_flag("--database-password-file", &password)).collect()
+        }
+    }
+}
+
+fn database(kind: ServerKind, settings: &[String], data_dir: &Path) -> Vec<String> {
+    let settings = settings.iter().flat_map(|setting| ["--setting".to_owned(), setting.clone()]);
+    words(&["database", kind.name])
+        .chain(path_flag("--data-dir", &files::database_dir(data_dir, kind)))
+        .chain(settings)
+        .collect()
+}
+
+fn agent(server: Option<ServerKind>, data_dir: &Path, known: &Endpoints) -> Vec<String> {
+    let mut all: Vec<String> =
+        words(&["agent"]).chain(path_flag("--processes", &data_dir.join(files::ENDPOINTS))).collect();
+    if let Some(kind) = server {
+        let url = known.url(DATABASE, "exporter").unwrap_or_default();
+        let password = files::database_dir(data_dir, kind).join(files::EXPORTER_PASSWORD);
+        all.extend(words(&[kind.agent_flags[0], &url]));
+        all.extend(path_flag(kind.agent_flags[1], &password));
+    }
+    all
 }
 
 fn monitor(data_dir: &Path) -> Vec<String> {
@@ -259,6 +353,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::config::DatabaseKind;
 
     #[test]
     fn the_default_lab_can_start_and_has_twelve_services() {
@@ -268,10 +363,11 @@ mod tests {
             assert!(role.after.iter().all(|a| names.contains(a)), "{} comes before what it needs", role.name);
             assert!(names.insert(role.name.clone()), "{} twice", role.name);
             assert!(role.ports.iter().all(|p| ports.insert(p.default)), "{} shares a port", role.name);
-            assert!(role.ports.iter().any(|p| p.url == role.scrape.url), "{} has no scrape URL", role.name);
+            assert!(role.scrapes.iter().all(|s| role.ports.iter().any(|p| p.url == s.url)), "{}", role.name);
         }
         let services = all.iter().filter(|role| role.group == Group::Services);
-        let jobs: BTreeSet<&str> = services.map(|role| role.scrape.job.as_str()).collect();
+        let jobs: BTreeSet<&str> =
+            services.flat_map(|role| &role.scrapes).map(|it| it.job.as_str()).collect();
         assert_eq!(jobs.len(), 12, "{jobs:?}");
         for job in ["order-service", "flask-app", "payment-processor", "merchant-api"] {
             assert!(jobs.contains(job), "{job}");
@@ -287,7 +383,7 @@ mod tests {
     fn flags_follow_the_configuration() {
         let mut known = Endpoints::default();
         let urls = [("http".to_owned(), "http://127.0.0.1:5004".to_owned())];
-        known.0.insert("payments".into(), crate::Endpoint { pid: 1, urls: urls.into() });
+        known.0.insert("payments".into(), crate::Endpoint { pid: Some(1), urls: urls.into() });
         let flags = |name: &str| {
             let role = roles().into_iter().find(|role| role.name == name).expect(name);
             role.arguments(Path::new("/data"), &known).join(" ")
@@ -297,5 +393,40 @@ mod tests {
         assert!(orders.contains("--payments http://127.0.0.1:5004"), "{orders}");
         assert!(flags("catalog").contains("--config /data/run/services/catalog.yml"));
         assert!(flags("load").contains("--traffic /data/run/traffic.yml"));
+    }
+
+    #[test]
+    fn a_database_server_is_started_first_and_its_passwords_stay_in_files() {
+        for (kind, port, metrics_port) in
+            [(DatabaseKind::Mysql, 3306, 9104), (DatabaseKind::Postgres, 5432, 9187)]
+        {
+            let name = kind.server().expect("a server").name;
+            let all = roles_of(&LabConfig::builtin().on(kind));
+            let place = |name: &str| all.iter().position(|role| role.name == name).expect(name);
+            assert!(
+                place("db") < place("orders-1") && all[place("orders-2")].after.contains(&"db".to_owned())
+            );
+            assert_eq!(all[place("db")].ports[0].default, port);
+            let agent = &all[place("agent")];
+            assert_eq!((agent.ports[1].default, agent.scrapes[1].instance.as_str()), (metrics_port, "db"));
+            let mut known = Endpoints::default();
+            let urls = [(name, "app_user"), ("exporter", "exporter")]
+                .map(|(url, user)| (url.to_owned(), format!("{name}://{user}@127.0.0.1:1/orders_db")));
+            known.0.insert("db".into(), crate::Endpoint { pid: Some(1), urls: urls.into() });
+            let flags = |name: &str| all[place(name)].arguments(Path::new("/data"), &known).join(" ");
+            assert_eq!(flags("db"), format!("database {name} --data-dir /data/{name}"));
+            let orders = format!(
+                "--database {name}://app_user@127.0.0.1:1/orders_db --database-password-file /data/{name}/app_user.password"
+            );
+            assert!(flags("orders-1").contains(&orders), "{}", flags("orders-1"));
+            let asks = format!(
+                "--{name}-url {name}://exporter@127.0.0.1:1/orders_db --{name}-password-file /data/{name}/exporter.password"
+            );
+            assert!(flags("agent").ends_with(&asks), "{}", flags("agent"));
+            assert!(!flags("web").contains("--database"), "{}", flags("web"));
+        }
+        assert!(
+            roles_of(&LabConfig::builtin().on(DatabaseKind::Sqlite)).iter().all(|role| role.name != "db")
+        );
     }
 }

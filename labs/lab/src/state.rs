@@ -147,6 +147,9 @@ impl Table {
         self.change(role, |status| {
             status.state = state;
             status.last_exit = Some(how.to_owned());
+            if let Some(endpoint) = &mut status.endpoint {
+                endpoint.pid = None;
+            }
         });
     }
 
@@ -231,7 +234,7 @@ mod tests {
         assert_eq!(table.endpoints(), Endpoints::default());
         table.set_endpoint(
             "a",
-            Endpoint { pid: 1, urls: [("http".to_owned(), "http://x".to_owned())].into() },
+            Endpoint { pid: Some(1), urls: [("http".to_owned(), "http://x".to_owned())].into() },
         );
         assert!(!table.all_ready(["a"].into_iter()));
         table.set_ready("a");

@@ -21,7 +21,7 @@ use crate::child::{self, Running, SpawnError};
 use crate::config::LabConfig;
 use crate::endpoints::Endpoint;
 use crate::ports::{PortPlan, PortsError};
-use crate::roles::{Role, SUPERVISOR, roles_of};
+use crate::roles::{Role, RolePort, SUPERVISOR, roles_of};
 use crate::state::{Event, RoleState, Table};
 use crate::{control, files, inbox};
 
@@ -245,7 +245,7 @@ async fn start_control(ports: &PortPlan, table: Arc<Table>) -> Result<(Server, E
     let server = Server::start(listener, router, ServerLimits::standard());
     let urls = [("control", ""), ("inbox", "/inbox")]
         .map(|(n, path)| (n.to_owned(), format!("{}/{key}{path}", server.url())));
-    Ok((server, Endpoint { pid: std::process::id(), urls: urls.into() }))
+    Ok((server, Endpoint { pid: Some(std::process::id()), urls: urls.into() }))
 }
 
 /// The life of one role, until the lab stops. Whatever way it ends, it is said: those that stop before it wait for that.
@@ -307,7 +307,7 @@ async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) 
     }
     let log = files::log_dir(&shared.data_dir).join(format!("{}.log", role.name));
     tokio::select! {
-        started = child::spawn(&shared.program, &arguments, &log) => {
+        started = child::spawn(&shared.program, &arguments, &log, role.ready_timeout) => {
             started.map_or_else(Started::Failed, |running| Started::Ready(Box::new(running)))
         }
         () = shared.stop.cancelled() => Started::Stopped,
@@ -316,13 +316,17 @@ async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) 
 
 /// The listen flags that make a restarted child take the ports it had.
 fn listen_flags(role: &Role, running: &Running) -> Vec<String> {
-    let bound =
-        |url: &str| running.ready.urls.get(url).and_then(|u| u.strip_prefix("http://")).map(str::to_owned);
-    role.ports.iter().filter_map(|p| Some([p.flag.to_owned(), bound(p.url)?])).flatten().collect()
+    let endpoint = endpoint_of(running);
+    let bound = |port: &RolePort| Some([port.flag.to_owned(), endpoint.address(port.url)?.to_owned()]);
+    role.ports.iter().filter_map(bound).flatten().collect()
+}
+
+fn endpoint_of(running: &Running) -> Endpoint {
+    Endpoint { pid: Some(running.ready.pid), urls: running.ready.urls.clone() }
 }
 
 fn announce(shared: &Arc<Shared>, role: &Role, running: &Running, took: Duration) {
-    let endpoint = Endpoint { pid: running.ready.pid, urls: running.ready.urls.clone() };
+    let endpoint = endpoint_of(running);
     // Ready comes last: who waits for it finds the files written and the event said.
     shared.table.set_endpoint(&role.name, endpoint);
     shared.publish();
@@ -350,11 +354,12 @@ async fn run_until_end(shared: &Shared, role: &Role, mut running: Running) -> Op
 }
 
 /// Waits before a restart: as long as the role is held, else for `wait`. False when the lab stops meanwhile.
-async fn pause(shared: &Shared, role: &Role, how: &str, wait: Duration) -> bool {
+async fn pause(shared: &Arc<Shared>, role: &Role, how: &str, wait: Duration) -> bool {
     let name = role.name.clone();
     let held = shared.table.is_held(&name);
     let state = if held { RoleState::Held } else { RoleState::Restarting };
     shared.table.set_down(&name, state, how);
+    shared.publish();
     shared.say(Event::Exited { role: name.clone(), how: how.to_owned(), again_in: (!held).then_some(wait) });
     let over = async {
         if held {

@@ -27,3 +27,15 @@ fn every_case_goes_as_the_list_says() {
         );
     }
 }
+
+/// What the compliance suite for generators of alerts loads.
+#[test]
+#[allow(clippy::print_stdout, reason = "a skipped test must say so")]
+fn rules_of_the_alert_generator_suite_load() {
+    let Some(folder) = conformance::folder(&default_root(), "alert-generator") else {
+        println!("skipped: no alert-generator (WATCHFIRE_CONFORMANCE names its folder)");
+        return;
+    };
+    let file = rules::files::read_one(&folder.join("rules.yaml")).unwrap_or_else(|e| panic!("{e}"));
+    assert!(file.groups.iter().flat_map(|group| &group.rules).count() >= 7);
+}

@@ -3,9 +3,11 @@
 mod browser;
 mod monitor;
 mod running;
+mod target;
 mod wait;
 
 pub use browser::Browser;
 pub use monitor::RunningMonitor;
 pub use running::{RunningLab, binary};
+pub use target::{Sampled, Target, value_of};
 pub use wait::until;

@@ -4,51 +4,78 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use net::Ready;
+use net::{Client, ClientOptions, Ready};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::binary;
+use crate::target::{Sampled, sampled};
 
-/// A debug build on a busy machine needs a few seconds; more means broken.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// A debug build on a busy machine that replays a log; more means broken.
+const START_LIMIT: Duration = Duration::from_secs(120);
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_MAX_BYTES: usize = 256 << 20;
 /// Clock ticks a second: 100 on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// `watchfire monitor` on free ports, without anything to scrape; ended when dropped.
+/// `watchfire monitor` on free ports; ended when dropped.
 #[derive(Debug)]
 pub struct RunningMonitor {
     child: Child,
+    client: Client,
     url: String,
-    _folder: TempDir,
+    // The monitor ends when this is closed.
+    _input: ChildStdin,
+    _folder: Option<TempDir>,
 }
 
 impl RunningMonitor {
-    /// Starts it and waits until it is ready.
+    /// Starts one without anything to scrape, in a folder of its own, and waits until it is ready.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more flags.
     ///
     /// # Panics
     /// When it does not come up.
-    pub async fn start() -> Self {
+    pub async fn start_with(flags: &[&str]) -> Self {
         let folder = TempDir::with_prefix("watchfire-e2e-").expect("a folder");
-        let (config, any) = (folder.path().join("prometheus.yml"), "127.0.0.1:0");
+        let config = folder.path().join("prometheus.yml");
         std::fs::write(&config, "scrape_configs: []\n").expect("there is room");
+        let started = Self::start_on(&config, &folder.path().join("data"), flags).await;
+        Self { _folder: Some(folder), ..started }
+    }
+
+    /// Starts one with this configuration and data, which outlive it, and waits until it is ready. Its log goes to a file beside
+    /// the configuration, with `.log` at its end.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn start_on(config: &Path, data_dir: &Path, arguments: &[&str]) -> Self {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(config.with_extension("log"));
+        let any = "127.0.0.1:0";
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
+            .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
             .args(["--alertmanager-listen", any])
-            .args([Path::new("--config"), &config, Path::new("--data-dir"), &folder.path().join("data")])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log.expect("a log"))
             .kill_on_drop(true)
             .spawn()
             .expect("the binary starts");
+        let input = child.stdin.take().expect("it is piped");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let line = tokio::time::timeout(START_LIMIT, lines.next_line()).await.expect("it is ready in time");
-        let line = line.expect("it can be read").expect("it says that it is ready");
-        let ready: Ready = serde_json::from_str(&line).expect("a line of JSON");
+        let line = line.expect("it can be read").unwrap_or_default();
+        let ready = Ready::parse(&line).unwrap_or_else(|| panic!("it is not ready, see its log: {line:?}"));
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
-        Self { child, url, _folder: folder }
+        let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
+        Self { child, client, url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -59,6 +86,39 @@ impl RunningMonitor {
     /// Host and port of it.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_end_matches('/')
+    }
+
+    /// Ends it as `kill -9` does.
+    ///
+    /// # Panics
+    /// When it had ended before.
+    pub async fn kill(mut self) {
+        assert!(self.child.try_wait().expect("its state").is_none(), "it had ended by itself");
+        self.child.kill().await.expect("it ends");
+    }
+
+    /// Status and text of an answer of the Prometheus port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn get(&self, path: &str) -> Result<(u16, String), String> {
+        let url = format!("{}{path}", self.url);
+        let answer = self.client.get(&url, &[], ANSWER_LIMIT, ANSWER_MAX_BYTES).await;
+        let answer = answer.map_err(|e| format!("{url}: {e}"))?;
+        Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// The samples of [`Target`]s that a range selector gives at a moment, in seconds since the epoch.
+    ///
+    /// # Errors
+    /// When the answer is no matrix.
+    pub async fn samples(&self, selector: &str, at_s: f64) -> Result<Vec<Sampled>, String> {
+        let (url, at) = (format!("{}/api/v1/query", self.url), at_s.to_string());
+        let form = [("query", selector), ("time", at.as_str())];
+        let answer = self.client.post_form(&url, &form, ANSWER_LIMIT).await.map_err(|e| e.to_string())?;
+        let json: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
+        let all = json["data"]["result"].as_array().ok_or_else(|| json.to_string())?;
+        all.iter().map(|one| sampled(one).ok_or_else(|| one.to_string())).collect()
     }
 
     /// CPU time in seconds that its process has used so far.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use lab::{Endpoints, LabConfig};
+use lab::{DatabaseKind, Endpoints, LabConfig};
 use net::{Client, ClientOptions, Fetched};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,8 +13,8 @@ use tokio::process::{Child, Command};
 
 use crate::until;
 
-/// A debug build on a busy machine needs a few seconds; more means broken.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// A debug build on a busy machine needs a few seconds, a database server on a slow disk half a minute; more means broken.
+const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_MAX_BYTES: usize = 16 << 20;
@@ -54,6 +54,13 @@ impl RunningLab {
     /// Starts the small lab on a folder that an earlier one may have left.
     pub async fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
         Self::start_lab(Some(&small_lab()), folder, arguments).await
+    }
+
+    /// Starts the small lab with an agent on another database, on a folder that an earlier one may have left.
+    pub async fn start_on(kind: DatabaseKind, folder: TempDir) -> Self {
+        let name = format!("{kind:?}").to_lowercase();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("lab-agent.yml");
+        Self::start_lab(Some(&file), folder, &["--db", &name]).await
     }
 
     /// Starts the lab that people start, with its whole fleet.
@@ -158,7 +165,7 @@ impl RunningLab {
 
     /// Sends a signal to a role.
     pub fn signal(&self, role: &str, which: Signal) {
-        let pid = self.endpoints().0.get(role).unwrap_or_else(|| panic!("no role {role}")).pid;
+        let pid = self.endpoints().0.get(role).and_then(|e| e.pid).unwrap_or_else(|| panic!("no {role}"));
         kill_process(pid_of(pid), which).unwrap_or_else(|e| panic!("{role} ({pid}): {e}"));
     }
 

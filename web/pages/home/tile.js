@@ -1,13 +1,10 @@
 // One job on the home page.
 import { html } from '../../lib/html.js';
 import { formatRate, formatSeconds, formatShare } from '../../lib/format.js';
-import { HISTORY_MS, HISTORY_STEP_MS } from '../../lib/services.js';
+import { ERRORS_HIGH, HISTORY_MS, HISTORY_STEP_MS } from '../../lib/services.js';
 import { formatDuration } from '../../lib/time.js';
 import { StateMark } from '../../shell/icons.js';
 import { Sparkline } from '../../shell/sparkline.js';
-
-/** Above this share of failed requests the figure itself is marked. One in a hundred is what the lab's alert takes for high. */
-const ERRORS_HIGH = 0.01;
 
 const MINUTE_MS = 60_000;
 

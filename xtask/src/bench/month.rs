@@ -25,7 +25,7 @@ const TOLERANCE: f64 = 1e-9;
 
 /// What `cargo xtask bench month` takes.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct MonthOptions {
     /// month: how many days.
     #[arg(long, default_value_t = 30)]
     days: i64,
@@ -64,7 +64,7 @@ struct Column {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &MonthOptions) -> Result<()> {
     step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
     let example = ["build", "--release", "--package", "tsdb", "--example", "month", "--quiet"];
     step("generator", &mut command("cargo", &example))?;
@@ -206,7 +206,7 @@ fn size_of(folder: &Path) -> Result<u64> {
     Ok(total)
 }
 
-fn table(options: &Options, columns: &[Column]) -> Result<String> {
+fn table(options: &MonthOptions, columns: &[Column]) -> Result<String> {
     let samples = options.days as f64 * DAY_S as f64 / 15.0 * 1000.0;
     let mut out = format!(
         "1,000 series every 15 s over {} days ({:.1} M samples), asked for all of it at a step of an hour; one server at \

@@ -9,6 +9,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) resident_mb: f64,
+    /// Of it what belongs to no file.
+    pub(crate) anonymous_mb: f64,
     /// Memory with shared pages divided among those who share them.
     pub(crate) proportional_mb: f64,
     pub(crate) cpu_s: f64,
@@ -27,6 +29,7 @@ pub(crate) fn usage(pid: u64) -> Result<Usage> {
     let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
     Ok(Usage {
         resident_mb: kilobytes("Rss:")? / 1024.0,
+        anonymous_mb: kilobytes("Anonymous:")? / 1024.0,
         proportional_mb: kilobytes("Pss:")? / 1024.0,
         cpu_s: ticks / TICKS_PER_SECOND,
     })

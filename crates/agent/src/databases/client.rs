@@ -109,18 +109,27 @@ impl DatabaseUrl {
                 let options = options.clone().disable_statement_logging();
                 let connection = MySqlConnection::connect_with(&options).await.map_err(AskError::from)?;
                 let mut connection = Connection::Mysql(connection);
-                connection.limit_mysql().await?;
+                // MariaDB and MySQL have different names for the same limit: one of the two is refused.
+                connection
+                    .limit(&[
+                        format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_MAX_S}"),
+                        format!("SET SESSION max_statement_time = {}", STATEMENT_MAX_MS / 1000),
+                        format!("SET SESSION max_execution_time = {STATEMENT_MAX_MS}"),
+                    ])
+                    .await?;
                 Ok(connection)
             }
             Target::Postgres(options) => {
-                let limits = [
-                    ("statement_timeout", STATEMENT_MAX_MS.to_string()),
-                    ("lock_timeout", (LOCK_WAIT_MAX_S * 1000).to_string()),
-                    ("default_transaction_read_only", "on".to_owned()),
-                ];
-                let options = options.clone().application_name(APPLICATION).options(limits);
-                let connection = PgConnection::connect_with(&options.disable_statement_logging()).await?;
-                Ok(Connection::Postgres(connection))
+                let options = options.clone().application_name(APPLICATION).disable_statement_logging();
+                let mut connection = Connection::Postgres(PgConnection::connect_with(&options).await?);
+                // Set afterwards and not at the start, so that `pg_settings` still knows the server's own.
+                connection
+                    .limit(&[
+                        format!("SET statement_timeout = {STATEMENT_MAX_MS}"),
+                        format!("SET lock_timeout = {}", LOCK_WAIT_MAX_S * 1000),
+                    ])
+                    .await?;
+                Ok(connection)
             }
         }
     }
@@ -223,15 +232,10 @@ impl Connection {
         }
     }
 
-    /// MariaDB and MySQL have different names for the same limit; one of the two is refused.
-    async fn limit_mysql(&mut self) -> Result<(), AskError> {
-        let limits = [
-            format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_MAX_S}"),
-            format!("SET SESSION max_statement_time = {}", STATEMENT_MAX_MS / 1000),
-            format!("SET SESSION max_execution_time = {STATEMENT_MAX_MS}"),
-        ];
+    /// Sets limits for this connection; what the server does not know is passed over.
+    async fn limit(&mut self, limits: &[String]) -> Result<(), AskError> {
         for limit in limits {
-            match self.ask(AssertSqlSafe(limit)).await {
+            match self.ask(AssertSqlSafe(limit.clone())).await {
                 Err(error @ AskError::Lost(_)) => return Err(error),
                 Ok(_) | Err(AskError::Refused { .. }) => {}
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    ApiMetrics, ApiState, Facts, Recovery, RuleGroups, Runtime, Services, StoreRankings,
+    Admin, ApiMetrics, ApiState, Facts, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
     StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
@@ -68,6 +68,14 @@ impl Site {
     }
 
     pub(crate) async fn with(store: Arc<dyn MetricQuery>, options: EngineOptions) -> Self {
+        Self::with_admin(store, options, None).await
+    }
+
+    pub(crate) async fn with_admin(
+        store: Arc<dyn MetricQuery>,
+        options: EngineOptions,
+        admin: Option<Arc<dyn Admin>>,
+    ) -> Self {
         let mut registry = Registry::default();
         let refusal = Refusing::default();
         let sources = Sources {
@@ -83,6 +91,7 @@ impl Site {
             alerting: dispatcher(),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
+            admin,
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -124,6 +133,20 @@ impl Site {
     pub(crate) async fn post_ui(&self, path: &str, body: &serde_json::Value) -> (u16, String) {
         let url = format!("{}{path}", self.ui.url());
         read(self.client.post_json(&url, body, &[], LIMIT).await.expect("an answer"))
+    }
+
+    /// The client of the program never deletes, so this one is written by hand.
+    pub(crate) async fn delete_ui(&self, path: &str) -> (u16, String) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let url = self.ui.url();
+        let host = url.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = tokio::net::TcpStream::connect(host).await.expect("it listens");
+        let request = format!("DELETE {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        (head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status"), body.to_owned())
     }
 
     /// The value of a metric of our own without labels.
@@ -316,6 +339,19 @@ fn facts() -> Facts {
 impl Runtime for StillRuntime {
     fn store_status(&self) -> StoreStatus {
         StoreStatus { series: 4, label_pairs: 9, chunks: 4, ..StoreStatus::default() }
+    }
+
+    fn store_blocks(&self) -> Vec<StoreBlock> {
+        let block = StoreBlock {
+            number: 12,
+            level: 2,
+            from_ms: 1,
+            end_ms: 5,
+            samples: 9,
+            sources: vec![3, 4],
+            ..StoreBlock::default()
+        };
+        vec![block]
     }
 
     fn store_refusal(&self) -> Option<StoreRefusal> {

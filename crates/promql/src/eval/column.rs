@@ -71,6 +71,11 @@ impl<'a> Names<'a> {
         self.0.is_empty()
     }
 
+    /// All names in order; one that was listed twice is there twice.
+    pub(crate) fn sorted(&self) -> &[&'a str] {
+        &self.0
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         if self.0.len() <= NAMES_FEW { self.0.contains(&name) } else { self.0.binary_search(&name).is_ok() }
     }

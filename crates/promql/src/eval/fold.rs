@@ -5,7 +5,7 @@
 //! hangs on the series alone, so the same query over the same samples rounds the same way on any number of cores; and
 //! a small one is a single block, which is folded as if there were no blocks.
 
-use columns::{ABSENT, compensated_add, is_absent};
+use columns::{ABSENT, compensated_add, is_absent, two_sum};
 use rayon::prelude::*;
 
 use crate::ast::{Aggregate, AggregateOp};
@@ -271,14 +271,6 @@ impl Fold {
         };
         (0..self.count.len()).map(result).collect()
     }
-}
-
-/// The sum of two, rounded, and what rounding took. Without asking which is larger, so that several are added at once.
-#[inline]
-fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let second = sum - a;
-    (sum, (a - (sum - second)) + (b - second))
 }
 
 /// Adds a series to a group's sums.

@@ -67,7 +67,7 @@ impl<'a> Grouping<'a> {
             Clause::Nothing if !self.groups.is_empty() => return 0,
             Clause::Nothing => {}
             Clause::By(names) => {
-                rows.with_labels(i, &mut |labels| key.set_only(labels, |name| names.contains(name)));
+                rows.with_labels(i, &mut |labels| key.set_named(labels, names.sorted()));
             }
             Clause::Without(names) => {
                 rows.with_labels(i, &mut |labels| key.set_only(labels, |name| !names.contains(name)));

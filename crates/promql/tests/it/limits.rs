@@ -102,3 +102,19 @@ fn names_go_at_once_unless_told_otherwise() {
         assert_eq!(series[0].labels.to_string(), expected);
     }
 }
+
+#[test]
+fn the_step_of_subqueries_without_one_can_change() {
+    let (engine, store, cancel) = (Engine::new(options()), store(), Cancel::new());
+    let expr = parse(r#"count_over_time(x{i="0"}[1m:])"#).expect("the query parses");
+    let steps = Steps::instant(TimestampMs(90_000));
+    let mut counts = Vec::new();
+    for step_s in [60, 20, 5] {
+        engine.set_subquery_step(model::DurationMs::from_secs(step_s));
+        let request = QueryRequest { query: &expr, steps, lookback: None, cancel: &cancel };
+        let answer = engine.eval(&store, &request).expect("within limits");
+        let Value::Vector(series) = answer.value else { panic!("a vector") };
+        counts.push(series[0].values[0]);
+    }
+    assert_eq!(counts, [1.0, 3.0, 12.0]);
+}

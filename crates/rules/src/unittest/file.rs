@@ -105,6 +105,12 @@ impl TestFile {
         Ok((paths, idle))
     }
 
+    /// Names of the alerts that a test expects to fire.
+    pub fn alerts_that_fire(&self) -> impl Iterator<Item = &str> {
+        let cases = self.tests.iter().flat_map(|test| &test.alerts);
+        cases.filter(|case| !case.expected.is_empty()).map(|case| case.name.as_str())
+    }
+
     /// Reads the rules that it tests.
     ///
     /// # Errors
@@ -307,7 +313,7 @@ mod tests {
             ("group_eval_order: [a, a]", "t.yml:1:23: group name repeated in evaluation order: a"),
             (
                 "tests:\n- input_series:\n  - {series: a, values: '1 x'}",
-                "t.yml:3:26: \"x\" is no value of a series",
+                "t.yml:3:25: \"x\" is no value of a series",
             ),
             (
                 "tests:\n- alert_rule_test:\n  - {eval_time: 1m}",

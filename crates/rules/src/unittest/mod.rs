@@ -13,3 +13,6 @@ mod run;
 pub use file::TestFile;
 pub use report::{FileReport, GroupReport};
 pub use run::run;
+
+#[cfg(test)]
+mod tests;

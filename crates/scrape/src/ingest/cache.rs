@@ -2,14 +2,19 @@
 //!
 //! A body mostly repeats the one before in the same order. So the cache remembers the order: the series that stood
 //! behind the one just read is the guess for the next line, and the reader compares bytes instead of parsing. Where the
-//! guess fails, a hash of the text finds the series; only a text never seen is taken apart.
+//! guess fails, a hash of the text finds the series; only a text never seen is taken apart. Hashes are kept only while a
+//! body is read in which some guess failed: few bodies are, and a table of them is as large as all the rest.
 //!
 //! A series is *live* when its last sample may be taken for its newest value; when it goes, it needs a stale marker.
 
+use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::hash::BuildHasher;
 
 use storage::SeriesId;
+
+/// Stands where a series is dropped; never handed out.
+const NOBODY: SeriesId = SeriesId(u64::MAX);
 
 /// A place in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,28 +22,34 @@ pub(super) struct SlotIdx(u32);
 
 #[derive(Debug)]
 struct Slot {
-    text: Arc<str>,
-    /// `None` when metric relabelling drops the series.
-    series: Option<SeriesId>,
+    /// Empty when the slot is free: no series is called nothing.
+    text: Box<str>,
+    /// What metric relabelling drops is nobody's.
+    series: SeriesId,
     /// The scrape that saw it last.
-    seen: u64,
+    seen: u32,
     /// Where it stood in that body.
-    place: usize,
+    place: u32,
+    is_dropped: bool,
     is_live: bool,
 }
+
+/// Stood nowhere.
+const NOWHERE: u32 = u32::MAX;
 
 /// Series of one target by their text.
 #[derive(Debug, Default)]
 pub(super) struct SeriesCache {
     slots: Vec<Slot>,
     free: Vec<SlotIdx>,
-    by_text: HashMap<Arc<str>, SlotIdx>,
+    /// Slots by their texts' hashes, while a body is read in which some guess failed.
+    by_text: Option<ByText>,
     /// The body of the last good scrape.
     order: Vec<SlotIdx>,
     /// The body of this scrape so far.
     next_order: Vec<SlotIdx>,
-    /// How many scrapes there were.
-    scrape: u64,
+    /// How many scrapes there were; it may go round, as only the last one counts.
+    scrape: u32,
     /// Slots that this scrape made, to be taken back if it fails.
     created: Vec<SlotIdx>,
     /// Live series whose texts are forgotten because the rules changed.
@@ -46,11 +57,46 @@ pub(super) struct SeriesCache {
     guess: usize,
 }
 
+/// Slots by the hash of their text.
+#[derive(Debug, Default)]
+struct ByText {
+    hasher: RandomState,
+    slots: HashMap<u64, SlotIdx>,
+    /// Those whose hash another text has, too.
+    clashes: HashMap<Box<str>, SlotIdx>,
+}
+
+impl ByText {
+    fn of(slots: &[Slot]) -> Self {
+        let mut all = Self::default();
+        all.slots.reserve(slots.len());
+        for (at, slot) in slots.iter().enumerate().filter(|(_, slot)| !slot.text.is_empty()) {
+            all.insert(&slot.text, SlotIdx(at as u32));
+        }
+        all
+    }
+
+    fn insert(&mut self, text: &str, at: SlotIdx) {
+        match self.slots.entry(self.hasher.hash_one(text)) {
+            Entry::Vacant(place) => drop(place.insert(at)),
+            Entry::Occupied(_) => drop(self.clashes.insert(text.into(), at)),
+        }
+    }
+
+    fn find(&self, text: &str, slots: &[Slot]) -> Option<SlotIdx> {
+        let found = self.slots.get(&self.hasher.hash_one(text)).copied();
+        found
+            .filter(|at| slots.get(at.0 as usize).is_some_and(|slot| &*slot.text == text))
+            .or_else(|| self.clashes.get(text).copied())
+    }
+}
+
 impl SeriesCache {
     /// Begins a scrape.
     pub(super) fn begin(&mut self) {
-        self.scrape += 1;
+        self.scrape = self.scrape.wrapping_add(1);
         self.guess = 0;
+        self.by_text = None;
         self.created.clear();
         self.next_order.clear();
     }
@@ -69,14 +115,20 @@ impl SeriesCache {
     }
 
     /// The slot of a text seen before.
-    pub(super) fn find(&self, text: &str) -> Option<SlotIdx> {
-        self.by_text.get(text).copied()
+    pub(super) fn find(&mut self, text: &str) -> Option<SlotIdx> {
+        self.by_text.get_or_insert_with(|| ByText::of(&self.slots)).find(text, &self.slots)
     }
 
     /// Remembers a text seen for the first time.
     pub(super) fn create(&mut self, text: &str, series: Option<SeriesId>) -> SlotIdx {
-        let text: Arc<str> = text.into();
-        let slot = Slot { text: Arc::clone(&text), series, seen: 0, place: usize::MAX, is_live: false };
+        let slot = Slot {
+            text: text.into(),
+            series: series.unwrap_or(NOBODY),
+            seen: self.scrape.wrapping_sub(1),
+            place: NOWHERE,
+            is_dropped: series.is_none(),
+            is_live: false,
+        };
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at.0 as usize] = slot;
@@ -90,7 +142,9 @@ impl SeriesCache {
                 )
             }
         };
-        self.by_text.insert(text, at);
+        if let Some(by_text) = &mut self.by_text {
+            by_text.insert(text, at);
+        }
         self.created.push(at);
         at
     }
@@ -102,22 +156,25 @@ impl SeriesCache {
             return false;
         }
         slot.seen = self.scrape;
-        if slot.place != usize::MAX {
-            self.guess = slot.place + 1;
+        if slot.place != NOWHERE {
+            self.guess = slot.place as usize + 1;
         }
-        slot.place = self.next_order.len();
+        // A body below 4 GiB has fewer lines than that.
+        slot.place = self.next_order.len() as u32;
         self.next_order.push(at);
         true
     }
 
     /// The series of a slot; `None` when it is dropped.
     pub(super) fn series(&self, at: SlotIdx) -> Option<SeriesId> {
-        self.slots[at.0 as usize].series
+        let slot = &self.slots[at.0 as usize];
+        (!slot.is_dropped).then_some(slot.series)
     }
 
     /// The store has given the series another id.
     pub(super) fn set_series(&mut self, at: SlotIdx, series: Option<SeriesId>) {
-        self.slots[at.0 as usize].series = series;
+        let slot = &mut self.slots[at.0 as usize];
+        (slot.series, slot.is_dropped) = (series.unwrap_or(NOBODY), series.is_none());
     }
 
     /// Whether the slot's series needs a stale marker when it goes.
@@ -130,15 +187,16 @@ impl SeriesCache {
         std::mem::swap(&mut self.order, &mut self.next_order);
         self.created.clear();
         let mut gone = std::mem::take(&mut self.orphans);
-        if self.by_text.len() > self.order.len() {
+        if self.len() > self.order.len() {
             let scrape = self.scrape;
-            let slots = &self.slots;
-            let unseen = |at: &SlotIdx| slots[at.0 as usize].seen != scrape;
-            let dead: Vec<SlotIdx> = self.by_text.values().copied().filter(unseen).collect();
+            let slots = self.slots.iter().enumerate();
+            let unseen = slots.filter(|(_, slot)| !slot.text.is_empty() && slot.seen != scrape);
+            let dead: Vec<SlotIdx> = unseen.map(|(at, _)| SlotIdx(at as u32)).collect();
             for at in dead {
                 gone.extend(self.forget(at));
             }
         }
+        self.by_text = None;
         if !gone.is_empty() {
             // The same series may stand in the body under another text.
             let present: HashSet<SeriesId> = self.order.iter().filter_map(|at| self.series(*at)).collect();
@@ -152,6 +210,7 @@ impl SeriesCache {
         for at in std::mem::take(&mut self.created) {
             self.forget(at);
         }
+        self.by_text = None;
         self.take_live()
     }
 
@@ -159,8 +218,8 @@ impl SeriesCache {
     pub(super) fn take_live(&mut self) -> Vec<SeriesId> {
         let mut live = std::mem::take(&mut self.orphans);
         for slot in &mut self.slots {
-            if std::mem::take(&mut slot.is_live) {
-                live.extend(slot.series);
+            if std::mem::take(&mut slot.is_live) && !slot.is_dropped {
+                live.push(slot.series);
             }
         }
         live
@@ -174,19 +233,15 @@ impl SeriesCache {
     }
 
     /// How many texts are known.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.by_text.len()
+        self.slots.len() - self.free.len()
     }
 
     /// Forgets a slot. Returns its series if that was live.
     fn forget(&mut self, at: SlotIdx) -> Option<SeriesId> {
         let slot = &mut self.slots[at.0 as usize];
-        let series = slot.series.take().filter(|_| slot.is_live);
-        slot.is_live = false;
-        slot.place = usize::MAX;
-        self.by_text.remove(&slot.text);
-        slot.text = Arc::from("");
+        let series = (slot.is_live && !slot.is_dropped).then_some(slot.series);
+        (slot.is_live, slot.place, slot.text) = (false, NOWHERE, Box::default());
         self.free.push(at);
         series
     }

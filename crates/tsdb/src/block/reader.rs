@@ -94,6 +94,11 @@ impl Block {
         }
     }
 
+    /// Where the index begins in the file.
+    pub(crate) fn index_at(&self) -> u64 {
+        self.footer.index.start as u64
+    }
+
     /// The span of the block.
     pub(crate) fn range(&self) -> TimeRange {
         TimeRange { from: TimestampMs(self.meta.from_ms), to: TimestampMs(self.meta.end_ms - 1) }

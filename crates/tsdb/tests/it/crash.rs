@@ -1,7 +1,8 @@
 //! Simulation by seed: writes, deletions, housekeeping, a clock that jumps, a disk that fails, fills up and comes back, crashes
 //! and restarts at random; and what must be there after each.
 //!
-//! Every transaction has a time of its own, so that its samples can be told afterwards. After the death of the process,
+//! Every transaction has a time of its own, so that its samples can be told afterwards; in many of them a second sample of
+//! each series follows that is a millisecond older, which comes late. After the death of the process,
 //! or of the machine under `every-commit`, all that was acknowledged is there. After power loss under the other policies,
 //! the newest transactions may be missing, never one before one that is there; and none is there by half. Only when the
 //! disk has torn pages of what nobody synced may any of that be missing, and then it is called damage. What was
@@ -49,10 +50,11 @@ impl Simulation {
             log_bytes_max,
             segment_bytes: 2000,
             retention: DurationMs::from_secs(1000 * 3600),
+            spill_file_bytes: if rng.bool() { 200 } else { u64::MAX },
             ..Limits::standard()
         };
         let world = World { disk, sync, limits, ..World::new() };
-        let step_ms = if rng.bool() { 1 } else { 600_000 };
+        let step_ms = if rng.bool() { 2 } else { 600_000 };
         let mut written = Written::default();
         written.begin_with(There::new(), -1);
         Self { rng, world, written, next_ms: 0, step_ms, skew_ms: 0 }
@@ -100,6 +102,7 @@ impl Simulation {
     fn recover(&mut self, db: &Db) {
         self.world.disk.set_faults(Faults::NONE);
         self.skew_ms = 0;
+        self.world.clock.set(NOW_MS + self.next_ms);
         db.maintain().expect("the disk is well");
         assert_eq!(db.unavailable(), None, "after housekeeping on a disk that is well");
         assert!(self.transact(db), "a store that is well takes samples");
@@ -107,14 +110,18 @@ impl Simulation {
 
     /// Writes a transaction; whether it was acknowledged.
     fn transact(&mut self, db: &Db) -> bool {
-        let at_ms = self.next_ms;
+        let (late_ms, at_ms) = (self.next_ms, self.next_ms + 1);
         self.next_ms += self.step_ms;
         self.world.clock.set(NOW_MS + at_ms + self.skew_ms);
+        let is_late = self.rng.bool();
         let series: BTreeSet<String> = (0..self.rng.usize(1..6)).map(|_| self.some_series()).collect();
+        let times: &[i64] = if is_late { &[at_ms, late_ms] } else { &[at_ms] };
         let samples: Vec<(&str, i64, f64)> =
-            series.iter().map(|s| (s.as_str(), at_ms, at_ms as f64)).collect();
+            times.iter().flat_map(|at| series.iter().map(|s| (s.as_str(), *at, *at as f64))).collect();
         let is_acknowledged = commit(db, &samples).is_ok_and(|report| report.samples == samples.len());
-        self.written.commit(at_ms, series.iter().map(|s| labels(s)).collect(), is_acknowledged);
+        for at_ms in times {
+            self.written.commit(*at_ms, series.iter().map(|s| labels(s)).collect(), is_acknowledged);
+        }
         is_acknowledged
     }
 

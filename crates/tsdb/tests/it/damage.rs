@@ -47,18 +47,19 @@ fn world(rng: &mut fastrand::Rng) -> World {
 }
 
 fn some_file(world: &World, rng: &mut fastrand::Rng) -> PathBuf {
-    // Each kind as often as the other, however many files it has.
-    let kinds: [(&str, fn(&str) -> bool); 5] = [
-        (WAL, |name| name.ends_with(".wal") && !name.starts_with("checkpoint")),
-        (WAL, |name| name.starts_with("checkpoint") && name.ends_with(".wal")),
-        (WAL, |name| name.ends_with(".done")),
-        (BLOCKS, |name| name.ends_with(".block")),
-        (BLOCKS, |name| name.ends_with(".tombs")),
+    // Each kind as often as the other, however many files it has: segments, parts and marks of checkpoints, blocks, tombstones.
+    let kinds = [
+        (WAL, "0", ".wal"),
+        (WAL, "checkpoint", ".wal"),
+        (WAL, "", ".done"),
+        (BLOCKS, "", ".block"),
+        (BLOCKS, "", ".tombs"),
     ];
     loop {
-        let (dir, is_kind) = kinds[rng.usize(..kinds.len())];
+        let (dir, begin, end) = kinds[rng.usize(..kinds.len())];
         let names = world.disk.list(Path::new(dir)).unwrap().into_iter().map(|e| e.name);
-        let names: Vec<String> = names.filter(|name| is_kind(name)).collect();
+        let names: Vec<String> =
+            names.filter(|name| name.starts_with(begin) && name.ends_with(end)).collect();
         if !names.is_empty() {
             return Path::new(dir).join(&names[rng.usize(..names.len())]);
         }

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside the test functions that clippy knows")]
 
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;
+
 mod append;
 mod background;
 mod blocks;
+mod clock;
 mod concurrent;
 mod crash;
 mod damage;
@@ -13,9 +17,12 @@ mod exemplars;
 mod housekeeping;
 mod kill;
 mod late;
+mod memory;
+mod offline;
 mod restart;
 mod same;
 mod select;
+mod snapshot;
 mod spill;
 mod world;
 mod written;

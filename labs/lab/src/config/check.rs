@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ::config::{ConfigError, Position, Spanned};
 
-use super::{LabConfig, ServiceConfig, ServiceKind};
-use crate::roles::{AGENT, GATEWAY, LOAD, MONITOR, SUPERVISOR};
+use super::{DatabaseConfig, LabConfig, ServiceConfig, ServiceKind};
+use crate::roles::{AGENT, DATABASE, GATEWAY, LOAD, MONITOR, SUPERVISOR};
 
 /// Most services: each is a process with some ten threads.
 const SERVICES_MAX: usize = 100;
@@ -15,6 +15,7 @@ pub(super) fn check(lab: &LabConfig, file: &Path) -> Result<(), ConfigError> {
     let check = Check { lab, file };
     check.names()?;
     check.ports()?;
+    check.database()?;
     lab.services.iter().try_for_each(|service| check.service(service))?;
     check.gateway()?;
     check.load()
@@ -36,7 +37,7 @@ impl Check<'_> {
             let what = format!("{} services; must be 1 to {SERVICES_MAX}", services.len());
             return self.refuse(Position::default(), what);
         }
-        let mut seen = BTreeSet::from([MONITOR, GATEWAY, LOAD, AGENT, SUPERVISOR]);
+        let mut seen = BTreeSet::from([MONITOR, GATEWAY, LOAD, AGENT, DATABASE, SUPERVISOR]);
         for ServiceConfig { name, job, .. } in services {
             self.word(name)?;
             job.as_ref().map_or(Ok(()), |job| self.word(job))?;
@@ -63,12 +64,15 @@ impl Check<'_> {
         let mut holders: BTreeMap<u16, &str> = BTreeMap::new();
         let lab = self.lab;
         let nowhere = Position::default();
+        let database = lab.database.server();
         let fixed = [
             (lab.monitor.ui, MONITOR, nowhere),
             (lab.monitor.prometheus, MONITOR, nowhere),
             (lab.gateway.as_ref().map_or(0, |it| it.port), GATEWAY, nowhere),
             (lab.load.as_ref().map_or(0, |it| it.port), LOAD, nowhere),
             (lab.agent.map_or(0, |it| it.port), AGENT, nowhere),
+            (database.map_or(0, |(_, port, _)| port), DATABASE, nowhere),
+            (lab.agent.and(database).map_or(0, |(.., metrics_port)| metrics_port), AGENT, nowhere),
         ];
         let services = lab.services.iter().flat_map(|service| {
             let Spanned { value, at } = &service.name;
@@ -80,6 +84,20 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    fn database(&self) -> Result<(), ConfigError> {
+        let DatabaseConfig { kind, port, metrics_port, settings } = &self.lab.database;
+        let (None, at) = (kind.server(), port.as_ref().or(metrics_port.as_ref()).map(|port| port.at)) else {
+            return Ok(());
+        };
+        match (at, settings.is_empty()) {
+            (None, true) => Ok(()),
+            (at, _) => {
+                let what = "sqlite is a file; ports and settings are for mysql and postgres".to_owned();
+                self.refuse(at.unwrap_or_default(), what)
+            }
+        }
     }
 
     /// Settings of one kind that stand at another would be silently without effect.
@@ -211,6 +229,21 @@ load:
             "target: catalog",
             "target: cat",
             "lab.yml:14:22: no such service: cat; there are gateway, payments, orders-1, catalog",
+        );
+        check(
+            "load:",
+            "database: {kind: oracle}\nload:",
+            "lab.yml:11:18: unknown variant `oracle`, expected one of sqlite, mysql, postgres",
+        );
+        check(
+            "load:",
+            "database: {kind: mysql, port: 5004}\nload:",
+            "lab.yml:2:12: port 5004 of payments is that of db",
+        );
+        check(
+            "load:",
+            "database: {kind: sqlite, port: 5}\nload:",
+            "lab.yml:11:32: sqlite is a file; ports and settings are for mysql and postgres",
         );
         check("median: 5ms", "mediun: 5ms", "lab.yml:6:39: unknown field mediun (did you mean median?)");
     }

@@ -31,6 +31,9 @@ pub struct LabConfig {
     /// Who tells of the host and the processes.
     #[serde(default)]
     pub agent: Option<AgentConfig>,
+    /// Where the order services keep their orders.
+    #[serde(default)]
+    pub database: DatabaseConfig,
     /// Who watches.
     #[serde(default)]
     pub monitor: MonitorConfig,
@@ -46,6 +49,83 @@ pub struct AgentConfig {
     /// Where it is scraped; any free one without it.
     #[serde(default)]
     pub port: u16,
+}
+
+/// The database of all order services.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// Which; a server is started from the installed packages.
+    pub kind: DatabaseKind,
+    /// Where the server listens; its usual port without it, 0 for any free one.
+    #[serde(default)]
+    pub port: Option<Spanned<u16>>,
+    /// Where the agent serves the server's metrics; the exporter's usual port without it, 0 for any free one.
+    #[serde(default)]
+    pub metrics_port: Option<Spanned<u16>>,
+    /// Settings of the server's own, as in `watchfire database --setting`.
+    #[serde(default)]
+    pub settings: Vec<String>,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseKind {
+    /// One file, embedded in the services.
+    #[default]
+    Sqlite,
+    /// MariaDB.
+    Mysql,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// What the lab knows of a database server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServerKind {
+    /// The word for it: subcommand, name of its URL, job, folder.
+    pub(crate) name: &'static str,
+    /// For people.
+    pub(crate) title: &'static str,
+    /// Its usual port.
+    pub(crate) port: u16,
+    /// The usual port of its exporter.
+    pub(crate) metrics_port: u16,
+    /// The agent's flags for it: the server's URL, its password's file, where its metrics are served.
+    pub(crate) agent_flags: [&'static str; 3],
+}
+
+impl DatabaseKind {
+    /// What there is to know of it, if it is a server.
+    pub(crate) fn server(self) -> Option<ServerKind> {
+        match self {
+            Self::Sqlite => None,
+            Self::Mysql => Some(ServerKind {
+                name: "mysql",
+                title: "MariaDB",
+                port: 3306,
+                metrics_port: 9104,
+                agent_flags: ["--mysql-url", "--mysql-password-file", "--mysql-listen"],
+            }),
+            Self::Postgres => Some(ServerKind {
+                name: "postgres",
+                title: "PostgreSQL",
+                port: 5432,
+                metrics_port: 9187,
+                agent_flags: ["--postgres-url", "--postgres-password-file", "--postgres-listen"],
+            }),
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// The server and the two ports, if it is a server.
+    pub(crate) fn server(&self) -> Option<(ServerKind, u16, u16)> {
+        let kind = self.kind.server()?;
+        let or_usual = |port: &Option<Spanned<u16>>, usual| port.as_ref().map_or(usual, |port| port.value);
+        Some((kind, or_usual(&self.port, kind.port), or_usual(&self.metrics_port, kind.metrics_port)))
+    }
 }
 
 /// One process of the fleet.
@@ -278,6 +358,15 @@ impl LabConfig {
     /// Never: a test reads it.
     pub fn builtin() -> Self {
         Self::parse(Path::new(BUILTIN_FILE), BUILTIN).expect("the embedded lab.yml is under test")
+    }
+
+    /// The same lab on another database; ports and settings that the file gives are for the kind that it names.
+    #[must_use]
+    pub fn on(mut self, kind: DatabaseKind) -> Self {
+        if kind != self.database.kind {
+            self.database = DatabaseConfig { kind, ..DatabaseConfig::default() };
+        }
+        self
     }
 
     /// Reads and checks `file`.

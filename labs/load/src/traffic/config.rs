@@ -5,6 +5,7 @@ use model::DurationMs;
 use serde::Deserialize;
 
 use crate::stage::{ThinkTime, USERS_MAX};
+use crate::traffic::template::Template;
 
 /// Most groups, and most requests of one group: each pair is a handful of series.
 const GROUPS_MAX: usize = 200;
@@ -93,7 +94,11 @@ pub struct TrafficError {
 }
 
 impl TrafficConfig {
-    pub(super) fn check(&self) -> Result<(), TrafficError> {
+    /// Whether it can be sent.
+    ///
+    /// # Errors
+    /// The first thing that makes no sense.
+    pub fn check(&self) -> Result<(), TrafficError> {
         if self.groups.len() > GROUPS_MAX {
             let reason = format!("{} groups; there may be {GROUPS_MAX}", self.groups.len());
             return Err(TrafficError { target: "all".to_owned(), reason });
@@ -138,6 +143,9 @@ impl RequestConfig {
         if !self.path.starts_with('/') || self.path.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(format!("{name}: the path must begin with / and hold no blanks"));
         }
+        for text in [Some(&self.path), self.body.as_ref()].into_iter().flatten() {
+            Template::parse(text).map_err(|reason| format!("{name}: {reason}"))?;
+        }
         Ok(())
     }
 
@@ -171,6 +179,7 @@ mod tests {
             ("100ms", "1m", "think_min 1m is above think_max 3s"),
             ("weight: 3", "weight: 0", "weight 0 must be 1 to 1000000"),
             ("method: POST", "method: post", "pay: method \"post\" must be in capitals"),
+            ("1..5", "5..1", "GET /a/${5..1}: "),
             ("path: /b", "path: b", "pay: the path must begin with /"),
         ] {
             let error = read(&GOOD.replace(from, to)).expect_err(expected);

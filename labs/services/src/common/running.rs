@@ -61,8 +61,10 @@ pub enum StartError {
     #[error("{0}")]
     Setting(String),
     /// The database cannot be opened, or did not answer in all tries.
-    #[error("database could not be opened (tries: {tries}): {source}")]
+    #[error("{database} could not be opened (tries: {tries}): {source}")]
     Database {
+        /// Its URL, without a password.
+        database: String,
         /// How often it was tried.
         tries: u32,
         /// What the last try ended with.

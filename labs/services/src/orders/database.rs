@@ -7,6 +7,7 @@ use std::time::Duration;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::store::{ConnectError, OrderStore, PoolLimits, StoreError, connect};
@@ -100,7 +101,7 @@ impl fmt::Debug for Database {
 }
 
 impl Collector for Database {
-    /// `db_pool_connections{state}`, `db_pool_connections_max` and `db_pool_waiting`, once connected.
+    /// The `db_pool_` metrics of `docs/metrics.md`, once connected.
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(store) = self.store.get() else {
             return Ok(());
@@ -111,13 +112,30 @@ impl Collector for Database {
         for (state, count) in [("used", pool.used), ("idle", pool.idle)] {
             ConstGauge::new(i64::from(count)).encode(states.encode_family(&[("state", state)])?)?;
         }
-        let others = [
+        let gauges = [
             ("db_pool_connections_max", "Most database connections there can be", pool.connections_max),
             ("db_pool_waiting", "Requests waiting for a connection or their turn to write", pool.waiting),
         ];
-        for (name, help, count) in others {
+        for (name, help, count) in gauges {
             let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(i64::from(count)).encode(gauge)?;
+        }
+        let counters = [
+            ("db_pool_opened", "Database connections opened", pool.opened),
+            (
+                "db_pool_discarded",
+                "Database connections closed because something went wrong on them",
+                pool.discarded,
+            ),
+            (
+                "db_pool_timeouts",
+                "Requests that waited in vain for a connection or their turn to write",
+                pool.timeouts,
+            ),
+        ];
+        for (name, help, count) in counters {
+            let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(count).encode(counter)?;
         }
         Ok(())
     }

@@ -133,9 +133,14 @@ fn order_id(text: &str) -> Result<OrderId, Refusal> {
 /// What the caller hears of a store's error; the rest is for the log.
 fn refusal(error: StoreError) -> Refusal {
     match error {
-        StoreError::Unavailable(_) => {
+        StoreError::Unavailable(_) | StoreError::TimedOut(_) => {
             tracing::warn!(%error, "request refused");
             Refusal::Unavailable(Complaint::new("the order database does not answer, try again"))
+        }
+        StoreError::InDoubt(_) => {
+            tracing::error!(%error, "request in doubt");
+            let what = "the order database was lost at the last moment: look whether the order is there before sending it again";
+            Refusal::Internal(Complaint::new(what))
         }
         StoreError::Failed(_) => {
             tracing::error!(%error, "request failed");

@@ -21,6 +21,7 @@ pub(crate) fn options(folder: &Path, instance: &str) -> Options {
     Options {
         basics: basics(folder, instance),
         database_url: format!("sqlite://{}", folder.join("orders.db").display()),
+        database_password_file: None,
         pool: PoolLimits::standard(),
         connect_retry: ConnectRetry { tries: 2, wait: Duration::from_millis(10) },
         payments: None,

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod bench;
+mod databases;
 mod fleet;
 mod requests;
 mod running;

@@ -3,7 +3,11 @@
 mod alerts;
 mod clients;
 mod dashboard;
+mod databases;
 mod fleet;
+mod full_disk;
+mod kills;
 mod orders;
 mod queries;
+mod shipped;
 mod supervisor;

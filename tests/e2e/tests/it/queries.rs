@@ -143,3 +143,32 @@ async fn hostile_queries_are_refused_soon_and_in_bounded_memory() {
     let alive = client.post_form(&url, &[("query", "1+1")], LIMIT).await.expect("an answer");
     assert_eq!(alive.status, 200);
 }
+
+/// Status of a query, and the answer.
+async fn ask(client: &Client, monitor: &RunningMonitor, query: &str) -> (u16, String) {
+    let url = format!("{}/api/v1/query", monitor.url());
+    let answer = client.post_form(&url, &[("query", query)], LIMIT).await.expect("an answer");
+    (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_say_what_queries_may() {
+    let flags = ["--enable-feature", "promql-experimental-functions", "--query.max-samples", "1000"];
+    let (monitor, plain) = (RunningMonitor::start_with(&flags).await, RunningMonitor::start().await);
+    let client = client();
+    for query in ["mad_over_time(vector(time())[5m:1m])", "limitk(1, vector(1))"] {
+        assert_eq!(ask(&client, &monitor, query).await.0, 200, "{query}");
+        let (status, body) = ask(&client, &plain, query).await;
+        assert!(status == 400 && body.contains("experimental and not enabled"), "{query}: {body}");
+    }
+    let long = "sum_over_time(vector(1)[2000s:1s])";
+    let (status, body) = ask(&client, &monitor, long).await;
+    assert!(status == 422 && body.contains("too many samples"), "{body}");
+    assert_eq!(ask(&client, &plain, long).await.0, 200);
+    let wrong = std::process::Command::new(e2e::binary())
+        .args(["monitor", "--check", "--enable-feature", "promql-magic"])
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && said.contains("promql-delayed-name-removal"), "{said}");
+}

@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 
 /// Series of a target.
-pub(super) const SERIES: usize = METHODS.len() * PATHS * (STATUSES.len() + BOUNDS.len() + 2) + GAUGES;
+pub(in crate::bench) const SERIES: usize =
+    METHODS.len() * PATHS * (STATUSES.len() + BOUNDS.len() + 2) + GAUGES;
 
 const METHODS: [(&str, f64); 4] = [("GET", 1.0), ("POST", 0.4), ("PUT", 0.15), ("DELETE", 0.05)];
 const PATHS: usize = 25;
@@ -29,7 +30,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Opens `count` targets on ports that the system chooses, and answers on them until this process ends.
-pub(super) fn start(count: usize) -> Result<Vec<u16>> {
+pub(in crate::bench) fn start(count: usize) -> Result<Vec<u16>> {
     (0..count).map(open).collect()
 }
 

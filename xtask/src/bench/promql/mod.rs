@@ -1,7 +1,7 @@
 //! Queries over 100,000 fresh series, ours beside Prometheus and VictoriaMetrics: the same targets scraped by all three
 //! at once, then the same questions, one server at a time.
 
-mod exporter;
+pub(super) mod exporter;
 pub(super) mod servers;
 mod table;
 
@@ -17,7 +17,7 @@ use servers::Server;
 use table::{Cell, Row, table};
 
 /// Seconds between scrapes, and between the steps of range queries.
-const INTERVAL_S: u64 = 5;
+pub(super) const INTERVAL_S: u64 = 5;
 /// Jobs that targets are divided among.
 const JOBS: [&str; 5] = ["shop-api", "cart", "payments", "search", "users"];
 /// How long storing alone is measured, to take its share off the queries' CPU time.
@@ -25,6 +25,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// What `cargo xtask bench promql` takes.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "promql")]
 pub(crate) struct Options {
     /// promql: how long is scraped before queries begin.
     #[arg(long, default_value_t = 330)]
@@ -32,9 +33,9 @@ pub(crate) struct Options {
     /// promql: how often each query is put to each server, besides once to warm up.
     #[arg(long, default_value_t = 12)]
     repeats: usize,
-    /// promql: targets of 2,000 series each.
+    /// promql, storage: targets of 2,000 series each.
     #[arg(long, default_value_t = 50)]
-    targets: usize,
+    pub(super) targets: usize,
 }
 
 /// A question.
@@ -100,7 +101,7 @@ pub(super) fn binary() -> PathBuf {
     target.join("release/watchfire")
 }
 
-fn scrape_config(ports: &[u16]) -> String {
+pub(super) fn scrape_config(ports: &[u16]) -> String {
     let mut text = format!(
         "global:\n  scrape_interval: {INTERVAL_S}s\n  scrape_timeout: {INTERVAL_S}s\nscrape_configs:\n"
     );
@@ -156,6 +157,11 @@ fn measure<'a>(
         bail!("the servers do not answer alike: {counts:?} series for {}", query.text);
     }
     Ok(Row { query, cells })
+}
+
+/// Asks every query of the set once.
+pub(super) fn ask_all(server: &Server, from: f64) -> Result<()> {
+    QUERIES.iter().try_for_each(|query| ask(query, server, from).map(drop))
 }
 
 /// Asks once: how many series the answer has, and how many milliseconds it took.

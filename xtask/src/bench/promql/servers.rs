@@ -32,7 +32,7 @@ pub(in crate::bench) struct Server {
 }
 
 /// Ours, and of the others those that are installed.
-pub(super) fn start_all(binary: &Path, folder: &Path, config: &Path) -> Result<Vec<Server>> {
+pub(in crate::bench) fn start_all(binary: &Path, folder: &Path, config: &Path) -> Result<Vec<Server>> {
     let mut servers = vec![ours(binary, folder, config)?];
     for (program, start) in [
         ("prometheus", prometheus as fn(&Path, &Path) -> Result<Server>),
@@ -56,7 +56,14 @@ pub(in crate::bench) fn ours(binary: &Path, folder: &Path, config: &Path) -> Res
         .arg("--data-dir")
         .arg(folder.join("watchfire"));
     command
-        .args(["--ui-listen", "127.0.0.1:0", "--alertmanager-listen", "127.0.0.1:0", "--prometheus-listen"])
+        .args([
+            "--enable-admin-api",
+            "--ui-listen",
+            "127.0.0.1:0",
+            "--alertmanager-listen",
+            "127.0.0.1:0",
+            "--prometheus-listen",
+        ])
         .arg(format!("127.0.0.1:{port}"));
     Server::start(
         "watchfire",
@@ -74,7 +81,7 @@ pub(in crate::bench) fn prometheus(folder: &Path, config: &Path) -> Result<Serve
     let mut command = Command::new("prometheus");
     command.arg(format!("--config.file={}", config.display())).arg("--log.level=warn");
     command.arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()));
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).arg("--web.enable-admin-api");
     command.arg(format!("--storage.tsdb.retention.time={KEPT}"));
     let samples = "prometheus_tsdb_head_samples_appended_total";
     Server::start("prometheus", command, folder, port, "", samples, "/-/ready")
@@ -136,8 +143,15 @@ impl Server {
         usage(u64::from(self.child.id()))
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(in crate::bench) fn stop(mut self) -> Result<()> {
+        output(&mut command("kill", &["-TERM", &self.child.id().to_string()]))?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Samples stored so far.
-    pub(super) fn samples(&self) -> Result<f64> {
+    pub(in crate::bench) fn samples(&self) -> Result<f64> {
         self.sum(self.samples)
     }
 

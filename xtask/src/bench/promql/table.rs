@@ -36,11 +36,16 @@ pub(super) fn table(options: &Options, servers: &[Server], rows: &[Row<'_>]) -> 
     );
     out += &queries(servers, rows);
     out.push('\n');
-    out += "| server | version | samples stored | resident |\n|---|---|---|---|\n";
+    out += "| server | version | samples stored | resident | of it anonymous |\n|---|---|---|---|---|\n";
     for server in servers {
         let millions = server.samples()? / 1e6;
-        let resident = server.usage()?.resident_mb;
-        writeln!(out, "| {} | {} | {millions:.1} M | {resident:.0} MB |", server.name, server.version)?;
+        let usage = server.usage()?;
+        let (resident, anonymous) = (usage.resident_mb, usage.anonymous_mb);
+        writeln!(
+            out,
+            "| {} | {} | {millions:.1} M | {resident:.0} MB | {anonymous:.0} MB |",
+            server.name, server.version
+        )?;
     }
     Ok(out)
 }

@@ -20,7 +20,8 @@ const DENIED: [&str; 4] = ["1146", "1109", "1142", "1044"];
 /// All of them, in the order in which they are asked for.
 pub(super) const PARTS: &[Part] = &[
     Part::new("global_status", &["SHOW GLOBAL STATUS"], status::status),
-    Part::new("global_variables", &["SHOW GLOBAL VARIABLES"], status::variables),
+    // Half of the whole work, for what changes when somebody changes it: a restart is seen at once, by the connection.
+    Part::new("global_variables", &["SHOW GLOBAL VARIABLES"], status::variables).slow(),
     // MariaDB with all its connections, either with its only one, MySQL since 8.4.
     Part::new(
         "slave_status",

@@ -10,6 +10,8 @@ mod settings;
 mod statements;
 mod tables;
 
+use model::MetricKind;
+
 use super::answer::Answer;
 use super::exporter::Outcome;
 use super::part::Part;
@@ -67,7 +69,8 @@ fn version(answer: &Answer, out: &mut Out) {
     let n_parts = number.split('.').count();
     let short = format!("{number}{}", ".0".repeat(3_usize.saturating_sub(n_parts)));
     let labels = [("short_version", short.as_str()), ("version", row.text(0).unwrap_or_default())];
-    out.info("pg_static", "The server's version.", &labels);
+    out.family(MetricKind::Unknown, "pg_static", "The server's version.");
+    out.sample("pg_static", &labels, 1.0);
 }
 
 /// What the exporter says of itself.
@@ -107,7 +110,8 @@ mod tests {
             [("15.18 (Debian 15.18-0)", "15.18.0"), ("9.6.24", "9.6.24"), ("17", "17.0.0")]
         {
             let found = samples(version, &format!("version|number\nPostgreSQL x|{number}"));
-            assert!(found[1].contains(&format!(r#"short_version="{expected}""#)), "{found:?}");
+            let wanted = format!(r#"short_version="{expected}""#);
+            assert!(found.iter().any(|line| line.contains(&wanted)), "{found:?}");
         }
     }
 }

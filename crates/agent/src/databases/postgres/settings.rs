@@ -5,7 +5,9 @@ use model::MetricKind;
 use crate::databases::answer::Answer;
 use crate::write::Out;
 
-pub(super) const QUERY: &str = "SELECT name, setting, COALESCE(unit, '') AS unit, vartype, short_desc FROM pg_settings \
+/// Limits that this connection set for itself are told as the server has them.
+pub(super) const QUERY: &str = "SELECT name, CASE WHEN source = 'session' THEN reset_val ELSE setting END AS setting, \
+     COALESCE(unit, '') AS unit, vartype, short_desc FROM pg_settings \
      WHERE vartype IN ('bool', 'integer', 'real')";
 
 /// [`QUERY`].

@@ -65,7 +65,7 @@ impl OrderStore for MoodyStore {
     }
 
     fn pool(&self) -> PoolStatus {
-        PoolStatus { used: 3, idle: 1, connections_max: 8, waiting: 2 }
+        PoolStatus { used: 3, idle: 1, connections_max: 8, waiting: 2, opened: 9, discarded: 5, timeouts: 4 }
     }
 
     fn kind(&self) -> &'static str {

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
+use super::super::driver::Driver;
 use super::super::{ConnectError, StoreError};
-use super::store_error;
+use super::File as Database;
 
 /// The steps, in order. A step's version is its place, counted from one; a released step is never changed.
 const STEPS: [&str; 2] = [include_str!("0001_schema.sql"), include_str!("0002_seed.sql")];
@@ -40,19 +41,23 @@ pub(super) async fn lock(path: &Path) -> Result<StartLock, StoreError> {
 
 /// Applies the steps that the database does not have yet.
 pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), ConnectError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let found: i64 =
-        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(store_error)?;
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(failed)?;
     if found > VERSION {
         return Err(ConnectError::Newer { found, known: VERSION });
     }
     let done = usize::try_from(found).unwrap_or(0);
     for step in STEPS.iter().skip(done) {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(store_error)?;
+        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(failed)?;
     }
     // A pragma takes no parameters; the text is a number of ours.
     let set = AssertSqlSafe(format!("PRAGMA user_version = {VERSION}"));
-    sqlx::raw_sql(set).execute(&mut *transaction).await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)?;
+    sqlx::raw_sql(set).execute(&mut *transaction).await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)?;
     Ok(())
+}
+
+fn failed(error: sqlx::Error) -> StoreError {
+    Database::fault(&error).told()
 }

@@ -1,7 +1,19 @@
 //! The SQLite store against a real file.
 
+use sqlx::Row;
+
 use super::*;
-use crate::orders::store::connect;
+use crate::common::money::Money;
+use crate::orders::domain::{Customer, CustomerId, NewItem, NewOrder, OrderId, ProductId};
+use crate::orders::store::sql::SqlStore;
+use crate::orders::store::{OrderStore, PoolLimits, PoolStatus, connect};
+
+/// The store under test; what it shares with other databases is tested over all of them in `tests/it/databases`.
+type Store = SqlStore<File>;
+
+async fn open(path: &Path, limits: PoolLimits) -> Result<Store, ConnectError> {
+    SqlStore::open(File::new(path), limits).await
+}
 
 struct Bench {
     _folder: tempfile::TempDir,
@@ -15,8 +27,8 @@ impl Bench {
         Self { _folder: folder, path }
     }
 
-    async fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.path, PoolLimits::standard()).await.expect("opens")
+    async fn open(&self) -> Store {
+        open(&self.path, PoolLimits::standard()).await.expect("opens")
     }
 
     /// One number from the file, read past the store.
@@ -42,19 +54,7 @@ fn new_order(customer_id: i64, lines: &[(i64, i64, i64)]) -> NewOrder {
         .collect();
     let customer_id = CustomerId(customer_id);
     let total = Money::from_cents(lines.iter().map(|(_, quantity, cents)| quantity * cents).sum());
-    NewOrder { customer_id, customer: crate::orders::domain::Customer::generated(customer_id), items, total }
-}
-
-#[tokio::test]
-async fn an_order_comes_back_as_it_was_stored() {
-    let bench = Bench::new();
-    let store = bench.open().await;
-    let stored =
-        store.create(new_order(7, &[(101, 2, 1999), (5, 1, 10), (101, 3, 20)])).await.expect("stored");
-    assert_eq!(stored.total, Money::from_cents(4068));
-    assert_eq!(store.order(stored.id).await.expect("read"), Some(stored));
-    assert_eq!(store.order(OrderId(999_999)).await.expect("read"), None);
-    store.ping().await.expect("answers");
+    NewOrder { customer_id, customer: Customer::generated(customer_id), items, total }
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn many_may_open_a_new_file_at_once() {
     let opening: Vec<_> = (0..8)
         .map(|_| {
             let path = path.clone();
-            tokio::spawn(async move { SqliteStore::open(&path, PoolLimits::standard()).await.map(drop) })
+            tokio::spawn(async move { open(&path, PoolLimits::standard()).await.map(drop) })
         })
         .collect();
     for one in opening {
@@ -125,25 +125,11 @@ async fn who_opens_waits_for_whoever_is_opening() {
     let bench = Bench::new();
     let held = migrate::lock(&bench.path).await.expect("locked");
     let path = bench.path.clone();
-    let mut opening =
-        tokio::spawn(async move { SqliteStore::open(&path, PoolLimits::standard()).await.map(drop) });
+    let mut opening = tokio::spawn(async move { open(&path, PoolLimits::standard()).await.map(drop) });
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut opening).await.is_err());
     assert!(!bench.path.exists());
     drop(held);
     opening.await.expect("no panic").expect("opens");
-}
-
-#[tokio::test]
-async fn an_unknown_customer_is_created_and_a_known_one_left_alone() {
-    let bench = Bench::new();
-    let store = bench.open().await;
-    let mut order = new_order(4711, &[(1, 1, 1)]);
-    order.customer.name = "Jane Doe".to_owned();
-    store.create(order).await.expect("stored");
-    store.create(new_order(4711, &[(1, 1, 1)])).await.expect("stored");
-    let named = "SELECT count(*) FROM customer WHERE customer_id = 4711 AND name = 'Jane Doe'";
-    assert_eq!(bench.number(named).await, 1);
-    assert_eq!(bench.number("SELECT count(*) FROM customer").await, 51);
 }
 
 #[tokio::test]
@@ -152,52 +138,9 @@ async fn the_store_s_connections_watch_the_foreign_keys() {
     let store = bench.open().await;
     let orphan =
         "INSERT INTO order_items (order_id, product_id, quantity, unit_price_cents) VALUES (999999, 1, 1, 1)";
-    let error = sqlx::raw_sql(orphan).execute(&store.pool).await.map(drop).expect_err("refused");
+    let mut lease = store.lease().await.expect("a connection");
+    let error = sqlx::raw_sql(orphan).execute(&mut *lease).await.map(drop).expect_err("refused");
     assert!(error.to_string().contains("FOREIGN KEY"), "{error}");
-}
-
-#[tokio::test]
-async fn a_failing_item_leaves_neither_order_nor_customer() {
-    let bench = Bench::new();
-    let store = bench.open().await;
-    let answer = store.create(new_order(4711, &[(1, 1, 1), (2, 0, 1)])).await;
-    assert!(
-        matches!(&answer, Err(StoreError::Failed(text)) if text.contains("CHECK constraint")),
-        "{answer:?}"
-    );
-    assert_eq!(bench.number("SELECT count(*) FROM orders").await, 300);
-    assert_eq!(bench.number("SELECT count(*) FROM customer WHERE customer_id = 4711").await, 0);
-    store.create(new_order(4711, &[(1, 1, 1)])).await.expect("the connection is still good");
-}
-
-/// Lets others run so many times.
-async fn turns(count: u64) {
-    for _ in 0..count {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A caller may leave at any moment of a write: then all of the order is there or nothing, and nothing is held.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_leaves_half_way_leaves_no_half_order() {
-    let bench = Bench::new();
-    let store = bench.open().await;
-    let (mut acknowledged, mut left) = (0, 0);
-    for step in 0..200 {
-        // By turns, not by time: how long a write takes is the machine's affair.
-        tokio::select! {
-            biased;
-            stored = store.create(new_order(4711, &[(1, 2, 5), (2, 1, 7)])) => acknowledged += i64::from(stored.is_ok()),
-            () = turns(step * step / 4) => left += 1,
-        }
-    }
-    assert!(left > 0, "nobody left: the test tests nothing");
-    store.create(new_order(4711, &[(1, 1, 1)])).await.expect("the next one is served");
-    let orders = bench.number("SELECT count(*) FROM orders WHERE order_id > 300").await;
-    assert!((acknowledged + 1..=acknowledged + 1 + left).contains(&orders), "{orders} {acknowledged} {left}");
-    let wrong = "SELECT count(*) FROM orders o WHERE total_amount_cents IS NOT \
-        (SELECT sum(quantity * unit_price_cents) FROM order_items i WHERE i.order_id = o.order_id)";
-    assert_eq!(bench.number(wrong).await, 0);
 }
 
 #[tokio::test]
@@ -218,14 +161,18 @@ async fn a_file_that_was_taken_away_is_not_healthy_and_takes_no_orders() {
 #[tokio::test]
 async fn who_waits_too_long_for_the_pool_is_told() {
     let bench = Bench::new();
-    let limits = PoolLimits { connections_max: 1, acquire_timeout: Duration::from_millis(20) };
-    let store = SqliteStore::open(&bench.path, limits).await.expect("opens");
-    let held = store.pool.acquire().await.expect("the only connection");
-    assert_eq!(store.pool(), PoolStatus { used: 1, idle: 0, connections_max: 1, waiting: 0 });
+    let acquire_timeout = Duration::from_millis(20);
+    let limits = PoolLimits { connections_max: 1, acquire_timeout, ..PoolLimits::standard() };
+    let store = open(&bench.path, limits).await.expect("opens");
+    let held = store.lease().await.expect("the only connection");
+    let busy =
+        PoolStatus { used: 1, idle: 0, connections_max: 1, waiting: 0, opened: 1, discarded: 0, timeouts: 0 };
+    assert_eq!(store.pool(), busy);
     for answer in [store.ping().await, store.order(OrderId(1)).await.map(drop)] {
         assert!(matches!(&answer, Err(StoreError::Unavailable(_))), "{answer:?}");
     }
-    drop(held);
+    assert_eq!(store.pool().timeouts, 2);
+    held.give_back();
     store.ping().await.expect("answers again");
 }
 
@@ -253,11 +200,12 @@ async fn damaged_newer_and_unreachable_databases_are_told_apart() {
 async fn a_database_that_was_full_takes_orders_again() {
     let bench = Bench::new();
     // One connection only: the one that met the full database is the one that must serve afterwards.
-    let limits = PoolLimits { connections_max: 1, acquire_timeout: Duration::from_secs(5) };
-    let store = SqliteStore::open(&bench.path, limits).await.expect("opens");
+    let limits = PoolLimits { connections_max: 1, ..PoolLimits::standard() };
+    let store = open(&bench.path, limits).await.expect("opens");
     let limit_pages = async |pages: &'static str| {
-        let mut connection = store.pool.acquire().await.expect("a connection");
-        sqlx::raw_sql(pages).execute(&mut *connection).await.expect("set");
+        let mut lease = store.lease().await.expect("a connection");
+        sqlx::raw_sql(pages).execute(&mut *lease).await.expect("set");
+        lease.give_back();
     };
     limit_pages("PRAGMA max_page_count = 1").await;
     let many: Vec<(i64, i64, i64)> = (1..=100).map(|product| (product, 1, 1)).collect();

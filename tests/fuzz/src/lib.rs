@@ -1,0 +1,81 @@
+//! What reads bytes from outside, each as one function that takes any bytes and must not panic, hang or take memory out of
+//! proportion; with valid examples to begin with, and a mutator. `cargo test -p fuzzing` runs all for a moment, the folder
+//! `fuzz/` hands the same functions to cargo-fuzz.
+
+mod mutate;
+mod store;
+
+use exposition::{Format, Reader};
+
+pub use mutate::mutate;
+
+/// Something that reads bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, that of its file in `fuzz/fuzz_targets` too.
+    pub name: &'static str,
+    /// Valid examples.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Inputs in an ordinary run: about a second unoptimised, the same ones on every machine.
+    pub rounds: u64,
+    /// Reads.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: [Target; 8] = [
+    Target {
+        name: "exposition_text",
+        seeds: texts,
+        rounds: 20_000,
+        run: |bytes| exposition(Format::Text, bytes),
+    },
+    Target {
+        name: "exposition_openmetrics",
+        seeds: texts,
+        rounds: 20_000,
+        run: |bytes| exposition(Format::OpenMetrics, bytes),
+    },
+    Target { name: "wal_files", seeds: store::segments, rounds: 10_000, run: store::read_segment },
+    Target { name: "record", seeds: store::records, rounds: 20_000, run: tsdb::fuzz::record },
+    Target { name: "replay", seeds: store::records, rounds: 500, run: store::replay },
+    Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
+    Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
+    Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
+];
+
+/// The target of this name.
+///
+/// # Panics
+/// When there is none.
+pub fn target(name: &str) -> Target {
+    let found = TARGETS.into_iter().find(|target| target.name == name);
+    found.unwrap_or_else(|| panic!("no fuzz target {name:?}"))
+}
+
+/// Reads all of a body, labels included.
+fn exposition(format: Format, bytes: &[u8]) {
+    let Ok(mut reader) = Reader::new(format, bytes) else { return };
+    let mut last = String::new();
+    while let Some(Ok(entry)) = reader.next_entry(&last) {
+        if let exposition::Entry::Sample(sample) = entry {
+            // The next line is often that of the same series, which is recognised without being parsed.
+            last.clear();
+            last.push_str(sample.series.as_str());
+            drop(sample.series.labels());
+            drop(sample.exemplar.map(|exemplar| exemplar.labels()));
+        }
+    }
+}
+
+fn texts() -> Vec<Vec<u8>> {
+    [
+        "# HELP up Whether it is \\\"up\\\".\n# TYPE up gauge\nup{job=\"a\",le=\"+Inf\"} 1 1700000000000\nup 0\n",
+        "# TYPE h histogram\nh_bucket{le=\"0.5\"} 3\nh_bucket{le=\"+Inf\"} 7\nh_sum 1e-3\nh_count 7\n",
+        "{\"a name with \\\"quotes\\\"\",\"a label\"=\"b\\nc\"} NaN\nx{} -Inf -5\ny 0x1p-2\n",
+        "# TYPE c counter\n# UNIT c_seconds seconds\nc_total{a=\"\u{e9}\"} 5 1700000000.123 # {trace_id=\"x\"} 0.5 1.5\nc_created 1\n# EOF\n",
+        "# TYPE s summary\ns{quantile=\"0.99\"} 4.5\n# TYPE i info\ni_info{v=\"1\"} 1\n# TYPE st stateset\nst{st=\"on\"} 1\n# EOF\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .into()
+}

@@ -1,0 +1,174 @@
+//! Targets that need a store or a log around the bytes, and the files of a small store as examples.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use columns::TimeRange;
+use disk::{Disk, MemDisk};
+use model::{DurationMs, Labels, Matcher, TimestampMs};
+use prometheus_client::registry::Registry;
+use stdx::ManualClock;
+use storage::{MetricAppend, MetricQuery, Samples, Selection};
+use tsdb::{DamagePolicy, Db, Limits, Maintenance, Options, SyncPolicy};
+use wal::{Batch, Wal};
+
+const DIR: &str = "/fuzz";
+const BEGIN_MS: i64 = 1_700_000_000_000;
+const STEP_MS: i64 = 300_000;
+
+fn options(disk: &MemDisk, now_ms: i64) -> Options {
+    let retention = DurationMs::from_secs(1000 * 24 * 3600);
+    Options {
+        dir: PathBuf::from(DIR),
+        disk: Arc::new(disk.clone()),
+        clock: Arc::new(ManualClock::new(now_ms)),
+        sync: SyncPolicy::None,
+        damage: DamagePolicy::Quarantine,
+        limits: Limits { retention, ..Limits::standard() },
+        maintenance: Maintenance::Manual,
+        metrics: Arc::new(tsdb::Metrics::new(&mut Registry::default())),
+    }
+}
+
+fn open_wal(disk: &MemDisk, visit: &mut wal::Visit<'_>) -> Wal {
+    let options = wal::Options {
+        dir: Path::new(DIR).join("wal"),
+        quarantine: Path::new(DIR).join("quarantine"),
+        disk: Arc::new(disk.clone()),
+        sync: SyncPolicy::None,
+        damage: DamagePolicy::Quarantine,
+        segment_bytes: wal::SEGMENT_BYTES,
+        metrics: Arc::new(wal::Metrics::new(&mut Registry::default())),
+    };
+    Wal::open(options, visit).expect("damage is set aside").0
+}
+
+/// The only segment of a log is any bytes.
+pub(crate) fn read_segment(bytes: &[u8]) {
+    let disk = MemDisk::new();
+    let dir = Path::new(DIR).join("wal");
+    disk.create_dir_all(&dir).expect("memory takes it");
+    for name in ["00000001.wal", "00000002.wal"] {
+        let file = disk.create(&dir.join(name)).expect("memory takes it");
+        file.append(bytes).expect("memory takes it");
+    }
+    // A version that is newer is refused, and nothing else.
+    let options = wal::Options {
+        dir,
+        quarantine: Path::new(DIR).join("quarantine"),
+        disk: Arc::new(disk),
+        sync: SyncPolicy::None,
+        damage: DamagePolicy::Quarantine,
+        segment_bytes: wal::SEGMENT_BYTES,
+        metrics: Arc::new(wal::Metrics::new(&mut Registry::default())),
+    };
+    match Wal::open(options, &mut |_, _| Ok(())) {
+        Ok(_) | Err(wal::WalError::Version { .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A store whose log has these bytes as a record between two good ones, opened and asked for everything.
+pub(crate) fn replay(bytes: &[u8]) {
+    if tsdb::fuzz::has_high_slot(bytes) {
+        return;
+    }
+    let disk = MemDisk::new();
+    let wal = open_wal(&disk, &mut |_, _| Ok(()));
+    let mut batch = Batch::new();
+    let records = some_records();
+    for record in [records[0].as_slice(), bytes, records[1].as_slice()] {
+        batch.record(|out| out.extend_from_slice(record));
+    }
+    wal.append(&mut batch).expect("memory takes it");
+    drop(wal);
+    let (db, _) = Db::open(options(&disk, BEGIN_MS)).expect("damage is set aside");
+    ask(&db);
+    db.maintain().expect("memory takes it");
+    ask(&db);
+    db.close().expect("memory takes it");
+}
+
+fn ask(db: &Db) {
+    let all = Selection { matchers: &[], range: TimeRange::ALL, series_max: usize::MAX };
+    let set = db.select(&all).expect("no limit");
+    let mut out = Samples::default();
+    for i in 0..set.len() {
+        // An error is an answer.
+        drop((set.labels(i), set.samples(i, TimeRange::ALL, &mut out)));
+    }
+}
+
+/// A store with a log, a checkpoint, blocks and tombstones.
+fn small_store() -> MemDisk {
+    let disk = MemDisk::new();
+    for part in 0..3 {
+        let now_ms = BEGIN_MS + (part + 1) * 20 * STEP_MS;
+        let (db, _) = Db::open(options(&disk, now_ms)).expect("a sound store");
+        for step in part * 20..(part + 1) * 20 {
+            let mut appender = db.appender();
+            for i in 0..4 {
+                let labels = Labels::from_pairs([("__name__", "m".to_owned()), ("i", i.to_string())]);
+                let id = appender.series(&labels).expect("below the limit");
+                let at = TimestampMs(BEGIN_MS + step * STEP_MS);
+                appender.append(id, at, (step * i) as f64 / 4.0).expect("in order");
+            }
+            appender.commit().expect("memory takes it");
+        }
+        db.maintain().expect("memory takes it");
+        let range = TimeRange { from: TimestampMs(BEGIN_MS), to: TimestampMs(BEGIN_MS + 50 * STEP_MS) };
+        db.delete_series(&[Matcher::equal("i", "2")], range).expect("memory takes it");
+    }
+    disk
+}
+
+fn files(disk: &MemDisk, dir: &str, end: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(DIR).join(dir);
+    let names = disk.list(&dir).expect("a folder").into_iter().map(|entry| entry.name);
+    names.filter(|name| name.ends_with(end)).map(|name| disk.read(&dir.join(name)).expect("a file")).collect()
+}
+
+pub(crate) fn segments() -> Vec<Vec<u8>> {
+    files(&small_store(), "wal", ".wal")
+}
+
+pub(crate) fn blocks() -> Vec<Vec<u8>> {
+    files(&small_store(), "blocks", ".block")
+}
+
+pub(crate) fn tombstones() -> Vec<Vec<u8>> {
+    files(&small_store(), "blocks", ".tombs")
+}
+
+/// Records of every kind.
+pub(crate) fn records() -> Vec<Vec<u8>> {
+    let mut all = some_records();
+    let mut take = |_, record: &[u8]| {
+        all.push(record.to_vec());
+        Ok(())
+    };
+    drop(open_wal(&small_store(), &mut take));
+    all
+}
+
+/// Two commits: of a series, and of a sample of it.
+fn some_records() -> Vec<Vec<u8>> {
+    let disk = MemDisk::new();
+    {
+        let (db, _) = Db::open(options(&disk, BEGIN_MS)).expect("a sound store");
+        for step in 0..2 {
+            let mut appender = db.appender();
+            let labels = Labels::from_pairs([("__name__", "m"), ("i", "0")]);
+            let id = appender.series(&labels).expect("below the limit");
+            appender.append(id, TimestampMs(BEGIN_MS + step), 1.0).expect("in order");
+            appender.commit().expect("memory takes it");
+        }
+    }
+    let mut all = Vec::new();
+    let mut take = |_, record: &[u8]| {
+        all.push(record.to_vec());
+        Ok(())
+    };
+    drop(open_wal(&disk, &mut take));
+    all
+}
