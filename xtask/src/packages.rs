@@ -25,9 +25,10 @@ const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
 const START_NOTHING: &str = "#!/bin/sh\nexit 101\n";
 
 /// Programs of others with which ours are compared. Without them that part is skipped, aloud.
-const PEERS: [(&str, &str); 5] = [
+const PEERS: [(&str, &str); 6] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
+    ("amtool", "prometheus-alertmanager"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("prometheus-mysqld-exporter", "prometheus-mysqld-exporter"),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter"),

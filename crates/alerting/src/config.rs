@@ -6,6 +6,7 @@ mod http;
 mod raw;
 mod receivers;
 mod resolve;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -56,6 +57,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// All that was written, secrets hidden.
+    pub fn shown(&self, file: &Path) -> String {
+        shown::without_secrets(file, self.original.expose())
+    }
+
     /// Reads the text of `file`.
     ///
     /// # Errors

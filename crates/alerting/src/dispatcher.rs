@@ -210,6 +210,11 @@ impl Dispatcher {
         self.with_core(|core, now| core.reload(Arc::new(config), receivers, now));
     }
 
+    /// The configuration in force, secrets hidden.
+    pub fn config_shown(&self) -> String {
+        lock(&self.shared.core).config().shown(std::path::Path::new("alertmanager.yml"))
+    }
+
     /// What there is to tell.
     pub fn status(&self) -> Status {
         let now = self.shared.now();

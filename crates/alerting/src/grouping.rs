@@ -201,6 +201,10 @@ impl Core {
         }
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// When the next group is due.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.groups.values().map(|group| group.next_flush).min()
@@ -326,7 +330,7 @@ impl Core {
         self.store
             .iter()
             .filter(|alert| !alert.is_resolved(now.wall))
-            .map(|alert| self.alert_status(alert))
+            .map(|alert| self.alert_status(alert, now.wall))
             .collect()
     }
 
@@ -346,7 +350,7 @@ impl Core {
                     .alerts
                     .values()
                     .filter(|alert| !alert.is_resolved(now.wall))
-                    .map(|alert| self.alert_status(alert))
+                    .map(|alert| self.alert_status(alert, now.wall))
                     .collect(),
             })
             .filter(|group| !group.alerts.is_empty())
@@ -359,7 +363,8 @@ impl Core {
         self.config.receivers.keys().cloned().collect()
     }
 
-    fn alert_status(&self, alert: &Known) -> AlertStatus {
+    fn alert_status(&self, alert: &Known, now: TimestampMs) -> AlertStatus {
+        let muted = self.muted(&alert.labels, now);
         let routes = self.config.route.matching(&alert.labels);
         let mut receivers: Vec<String> = routes.iter().map(|route| route.receiver.clone()).collect();
         receivers.dedup();
@@ -372,6 +377,8 @@ impl Core {
             generator_url: alert.generator_url.clone(),
             fingerprint: fingerprint::shown(&alert.labels),
             receivers,
+            silenced_by: muted.silenced_by,
+            inhibited_by: muted.inhibited_by.iter().map(fingerprint::shown).collect(),
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod template;
 
 pub use config::Config;
 pub use dispatcher::{Dispatcher, Options};
+pub use matchers::parse as parse_matchers;
 pub use metrics::Metrics;
 pub use silence::{Silence, SilenceDraft, SilenceError, SilenceState};
 pub use state::State;

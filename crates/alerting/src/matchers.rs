@@ -14,7 +14,7 @@ const OPERATORS: [(&str, MatchOp); 4] =
 ///
 /// # Errors
 /// A sentence about what the newer syntax does not understand.
-pub(crate) fn parse(text: &str) -> Result<Vec<Matcher>, String> {
+pub fn parse(text: &str) -> Result<Vec<Matcher>, String> {
     match classic(text) {
         Some(parts) => build(parts),
         None => build(Utf8 { text, rest: text }.all()?),

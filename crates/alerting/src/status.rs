@@ -49,6 +49,10 @@ pub struct AlertStatus {
     pub fingerprint: String,
     /// Who is told.
     pub receivers: Vec<String>,
+    /// Ids of the silences that keep it from being told.
+    pub silenced_by: Vec<String>,
+    /// Short names of alerts that keep it from being told.
+    pub inhibited_by: Vec<String>,
 }
 
 /// A notification that was tried, whatever came of it.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod alerting;
+mod alertmanager;
 mod cors;
 mod encode;
 mod error;
@@ -30,8 +31,8 @@ mod ui_files;
 mod ui_query;
 
 pub use metrics::ApiMetrics;
-pub use routes::{prometheus_router, ui_router};
+pub use routes::{alertmanager_router, prometheus_router, ui_router};
 pub use state::{
-    Admin, ApiState, Facts, Notifications, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
-    StoreRankings, StoreRefusal, StoreStatus, Targets,
+    Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
+    StoreRefusal, StoreStatus, Targets,
 };

@@ -11,8 +11,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    admin, alerting, exemplars, federate, grafana, management, metrics, query, rules, series, status,
-    targets, ui_files, ui_query,
+    admin, alerting, alertmanager, exemplars, federate, grafana, management, metrics, query, rules, series,
+    status, targets, ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -51,7 +51,33 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
     }
     let all =
         Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(grafana).merge(own).merge(pages);
+    let all = all.nest("/api/v2", api_v2());
     finish(all, state, registry)
+}
+
+/// What answers on the Alertmanager port: its API, health, reload, and its old pages as links to ours.
+pub fn alertmanager_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: &str) -> Router {
+    let to_ui = |path: &str| {
+        let target = format!("{ui_url}{path}");
+        get(move || std::future::ready(Redirect::temporary(&target)))
+    };
+    let own = Router::new()
+        .route("/", to_ui("/alerts"))
+        .route("/-/healthy", get(|| std::future::ready("OK")))
+        .route("/-/ready", get(|| std::future::ready("OK")))
+        .route("/-/reload", post(management::reload).get(management::only_by_post))
+        .route("/api/v1/{*path}", get(alertmanager::gone).post(alertmanager::gone));
+    finish(own.nest("/api/v2", api_v2()), state, registry)
+}
+
+fn api_v2() -> Router<Arc<ApiState>> {
+    Router::new()
+        .route("/status", get(alertmanager::status))
+        .route("/receivers", get(alertmanager::receivers))
+        .route("/alerts", get(alertmanager::alerts).post(alertmanager::post_alerts))
+        .route("/alerts/groups", get(alertmanager::groups))
+        .route("/silences", get(alertmanager::silences).post(alertmanager::post_silence))
+        .route("/silence/{id}", get(alertmanager::silence).delete(alertmanager::expire_silence))
 }
 
 fn finish(router: Router<Arc<ApiState>>, state: Arc<ApiState>, registry: Arc<Registry>) -> Router {

@@ -156,18 +156,6 @@ impl RuleGroups for Manager {
     }
 }
 
-/// Who knows which notifications were sent and will be.
-pub trait Notifications: Send + Sync {
-    /// All there is to tell.
-    fn status(&self) -> ::alerting::Status;
-}
-
-impl Notifications for Dispatcher {
-    fn status(&self) -> ::alerting::Status {
-        self.status()
-    }
-}
-
 /// What only the wiring knows.
 pub trait Runtime: Send + Sync {
     /// The store now.
@@ -225,7 +213,7 @@ pub struct ApiState {
     pub(crate) exemplars: Arc<dyn ExemplarQuery>,
     pub(crate) scrape: Arc<dyn Targets>,
     pub(crate) rules: Arc<dyn RuleGroups>,
-    pub(crate) alerting: Arc<dyn Notifications>,
+    pub(crate) alerting: Arc<Dispatcher>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) admin: Option<Arc<dyn Admin>>,
@@ -246,8 +234,8 @@ pub struct Services {
     pub scrape: Arc<dyn Targets>,
     /// Knows rules and active alerts.
     pub rules: Arc<dyn RuleGroups>,
-    /// Knows notifications.
-    pub alerting: Arc<dyn Notifications>,
+    /// Takes alerts and tells people.
+    pub alerting: Arc<Dispatcher>,
     /// Knows dashboards.
     pub dashboards: Arc<Dashboards>,
     /// Knows the rest.

@@ -94,7 +94,8 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
         Some(path) => alerting::Config::parse(path, &config::read_text(path)?)?,
         None => alerting::Config::parse(Path::new("no alertmanager.yml"), TELL_NOBODY)?,
     };
-    let left_out = yml.left_out(file);
+    let mut left_out = yml.left_out(file);
+    left_out.extend(alerting.left_out.iter().cloned());
     Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, text, left_out })
 }
 

@@ -43,6 +43,8 @@ pub struct Options {
     pub ui_listen: SocketAddr,
     /// Where Prometheus' API answers.
     pub prometheus_listen: SocketAddr,
+    /// Where Alertmanager's API answers.
+    pub alertmanager_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
     /// How long samples are kept; zero for as long as there is room.
@@ -101,6 +103,7 @@ pub struct Monitor {
     core: Arc<Core>,
     ui: Server,
     prometheus: Server,
+    alertmanager: Server,
 }
 
 impl Monitor {
@@ -118,6 +121,7 @@ impl Monitor {
         options.retention_size = loaded.storage.retention_size.unwrap_or(options.retention_size);
         let ui = net::bind(options.ui_listen).await?;
         let prometheus = net::bind(options.prometheus_listen).await?;
+        let alertmanager = net::bind(options.alertmanager_listen).await?;
         let mut registry = Registry::default();
         let (db, report) = open_store(&options, &loaded.storage, clock.clone(), &mut registry).await?;
         db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
@@ -127,7 +131,7 @@ impl Monitor {
             tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
         facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
         let (core, engine, metrics) = start_services(options, loaded, facts, db, told, clock, &mut registry)?;
-        Ok(Self::serve(core, engine, metrics, registry, ui, prometheus))
+        Ok(Self::serve(core, engine, metrics, registry, [ui, prometheus, alertmanager]))
     }
 
     fn serve(
@@ -135,8 +139,7 @@ impl Monitor {
         engine: Arc<Engine>,
         metrics: ApiMetrics,
         mut registry: Registry,
-        ui: TcpListener,
-        prometheus: TcpListener,
+        [ui, prometheus, alertmanager]: [TcpListener; 3],
     ) -> Self {
         ProcessMetrics::register(&mut registry);
         let connections = ServerMetrics::register(&mut registry);
@@ -157,14 +160,17 @@ impl Monitor {
         let limits = ServerLimits::standard();
         let ui_router = api::ui_router(state.clone(), registry.clone());
         let ui = Server::start_counted(ui, ui_router, limits, connections.clone());
-        let prometheus_router = api::prometheus_router(state, registry, &ui.url());
-        let prometheus = Server::start_counted(prometheus, prometheus_router, limits, connections);
-        Self { core, ui, prometheus }
+        let prometheus_router = api::prometheus_router(state.clone(), registry.clone(), &ui.url());
+        let prometheus = Server::start_counted(prometheus, prometheus_router, limits, connections.clone());
+        let alertmanager_router = api::alertmanager_router(state, registry, &ui.url());
+        let alertmanager = Server::start_counted(alertmanager, alertmanager_router, limits, connections);
+        Self { core, ui, prometheus, alertmanager }
     }
 
-    /// Where it answers: `ui` and `prometheus`.
+    /// Where it answers: `ui`, `prometheus` and `alertmanager`.
     pub fn urls(&self) -> BTreeMap<String, String> {
-        [("ui".to_owned(), self.ui.url()), ("prometheus".to_owned(), self.prometheus.url())].into()
+        let all = [("ui", &self.ui), ("prometheus", &self.prometheus), ("alertmanager", &self.alertmanager)];
+        all.map(|(name, server)| (name.to_owned(), server.url())).into()
     }
 
     /// Loads all files anew; what is wrong leaves everything as it was.
@@ -177,7 +183,7 @@ impl Monitor {
 
     /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
     pub async fn stop(self) {
-        tokio::join!(self.ui.stop(), self.prometheus.stop());
+        tokio::join!(self.ui.stop(), self.prometheus.stop(), self.alertmanager.stop());
         self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;

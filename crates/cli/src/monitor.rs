@@ -44,6 +44,14 @@ pub(crate) struct Arguments {
         value_name = "ADDRESS"
     )]
     prometheus_listen: SocketAddr,
+    /// Where Alertmanager's API answers.
+    #[arg(
+        long,
+        env = "WATCHFIRE_ALERTMANAGER_LISTEN",
+        default_value = "127.0.0.1:9093",
+        value_name = "ADDRESS"
+    )]
+    alertmanager_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts.
     #[arg(long, alias = "web.external-url", env = "WATCHFIRE_EXTERNAL_URL", value_name = "URL")]
     external_url: Option<String>,
@@ -123,7 +131,11 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     if arguments.check {
         return check(&arguments);
     }
-    let ports = [("--ui-listen", arguments.ui_listen), ("--prometheus-listen", arguments.prometheus_listen)];
+    let ports = [
+        ("--ui-listen", arguments.ui_listen),
+        ("--prometheus-listen", arguments.prometheus_listen),
+        ("--alertmanager-listen", arguments.alertmanager_listen),
+    ];
     let mut reload = signal(SignalKind::hangup())?;
     let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
         StartError::Bind(error) => name_flag(error, &ports, mode),
@@ -165,6 +177,7 @@ fn options(arguments: Arguments) -> Options {
         ("data-dir", arguments.data_dir.display().to_string()),
         ("ui-listen", arguments.ui_listen.to_string()),
         ("prometheus-listen", arguments.prometheus_listen.to_string()),
+        ("alertmanager-listen", arguments.alertmanager_listen.to_string()),
         ("retention", arguments.retention.to_string()),
         ("retention-size", arguments.retention_size.to_string()),
         ("sync", arguments.sync.to_string()),
@@ -181,6 +194,7 @@ fn options(arguments: Arguments) -> Options {
         dashboards: arguments.dashboards,
         ui_listen: arguments.ui_listen,
         prometheus_listen: arguments.prometheus_listen,
+        alertmanager_listen: arguments.alertmanager_listen,
         external_url: arguments.external_url,
         retention: arguments.retention,
         retention_size: arguments.retention_size,

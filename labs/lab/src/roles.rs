@@ -127,6 +127,7 @@ fn monitor_role(ports: MonitorConfig) -> Role {
         ports: vec![
             RolePort { flag: "--ui-listen", url: "ui", default: ports.ui },
             RolePort { flag: "--prometheus-listen", url: "prometheus", default: ports.prometheus },
+            RolePort { flag: "--alertmanager-listen", url: "alertmanager", default: ports.alertmanager },
         ],
         after: vec![],
         scrapes: scrape("watchfire", MONITOR, "prometheus"),

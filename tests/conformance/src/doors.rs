@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::expected::{self, Case, Comparison};
 use crate::run::Run;
 #[cfg(feature = "monitor")]
-use crate::{exposition, files, promtool};
+use crate::{exposition, files, promtool, routing};
 use crate::{folder, promql};
 
 /// One sort of data: where it lies, how it is run.
@@ -27,7 +27,7 @@ pub const PROMQL: Door =
 
 /// All there are.
 #[cfg(feature = "monitor")]
-pub const ALL: [Door; 6] = [
+pub const ALL: [Door; 7] = [
     PROMQL,
     Door { name: "exposition", folder: exposition::FOLDER, run: exposition::run, waiting: &[] },
     Door {
@@ -44,6 +44,7 @@ pub const ALL: [Door; 6] = [
         run: files::alertmanager_config,
         waiting: &["unsupported"],
     },
+    Door { name: "alertmanager-routing", folder: routing::FOLDER, run: routing::run, waiting: &[] },
 ];
 
 impl Door {

@@ -10,6 +10,8 @@ pub mod files;
 pub mod promql;
 #[cfg(feature = "monitor")]
 pub mod promtool;
+#[cfg(feature = "monitor")]
+pub mod routing;
 pub mod run;
 #[cfg(feature = "monitor")]
 mod verdicts;

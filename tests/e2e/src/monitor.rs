@@ -26,6 +26,7 @@ pub struct RunningMonitor {
     child: Child,
     client: Client,
     url: String,
+    alertmanager_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
     _folder: Option<TempDir>,
@@ -60,6 +61,7 @@ impl RunningMonitor {
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
+            .args(["--alertmanager-listen", any])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -73,13 +75,19 @@ impl RunningMonitor {
         let line = line.expect("it can be read").unwrap_or_default();
         let ready = Ready::parse(&line).unwrap_or_else(|| panic!("it is not ready, see its log: {line:?}"));
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
+        let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, _input: input, _folder: None }
+        Self { child, client, url, alertmanager_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where Alertmanager's API answers.
+    pub fn alertmanager_url(&self) -> &str {
+        &self.alertmanager_url
     }
 
     /// Host and port of it.
@@ -101,7 +109,15 @@ impl RunningMonitor {
     /// # Errors
     /// When there is none.
     pub async fn get(&self, path: &str) -> Result<(u16, String), String> {
-        let url = format!("{}{path}", self.url);
+        self.get_from(&self.url, path).await
+    }
+
+    /// The same of any port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn get_from(&self, url: &str, path: &str) -> Result<(u16, String), String> {
+        let url = format!("{}{path}", url.trim_end_matches('/'));
         let answer = self.client.get(&url, &[], ANSWER_LIMIT, ANSWER_MAX_BYTES).await;
         let answer = answer.map_err(|e| format!("{url}: {e}"))?;
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))

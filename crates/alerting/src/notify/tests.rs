@@ -250,3 +250,83 @@ fn secrets_come_from_files_and_are_read_at_each_use() {
     std::fs::write(&file, "two\n").expect("written");
     assert_eq!(key(&settings), "two");
 }
+
+/// Takes one mail, as a smarthost without TLS would; answers the lines it was told.
+async fn smarthost(listener: tokio::net::TcpListener, answer_to_data: &'static str) -> Vec<String> {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    let (stream, _) = listener.accept().await.expect("it is called");
+    let (reader, mut writer) = stream.into_split();
+    let (mut lines, mut heard, mut in_data) = (BufReader::new(reader).lines(), Vec::new(), false);
+    writer.write_all(b"220 here\r\n").await.expect("writable");
+    while let Ok(Some(line)) = lines.next_line().await {
+        let answer = match line.split(' ').next().unwrap_or_default() {
+            "." if in_data => {
+                in_data = false;
+                answer_to_data
+            }
+            _ if in_data => "",
+            "EHLO" => "250-here\r\n250 AUTH PLAIN LOGIN\r\n",
+            "AUTH" => "235 welcome\r\n",
+            "DATA" => {
+                in_data = true;
+                "354 go on\r\n"
+            }
+            "QUIT" => "221 bye\r\n",
+            _ => "250 ok\r\n",
+        };
+        heard.push(line);
+        if writer.write_all(answer.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    heard
+}
+
+async fn mailed(answer_to_data: &'static str) -> (Result<u16, Failure>, Vec<String>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let text = format!(
+        "route: {{receiver: a}}\nreceivers: [{{name: a, email_configs: [{{to: 'ops@example.org, b@example.org', from: 'am <am@example.org>', \
+         smarthost: '127.0.0.1:{port}', require_tls: false, hello: me.example.org, auth_username: u, auth_password: p, \
+         text: 'plain {{{{ .Status }}}}', headers: {{X-Team: '{{{{ .CommonLabels.team }}}}'}}}}]}}]\n"
+    );
+    let config = Config::parse(Path::new("am.yml"), &text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    let Call::Email(settings) = config.receivers["a"].calls[0].call.clone() else { panic!("a mail") };
+    let clock = Arc::new(stdx::ManualClock::new(1_767_225_700_000));
+    let notifier = super::email::EmailNotifier { settings, library: config.library.clone(), clock };
+    let server = tokio::spawn(smarthost(listener, answer_to_data));
+    let result = notifier.attempt(&told(false), Duration::from_secs(10)).await;
+    (result, server.await.expect("no panic"))
+}
+
+#[tokio::test]
+async fn mail_is_handed_to_the_smarthost() {
+    let (result, heard) = mailed("250 taken\r\n").await;
+    assert_eq!(result, Ok(250), "{heard:?}");
+    let text = heard.join("\n");
+    for wanted in [
+        "EHLO me.example.org",
+        "AUTH PLAIN",
+        "MAIL FROM:<am@example.org>",
+        "RCPT TO:<ops@example.org>",
+        "RCPT TO:<b@example.org>",
+        "Subject: [FIRING:1] A (critical db)",
+        "X-Team: db",
+        "multipart/alternative",
+        "plain firing",
+        "text/html",
+        "1 firing",
+    ] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn mail_that_is_refused_for_good_is_not_tried_again() {
+    for (answer, again) in [("550 no\r\n", false), ("451 later\r\n", true)] {
+        let (result, heard) = mailed(answer).await;
+        let failure = result.expect_err("refused");
+        assert_eq!(failure.again, again, "{failure:?} {heard:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The API over a store in memory, asked over real HTTP: answers are compared byte for byte.
 
 mod admin;
+mod alertmanager;
 mod golden;
 mod limits;
 mod rules_and_targets;

@@ -315,11 +315,13 @@ pub struct MonitorConfig {
     pub ui: u16,
     /// Prometheus' API.
     pub prometheus: u16,
+    /// Alertmanager's API.
+    pub alertmanager: u16,
 }
 
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self { ui: 3000, prometheus: 9090 }
+        Self { ui: 3000, prometheus: 9090, alertmanager: 9093 }
     }
 }
 

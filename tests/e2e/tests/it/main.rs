@@ -1,5 +1,6 @@
 //! The built binary, end to end: real processes, real sockets, a real browser.
 
+mod alertmanager;
 mod alerts;
 mod clients;
 mod dashboard;

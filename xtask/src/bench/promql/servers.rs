@@ -56,7 +56,14 @@ pub(in crate::bench) fn ours(binary: &Path, folder: &Path, config: &Path) -> Res
         .arg("--data-dir")
         .arg(folder.join("watchfire"));
     command
-        .args(["--enable-admin-api", "--ui-listen", "127.0.0.1:0", "--prometheus-listen"])
+        .args([
+            "--enable-admin-api",
+            "--ui-listen",
+            "127.0.0.1:0",
+            "--alertmanager-listen",
+            "127.0.0.1:0",
+            "--prometheus-listen",
+        ])
         .arg(format!("127.0.0.1:{port}"));
     Server::start(
         "watchfire",

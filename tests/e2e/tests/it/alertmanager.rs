@@ -1,0 +1,131 @@
+//! Others' programs on our Alertmanager port: amtool, and a Prometheus that sends its alerts. Without them (Debian's packages
+//! `prometheus-alertmanager` and `prometheus`) the tests say so and pass.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use e2e::{RunningMonitor, until};
+use tokio::process::Command;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+const ROUTES: &str = "route:
+  receiver: default
+  group_by: [alertname]
+  routes:
+  - {matchers: ['team=\"db\"'], receiver: db, continue: true}
+  - {matchers: ['severity=~\"crit.*\"'], receiver: pager}
+receivers:
+- {name: default}
+- {name: db, webhook_configs: [{url: 'http://127.0.0.1:9/t0ken'}]}
+- {name: pager}
+";
+
+async fn is_there(program: &str, package: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.await.is_ok() {
+        return true;
+    }
+    println!("SKIPPED: {program} is not installed (apt-get install {package})");
+    false
+}
+
+/// A monitor that routes by [`ROUTES`].
+async fn monitor(folder: &tempfile::TempDir) -> RunningMonitor {
+    let config = folder.path().join("prometheus.yml");
+    std::fs::write(&config, "scrape_configs: []\n").expect("there is room");
+    let routes = folder.path().join("alertmanager.yml");
+    std::fs::write(&routes, ROUTES).expect("there is room");
+    let routes = routes.display().to_string();
+    RunningMonitor::start_on(&config, &folder.path().join("data"), &["--alertmanager-config", &routes]).await
+}
+
+/// What amtool prints, its complaints included.
+async fn amtool(url: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("amtool").arg("--alertmanager.url").arg(url).args(arguments).output().await;
+    let output = output.map_err(|e| e.to_string())?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    if output.status.success() { Ok(text) } else { Err(format!("{arguments:?}: {text}")) }
+}
+
+fn holds(text: &str, wanted: &[&str]) {
+    for word in wanted {
+        assert!(text.contains(word), "{word} is missing in: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amtool_works() {
+    if !is_there("amtool", "prometheus-alertmanager").await {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let monitor = monitor(&folder).await;
+    let url = monitor.alertmanager_url().to_owned();
+    let run = async |arguments: &[&str]| amtool(&url, arguments).await.unwrap_or_else(|e| panic!("{e}"));
+
+    run(&["alert", "add", "Slow", "team=db", "severity=critical", "--annotation=summary=late"]).await;
+    holds(&run(&["alert", "query"]).await, &["Slow", "late", "active"]);
+    holds(
+        &run(&["alert", "query", "-o", "json", "team=~d."]).await,
+        &["\"name\":\"db\"", "\"name\":\"pager\""],
+    );
+
+    let id =
+        run(&["silence", "add", "alertname=Slow", "--comment=work", "--author=me", "--duration=1h"]).await;
+    let id = id.trim().lines().last().expect("an id").to_owned();
+    holds(&run(&["silence", "query"]).await, &[&id, "alertname=\"Slow\"", "work", "me"]);
+    assert!(!run(&["alert", "query"]).await.contains("Slow"), "a silenced alert is shown only on demand");
+    holds(&run(&["alert", "query", "--silenced"]).await, &["Slow"]);
+    run(&["silence", "update", "--comment=longer", "--duration=2h", &id]).await;
+    holds(&run(&["silence", "query"]).await, &["longer"]);
+    run(&["silence", "expire", &id]).await;
+    holds(&run(&["silence", "query", "--expired"]).await, &["longer"]);
+    holds(&run(&["alert", "query"]).await, &["Slow"]);
+
+    let shown = run(&["config", "show"]).await;
+    holds(&shown, &["receiver:", "db", "<secret>"]);
+    assert!(!shown.contains("t0ken"), "{shown}");
+    holds(&run(&["config", "routes"]).await, &["default", "db", "pager"]);
+    let told = run(&["config", "routes", "test", "team=db", "severity=critical", "alertname=Slow"]).await;
+    assert_eq!(told.trim().lines().last(), Some("db,pager"));
+    run(&["cluster", "show"]).await;
+    let refused = amtool(&url, &["silence", "expire", "00000000-0000-4000-8000-000000000000"]).await;
+    assert!(refused.is_err_and(|text| text.contains("ound")), "an unknown silence");
+    monitor.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_prometheus_sends_its_alerts() {
+    if !is_there("prometheus", "prometheus").await {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let monitor = monitor(&folder).await;
+    let address = monitor.alertmanager_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let theirs = tempfile::tempdir().expect("a folder");
+    let rules = "groups: [{name: g, rules: [{alert: Always, expr: vector(1), labels: {team: db}, annotations: {summary: theirs}}]}]\n";
+    std::fs::write(theirs.path().join("rules.yml"), rules).expect("there is room");
+    let config = format!(
+        "global: {{evaluation_interval: 1s}}\nrule_files: [rules.yml]\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['{address}']}}]}}]}}\n"
+    );
+    let file = theirs.path().join("prometheus.yml");
+    std::fs::write(&file, config).expect("there is room");
+    let mut prometheus = Command::new("prometheus")
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", theirs.path().join("data").display()))
+        .arg("--web.listen-address=127.0.0.1:0")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    until("their alert is here", LIMIT, async || {
+        let (_, text) = monitor.get_from(monitor.alertmanager_url(), "/api/v2/alerts").await?;
+        if text.contains("\"Always\"") && text.contains("\"theirs\"") { Ok(()) } else { Err(text) }
+    })
+    .await;
+    prometheus.kill().await.expect("it ends");
+    monitor.kill().await;
+}
