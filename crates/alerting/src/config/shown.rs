@@ -112,7 +112,7 @@ mod tests {
                     \x20 sns_configs: [{sigv4: {secret_key: t0ken}}]\n";
         let shown = without_secrets(Path::new("am.yml"), text);
         assert!(!shown.contains("t0ken"), "{shown}");
-        assert_eq!(shown.matches(HIDDEN).count(), 9, "{shown}");
+        assert_eq!(shown.matches(HIDDEN).count(), 10, "{shown}");
         for kept in
             ["opsgenie_api_url: \"http://o\"", "url: \"http://p\"", "routing_key: \"team\"", "chat_id: -5"]
         {
