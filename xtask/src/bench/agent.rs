@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use dbserver::{Account, DATABASE, Engine, Server};
 
 use super::process::usage;
-use crate::tools::{command, has, root, step};
+use crate::tools::{command, has};
 
 /// Each program in turn; the best round counts, because others work on the machine.
 const ROUNDS: usize = 5;
@@ -23,14 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TABLE: &str = "CREATE TABLE orders (order_id INT PRIMARY KEY, total DECIMAL(10,2));";
 /// What Prometheus asks for when nothing else is said, in seconds.
 const INTERVAL_S: f64 = 15.0;
-
-/// What `cargo xtask bench agent` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct AgentOptions {
-    /// The binary to measure, instead of a release build; only for `agent`.
-    #[arg(long)]
-    binary: Option<PathBuf>,
-}
 
 /// One thing that is scraped.
 struct Target {
@@ -46,17 +38,8 @@ struct Target {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &AgentOptions) -> Result<()> {
-    let binary = match &options.binary {
-        Some(binary) => binary.clone(),
-        None => {
-            step(
-                "release build",
-                &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]),
-            )?;
-            root().join("target/release/watchfire")
-        }
-    };
+pub(crate) fn run(given: Option<&Path>) -> Result<()> {
+    let binary = super::binary_or_build(given)?;
     let servers = [Engine::Mysql, Engine::Postgres].map(start_server);
     let [mysql, postgres] = servers;
     let (mysql, postgres) = (mysql?, postgres?);
@@ -69,7 +52,7 @@ pub(crate) fn run(options: &AgentOptions) -> Result<()> {
         }
         println!("   round {round} of {ROUNDS} done");
     }
-    let built = match &options.binary {
+    let built = match given {
         Some(_) => "a binary given with `--binary`",
         None => "a release build",
     };

@@ -11,7 +11,11 @@ mod rules;
 mod service;
 mod storage;
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
+
+use crate::tools::{command, step};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -41,14 +45,13 @@ pub(crate) struct Arguments {
     /// What to measure.
     #[arg(value_enum)]
     what: What,
-    #[command(flatten)]
-    agent: agent::AgentOptions,
+    /// agent, rules, service, storage: this build of watchfire instead of a new release build.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
     rules: rules::RulesOptions,
-    #[command(flatten)]
-    service: service::ServiceOptions,
     #[command(flatten)]
     storage: storage::StorageOptions,
     #[command(flatten)]
@@ -57,14 +60,24 @@ pub(crate) struct Arguments {
 
 /// Measures, and replaces that section of the page.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let binary = arguments.binary.as_deref();
     match arguments.what {
-        What::Agent => agent::run(&arguments.agent),
+        What::Agent => agent::run(binary),
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),
-        What::Storage => storage::run(&arguments.storage, arguments.promql.targets),
-        What::Service => service::run(&arguments.service),
+        What::Storage => storage::run(&arguments.storage, binary, arguments.promql.targets),
+        What::Service => service::run(binary),
         What::Month => month::run(&arguments.month),
-        What::Rules => rules::run(&arguments.rules),
+        What::Rules => rules::run(&arguments.rules, binary),
     }
+}
+
+/// The binary that was given, or a release build made now.
+fn binary_or_build(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(binary) = given {
+        return Ok(std::path::absolute(binary)?);
+    }
+    step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
+    Ok(promql::binary())
 }

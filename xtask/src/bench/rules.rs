@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::promql::servers::{self, Server};
-use super::promql::{Folder, binary, exporter};
-use crate::tools::{command, has, root, step};
+use super::promql::{Folder, exporter};
+use crate::tools::{has, root};
 
 /// Seconds between scrapes and between evaluations.
 const INTERVAL_S: u64 = 15;
@@ -26,9 +26,6 @@ pub(crate) struct RulesOptions {
     /// rules: how long each of both phases is measured, after a minute of scraping.
     #[arg(long, default_value_t = 90)]
     phase_seconds: u64,
-    /// rules: measure this program instead of building one.
-    #[arg(long)]
-    program: Option<PathBuf>,
 }
 
 /// What a server took.
@@ -47,15 +44,8 @@ struct Measured {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &RulesOptions) -> Result<()> {
-    let program = match &options.program {
-        Some(program) => program.clone(),
-        None => {
-            let build = ["build", "--release", "--package", "cli", "--quiet"];
-            step("release build", &mut command("cargo", &build))?;
-            binary()
-        }
-    };
+pub(crate) fn run(options: &RulesOptions, given: Option<&Path>) -> Result<()> {
+    let program = super::binary_or_build(given)?;
     if !has("prometheus") {
         bail!("prometheus is not installed (Debian's package of that name)");
     }

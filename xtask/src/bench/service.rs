@@ -2,7 +2,7 @@
 
 mod programs;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use dbserver::{DATABASE, Engine, Server};
 
 use super::process::{Usage, usage};
 use crate::packages;
-use crate::tools::{command, output, root, step};
+use crate::tools::{command, output, root};
 use programs::{App, ours, peer};
 
 /// Orders that are read: more than a page, less than the database's memory.
@@ -27,14 +27,6 @@ const CPU_GOAL_MS: f64 = 0.06;
 const MEMORY_GOAL_MB: f64 = 20.0;
 const P99_GOAL: f64 = 0.2;
 
-/// What `cargo xtask bench service` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ServiceOptions {
-    /// service: a built `watchfire` to measure, instead of building one for release.
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
-}
-
 /// One run of the load generator and what the application spent on it.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -47,18 +39,9 @@ struct Run {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &ServiceOptions) -> Result<()> {
+pub(crate) fn run(given: Option<&Path>) -> Result<()> {
     packages::ensure_load()?;
-    let program = match &options.program {
-        Some(program) => std::path::absolute(program)?,
-        None => {
-            step(
-                "release build",
-                &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]),
-            )?;
-            root().join("target/release/watchfire")
-        }
-    };
+    let program = super::binary_or_build(given)?;
     let folder = root().join("target/bench-service");
     std::fs::create_dir_all(&folder)?;
     let venv = programs::venv(&folder)?;
@@ -81,14 +64,13 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<()> {
     for _ in 0..ROUNDS {
         calm.push(measure("watchfire at that rate", &ours, pause_ms.round() as u32)?);
     }
-    let given = if options.program.is_some() {
-        "The program was given by `--program`, not built for release. "
-    } else {
-        ""
+    let built = match given {
+        Some(_) => "The program was given by `--binary`, not built for release. ",
+        None => "",
     };
     let busy = std::fs::read_to_string("/proc/loadavg")?;
     let busy = busy.split(' ').next().unwrap_or_default();
-    let told = format!("{given}Load average of the machine at the end: {busy}.");
+    let told = format!("{built}Load average of the machine at the end: {busy}.");
     super::page::write("service", &table(slow, fast, median(calm), &told))
 }
 

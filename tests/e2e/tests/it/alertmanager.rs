@@ -21,12 +21,13 @@ receivers:
 - {name: pager}
 ";
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn is_there(program: &str, package: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.await.is_ok() {
         return true;
     }
-    println!("SKIPPED: {program} is not installed (apt-get install {package})");
+    eprintln!("SKIPPED: {program} is not installed (apt-get install {package})");
     false
 }
 

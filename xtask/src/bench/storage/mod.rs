@@ -4,7 +4,7 @@
 mod table;
 
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::promql::servers::{self, Server};
 use super::promql::{self, Folder, exporter};
-use crate::tools::{command, step};
 
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -27,9 +26,6 @@ pub(crate) struct StorageOptions {
     /// storage: how long is scraped; 36 gives the slope of memory over half an hour.
     #[arg(long, default_value_t = 6)]
     minutes: u64,
-    /// storage: this build of watchfire instead of a new release build; the section is then printed and not written.
-    #[arg(long)]
-    binary: Option<PathBuf>,
 }
 
 /// Memory at one moment.
@@ -68,15 +64,12 @@ struct Figures {
 type Start = fn(&Path, &Path, &Path) -> Result<Server>;
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &StorageOptions, targets: usize) -> Result<()> {
-    if options.binary.is_none() {
-        step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
-    }
+pub(crate) fn run(options: &StorageOptions, given: Option<&Path>, targets: usize) -> Result<()> {
+    let binary = super::binary_or_build(given)?;
     let folder = Folder::make()?;
     let ports = exporter::start(targets)?;
     let config = folder.0.join("scrape.yml");
     std::fs::write(&config, promql::scrape_config(&ports))?;
-    let binary = options.binary.clone().unwrap_or_else(promql::binary);
     let from_s = promql::now_s();
     let all = servers::start_all(&binary, &folder.0, &config)?;
     println!("── scraping {} targets for {} min", ports.len(), options.minutes);
@@ -95,7 +88,8 @@ pub(crate) fn run(options: &StorageOptions, targets: usize) -> Result<()> {
     }
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let body = table::table(options, &ports, &figures, load.split(' ').nth(2).unwrap_or_default());
-    if options.binary.is_some() {
+    // Not a release build that anybody can make again: printed, not written.
+    if given.is_some() {
         println!("{body}");
         return Ok(());
     }

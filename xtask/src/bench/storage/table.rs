@@ -63,7 +63,7 @@ mod tests {
     fn a_missed_goal_is_marked_and_only_ours() {
         let figures = |name, ingest_cpu_s| Figures { name, ingest_cpu_s, ..Figures::default() };
         let all = [figures("watchfire", 0.3), figures("prometheus", 1.2)];
-        let text = table(&StorageOptions { minutes: 6, binary: None }, &[1, 2], &all, "0.50");
+        let text = table(&StorageOptions { minutes: 6 }, &[1, 2], &all, "0.50");
         assert!(text.contains("| ≤ 0.25 | 0.300 **missed** | 1.200 |"), "{text}");
         assert_eq!(text.matches("missed").count(), 1);
     }
