@@ -229,9 +229,11 @@ impl Dispatcher {
     /// Stops; deliveries under way get a few seconds, and what came of them is written.
     pub async fn stop(&self) {
         self.stop.cancel();
-        ended(lock(&self.task).take()).await;
+        let task = lock(&self.task).take();
+        ended(task).await;
         self.stop_keeping.cancel();
-        ended(lock(&self.keeper).take()).await;
+        let keeper = lock(&self.keeper).take();
+        ended(keeper).await;
     }
 }
 

@@ -129,7 +129,6 @@ impl Resolver<'_> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "three answers, taken apart at once")]
     fn http(
         &self,
         at: Position,
