@@ -57,6 +57,8 @@ pub(crate) fn all() -> Result<()> {
     step("conformance", &mut tool("conformance", &[]))?;
     promtool("check", "deploy/provision/rules")?;
     promtool("test", "tests/scripts/rules")?;
+    let mut rules = command("cargo", &["test", "--package", "rules", "--quiet", "peer"]);
+    step("rules and promtool, random series", rules.env("WATCHFIRE_PEERS", "1"))?;
     step("differential: promql and Prometheus", &mut tool("differential", &FULL))?;
     step("exporters: the agent beside them", exporters().env("WATCHFIRE_PEERS", "1"))
 }

@@ -16,6 +16,8 @@ pub mod manager;
 mod memory;
 pub mod metrics;
 mod order;
+#[cfg(test)]
+mod peer;
 mod position;
 mod restore;
 pub mod rule;

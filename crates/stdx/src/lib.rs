@@ -4,7 +4,9 @@
 
 pub mod backoff;
 pub mod clock;
+mod prefetch;
 pub mod varint;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use prefetch::prefetch;

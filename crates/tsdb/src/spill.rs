@@ -25,6 +25,9 @@ use crate::{Db, Limits};
 /// What a series whose chunk waits takes beside the chunk's bytes: the box, the list, the place in the queue.
 const BESIDE_BYTES: u64 = 128;
 
+/// Of a chunk with its header so much is fetched ahead: most end before.
+const UNREAD_BYTES: usize = 192;
+
 /// Where a chunk lies: number of its file, and offset there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(u64);
@@ -73,6 +76,12 @@ impl Files {
     /// The chunk at `place`; `None` when its file was let go, or is younger than this.
     pub(crate) fn get(&self, place: Place) -> Option<Spilled<'_>> {
         read(&self.file(place)?.bytes, place)
+    }
+
+    /// Where the chunk at `place` begins, without a look at it.
+    pub(crate) fn get_unread(&self, place: Place) -> Option<&[u8]> {
+        let from = self.file(place)?.bytes.get(place.0 as u32 as usize..)?;
+        Some(from.get(..UNREAD_BYTES).unwrap_or(from))
     }
 
     /// Whether the file is here that has this place.

@@ -152,10 +152,11 @@ impl Server {
         self.process.end.clone()
     }
 
-    /// `kill -9`, and gone when it returns.
+    /// `kill -9`, and gone when it returns, with all that it had started.
     pub fn kill(&self) {
         self.process.signal(Signal::KILL);
         self.process.end.wait();
+        wait_for_leftovers(self.options.engine, &self.folder);
     }
 
     /// Asks it to end and waits for it; sessions that are open are cut.
@@ -211,13 +212,18 @@ fn is_taken(address: SocketAddr) -> bool {
     TcpListener::bind(address).is_err()
 }
 
-/// One try to bring the server up.
-fn run(folder: &Folder, address: SocketAddr, options: &Options) -> Result<Process, Error> {
-    let engine = options.engine;
+/// Waits until the last process of a server that was killed is gone.
+fn wait_for_leftovers(engine: Engine, folder: &Folder) {
     let deadline = Instant::now() + STOP_LIMIT;
     while engine.is_still_ending(folder) && Instant::now() < deadline {
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// One try to bring the server up.
+fn run(folder: &Folder, address: SocketAddr, options: &Options) -> Result<Process, Error> {
+    let engine = options.engine;
+    wait_for_leftovers(engine, folder);
     let orphaned = if engine == Engine::Mysql { "TERM" } else { "INT" };
     let mut command = engine.server(folder, address, &options.settings)?.command(orphaned);
     command.stdout(Stdio::null());

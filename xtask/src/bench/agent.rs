@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &AgentOptions) -> Result<()> {
             root().join("target/release/watchfire")
         }
     };
-    let servers = [Engine::Mysql, Engine::Postgres].map(|engine| start_server(engine));
+    let servers = [Engine::Mysql, Engine::Postgres].map(start_server);
     let [mysql, postgres] = servers;
     let (mysql, postgres) = (mysql?, postgres?);
     let (mut processes, mut targets) = (Vec::new(), Vec::new());
@@ -87,7 +87,7 @@ fn start_server(engine: Engine) -> Result<Server> {
 }
 
 fn start_agent(
-    binary: &PathBuf,
+    binary: &Path,
     mysql: &Server,
     postgres: &Server,
     processes: &mut Vec<Process>,

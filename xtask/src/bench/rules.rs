@@ -2,7 +2,7 @@
 //! the same interval on the same machine at the same time, first without rules, then with them.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -26,6 +26,9 @@ pub(crate) struct RulesOptions {
     /// rules: how long each of both phases is measured, after a minute of scraping.
     #[arg(long, default_value_t = 90)]
     phase_seconds: u64,
+    /// rules: measure this program instead of building one.
+    #[arg(long)]
+    program: Option<PathBuf>,
 }
 
 /// What a server took.
@@ -45,7 +48,14 @@ struct Measured {
 
 /// Measures and writes the section.
 pub(crate) fn run(options: &RulesOptions) -> Result<()> {
-    step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => {
+            let build = ["build", "--release", "--package", "cli", "--quiet"];
+            step("release build", &mut command("cargo", &build))?;
+            binary()
+        }
+    };
     if !has("prometheus") {
         bail!("prometheus is not installed (Debian's package of that name)");
     }
@@ -56,13 +66,13 @@ pub(crate) fn run(options: &RulesOptions) -> Result<()> {
     let count = rules.matches("expr:").count();
     let alone = {
         let config = write_config(&folder.0, "alone", &ports, false)?;
-        let servers = both(&folder.0.join("alone"), &config)?;
+        let servers = both(&program, &folder.0.join("alone"), &config)?;
         println!("── scraping alone for {} s", phase.as_secs());
         cpu_per_second(&servers, phase)?
     };
     let config = write_config(&folder.0, "rules", &ports, true)?;
     std::fs::write(folder.0.join("rules/rules.yml"), rules)?;
-    let servers = both(&folder.0.join("rules"), &config)?;
+    let servers = both(&program, &folder.0.join("rules"), &config)?;
     println!("── with {count} rules for {} s", phase.as_secs());
     let with_rules = cpu_per_second(&servers, phase)?;
     let measured = servers
@@ -74,8 +84,8 @@ pub(crate) fn run(options: &RulesOptions) -> Result<()> {
 }
 
 /// Both servers, in a folder of their own.
-fn both(folder: &Path, config: &Path) -> Result<Vec<Server>> {
-    let servers = vec![servers::ours(&binary(), folder, config)?, servers::prometheus(folder, config)?];
+fn both(program: &Path, folder: &Path, config: &Path) -> Result<Vec<Server>> {
+    let servers = vec![servers::ours(program, folder, config)?, servers::prometheus(folder, config)?];
     // Four scrapes, so that rates of a minute are whole.
     std::thread::sleep(Duration::from_secs(4 * INTERVAL_S));
     Ok(servers)
@@ -136,7 +146,7 @@ fn recorded(server: &Server) -> Result<usize> {
     }
 }
 
-fn write_config(folder: &Path, phase: &str, ports: &[u16], with_rules: bool) -> Result<std::path::PathBuf> {
+fn write_config(folder: &Path, phase: &str, ports: &[u16], with_rules: bool) -> Result<PathBuf> {
     let folder = folder.join(phase);
     std::fs::create_dir_all(&folder)?;
     let mut text =

@@ -81,7 +81,15 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<()> {
     for _ in 0..ROUNDS {
         calm.push(measure("watchfire at that rate", &ours, pause_ms.round() as u32)?);
     }
-    super::page::write("service", &table(slow, fast, median(calm), options.program.is_some()))
+    let given = if options.program.is_some() {
+        "The program was given by `--program`, not built for release. "
+    } else {
+        ""
+    };
+    let busy = std::fs::read_to_string("/proc/loadavg")?;
+    let busy = busy.split(' ').next().unwrap_or_default();
+    let told = format!("{given}Load average of the machine at the end: {busy}.");
+    super::page::write("service", &table(slow, fast, median(calm), &told))
 }
 
 /// More orders than the sample data, of the same kind.
@@ -157,7 +165,7 @@ fn median(mut runs: Vec<Run>) -> Run {
     runs[runs.len() / 2]
 }
 
-fn table(slow: Run, fast: Run, calm: Run, is_given: bool) -> String {
+fn table(slow: Run, fast: Run, calm: Run, told: &str) -> String {
     let verdict = |met: bool| if met { "met" } else { "**missed**" };
     let row = |name: &str, run: Run| {
         format!(
@@ -167,9 +175,8 @@ fn table(slow: Run, fast: Run, calm: Run, is_given: bool) -> String {
     };
     let mut text = format!(
         "Reads of single orders with their items, {CONNECTIONS} connections of wrk, {SECONDS} s a run, median of {ROUNDS} by CPU; MariaDB, \
-         generator and application share the machine. {}\n\n\
+         generator and application share the machine. {told}\n\n\
          | application | requests/s | p50 ms | p95 ms | p99 ms | CPU ms a read | resident |\n|---|---|---|---|---|---|---|\n",
-        if is_given { "The program was given by `--program`, not built for release." } else { "" }
     );
     text += &row("Flask, gunicorn (2 workers of 8 threads), pooled PyMySQL", slow);
     text += &row("`watchfire service orders`", fast);

@@ -11,6 +11,8 @@ mod report;
 mod run;
 
 pub use file::TestFile;
+#[cfg(test)]
+pub(crate) use report::Found;
 pub use report::{FileReport, GroupReport};
 pub use run::run;
 

@@ -37,6 +37,7 @@ pub struct GroupReport {
 #[derive(Debug)]
 pub struct Failure {
     pub(super) at: Position,
+
     pub(super) what: String,
     pub(super) difference: Difference,
     pub(super) plots: Vec<Plot>,
@@ -81,6 +82,36 @@ impl FileReport {
     pub fn needs_only_histograms(&self) -> bool {
         let mut failures = self.groups.iter().flat_map(|group| &group.failures);
         !self.passed() && failures.all(Failure::needs_histograms)
+    }
+}
+
+/// An alert or a sample that was found and not expected.
+#[cfg(test)]
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    Alert(Labels, Labels),
+    Sample(Labels, f64),
+}
+
+#[cfg(test)]
+impl FileReport {
+    /// What was found beyond what was expected, by the line of its case.
+    pub(crate) fn found_beyond(&self) -> std::collections::BTreeMap<usize, Vec<Found>> {
+        let failures = self.groups.iter().flat_map(|group| &group.failures);
+        let beyond = failures.map(|failure| {
+            let found = match &failure.difference {
+                Difference::Alerts { surplus, .. } => surplus
+                    .iter()
+                    .map(|(labels, words)| Found::Alert(labels.clone(), words.clone()))
+                    .collect(),
+                Difference::Samples { surplus, .. } => {
+                    surplus.iter().map(|(labels, value)| Found::Sample(labels.clone(), *value)).collect()
+                }
+                Difference::Broken(cause) => panic!("{}: {cause}", failure.what),
+            };
+            (failure.at.line as usize, found)
+        });
+        beyond.collect()
     }
 }
 

@@ -11,4 +11,5 @@ mod kills;
 mod orders;
 mod queries;
 mod shipped;
+mod storage;
 mod supervisor;

@@ -10,12 +10,15 @@ use serde_json::Value;
 const DATA_LIMIT: Duration = Duration::from_secs(90);
 
 /// What rightly has no data in a healthy lab on an ordinary machine: the dashboard, the start of the panel's title, and why.
-const EMPTY: [(&str, &str, &str); 10] = [
+const EMPTY: [(&str, &str, &str); 13] = [
     ("infrastructure", "Memory available", "swap is drawn where there is some"),
     ("infrastructure", "Lost packets", "drawn when packets are lost"),
     ("use-red", "Errors: restarts", "drawn when a process is gone"),
     ("watchfire-self", "Queries and rules", "no query may have run within the range of a rate"),
     ("watchfire-self", "Requests to the monitor", "nobody looks at pages in this test"),
+    ("error-budget", "Soonest end", "nothing may have failed yet"),
+    ("error-budget", "Objectives", "nothing may have failed yet, and then no budget ends"),
+    ("error-budget", "Budget lasts", "nothing may have failed yet"),
     ("database-postgres", "Replicas", "no replica"),
     ("database-mysql", "Replication lag", "no replica"),
     ("database-mysql", "Lag", "no replica"),

@@ -18,6 +18,8 @@ use crate::orders::store::{Answer, OrderStore, PoolStatus};
 enum Mood {
     Empty,
     Busy,
+    Slow,
+    Doubtful,
     Broken,
     Silent,
     Panicking,
@@ -31,6 +33,10 @@ impl MoodyStore {
             Mood::Empty => Box::pin(std::future::ready(Ok(empty))),
             Mood::Busy => {
                 Box::pin(std::future::ready(Err(StoreError::Unavailable("secret host is busy".to_owned()))))
+            }
+            Mood::Slow => Box::pin(std::future::ready(Err(StoreError::TimedOut("secret query".to_owned())))),
+            Mood::Doubtful => {
+                Box::pin(std::future::ready(Err(StoreError::InDoubt("secret host".to_owned()))))
             }
             Mood::Broken => Box::pin(std::future::ready(Err(StoreError::Failed("secret table".to_owned())))),
             Mood::Silent => Box::pin(std::future::pending()),
@@ -156,9 +162,12 @@ async fn a_store_s_errors_keep_their_secrets() {
     for request in [READ, PLACE] {
         check(None, request, (503, busy)).await;
         check(Some(Mood::Busy), request, (503, busy)).await;
+        check(Some(Mood::Slow), request, (503, busy)).await;
         check(Some(Mood::Broken), request, (500, failed)).await;
         check(Some(Mood::Panicking), request, (500, failed)).await;
     }
+    let doubtful = r#"{"error":{"message":"the order database was lost at the last moment: look whether the order is there before sending it again"}}"#;
+    check(Some(Mood::Doubtful), PLACE, (500, doubtful)).await;
     let retry = Bench::new(Some(Mood::Busy)).ask(READ.0, READ.1, "").await;
     assert_eq!(retry.headers().get("retry-after").expect("said"), "1");
 }
@@ -213,6 +222,9 @@ async fn every_end_of_a_request_is_counted_by_template() {
         "db_pool_connections{state=\"idle\"} 1",
         "db_pool_connections_max 8",
         "db_pool_waiting 2",
+        "db_pool_opened_total 9",
+        "db_pool_discarded_total 5",
+        "db_pool_timeouts_total 4",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
