@@ -4,7 +4,7 @@
 //! was committed after is in the new segment, and may be in the checkpoint too. A replay skips samples that are not newer
 //! than what a series has, so the second telling does no harm.
 //!
-//! The same writing makes a log sound whose sync failed (docs/adr/0008-failed-sync.md): memory holds all that was
+//! The same writing makes a log sound whose sync failed (docs/adr/0004-failed-sync.md): memory holds all that was
 //! acknowledged since the last block, whatever the disk has made of it. While the log is poisoned no commit is taken, so
 //! memory stands still.
 

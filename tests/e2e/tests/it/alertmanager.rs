@@ -41,13 +41,14 @@ async fn monitor(folder: &tempfile::TempDir) -> RunningMonitor {
     RunningMonitor::start_on(&config, &folder.path().join("data"), &["--alertmanager-config", &routes]).await
 }
 
-/// What amtool prints, its complaints included.
+/// What amtool prints; its complaints where it fails.
 async fn amtool(url: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("amtool").arg("--alertmanager.url").arg(url).args(arguments).output().await;
     let output = output.map_err(|e| e.to_string())?;
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    if output.status.success() { Ok(text) } else { Err(format!("{arguments:?}: {text}")) }
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn holds(text: &str, wanted: &[&str]) {
@@ -117,6 +118,8 @@ async fn a_real_prometheus_sends_its_alerts() {
         .arg(format!("--config.file={}", file.display()))
         .arg(format!("--storage.tsdb.path={}", theirs.path().join("data").display()))
         .arg("--web.listen-address=127.0.0.1:0")
+        // It finds us some seconds after the first evaluation, and would wait for a minute before it sends again.
+        .arg("--rules.alert.resend-delay=1s")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)
