@@ -111,7 +111,8 @@ fn call(folder: &Folder, program: &'static str, arguments: Vec<OsString>) -> Res
     Ok(Call {
         program: programs::find(Engine::Mysql, program)?,
         arguments,
-        environment: Vec::new(),
+        // A server that starts removes all temporary tables of its folder for such, those of its neighbours too where they share one.
+        environment: vec![("TMPDIR", folder.path().display().to_string())],
         user: folder.user(),
         working_folder: folder.path().to_owned(),
     })
