@@ -1,15 +1,26 @@
 //! Parameters as Prometheus takes them: from the URL and from a form body, merged; times, durations, selectors.
 
+use std::time::Duration;
+
+use axum::Form;
 use axum::body::Body;
-use axum::extract::rejection::RawFormRejection;
-use axum::extract::{FromRequest, Query, RawForm, Request};
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::{Form, RequestExt};
+use axum::extract::{FromRequest, Query, Request};
+use axum::http::{HeaderMap, Method, header};
+use bytes::Bytes;
 use columns::TimeRange;
+use http_body_util::BodyExt;
 use jiff::Timestamp;
 use model::{DurationMs, Matcher, TimestampMs};
 
 use crate::error::{ApiError, ErrorKind};
+
+/// Bytes of a form; beyond it the request is refused (413). The longest query allowed takes three
+/// eighths of it when each of its bytes is escaped.
+const FORM_MAX_BYTES: usize = 2 << 20;
+
+/// What is read and thrown away of a form that is too long, so that its sender gets the refusal; then the connection closes.
+const DRAIN_MAX_BYTES: usize = 32 << 20;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Names and values in one request; beyond it the request is refused. Ten times what the largest forms hold.
 const PARAMS_MAX: usize = 10_000;
@@ -44,13 +55,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 async fn read_form(request: Request) -> Result<Vec<(String, String)>, ApiError> {
-    let RawForm(bytes) = request.extract().await.map_err(|error: RawFormRejection| {
-        let kind = match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-            _ => ErrorKind::BadData,
-        };
-        ApiError { kind, ..malformed(error.body_text()) }
-    })?;
+    let bytes = read_body(request.into_body()).await?;
     check_count(&bytes)?;
     let mut request = Request::new(Body::from(bytes));
     *request.method_mut() = Method::POST;
@@ -58,6 +63,32 @@ async fn read_form(request: Request) -> Result<Vec<(String, String)>, ApiError> 
     request.headers_mut().insert(header::CONTENT_TYPE, form);
     let Form(pairs) = Form::from_request(request, &()).await.map_err(|e| malformed(e.body_text()))?;
     Ok(pairs)
+}
+
+/// The body, if it is within [`FORM_MAX_BYTES`].
+async fn read_body(mut body: Body) -> Result<Vec<u8>, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| malformed(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > FORM_MAX_BYTES {
+            // Who gives up on the rest drops what is left of it at the end; its time is bounded all the same.
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain(body)).await;
+            let text = format!("length limit exceeded: a form may have {FORM_MAX_BYTES} bytes");
+            return Err(ApiError { kind: ErrorKind::TooLarge, ..malformed(text) });
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Reads on without keeping: a client that is still sending when the connection closes gets no answer, but a broken pipe.
+async fn drain(mut body: Body) {
+    let mut left = DRAIN_MAX_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+        left = rest;
+    }
 }
 
 /// Before anything is taken apart: each pair costs many times its bytes.

@@ -86,6 +86,8 @@ async fn a_killed_monitor_pages_nobody_twice_and_tells_the_end() {
     until("orders-2 is seen", Duration::from_secs(30), async || lab.query(up).await).await;
     lab.signal("orders-2", Signal::KILL);
     until("the receiver has it", ALERT_LIMIT, async || delivered(&lab, "firing").await).await;
+    // Killed between an answer and the note of it, the monitor would rightly tell it once more.
+    until("it is noted", ALERT_LIMIT, async || noted(&lab)).await;
 
     lab.signal("monitor", Signal::KILL);
     until("it fires again", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("firing"))).await;
@@ -105,6 +107,15 @@ async fn a_killed_monitor_pages_nobody_twice_and_tells_the_end() {
     let told = |kind: &str| records.iter().filter(|r| r["status"] == kind).count();
     assert!(told("firing") > 0 && told("resolved") > 0, "known after two restarts: {status}");
     lab.stop().await;
+}
+
+/// Whether the notification log on disk (`docs/formats/alerting.md`) has anything that was told as firing.
+fn noted(lab: &RunningLab) -> Result<(), String> {
+    let text = std::fs::read_to_string(lab.data_dir().join("alerting/state")).map_err(|e| e.to_string())?;
+    let body = text.split_once('\n').map_or("", |(_, body)| body);
+    let state: Value = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    let told = |entry: &Value| entry["firing"].as_array().is_some_and(|told| !told.is_empty());
+    if state["log"].as_array().is_some_and(|log| log.iter().any(told)) { Ok(()) } else { Err(text) }
 }
 
 /// Whether a message tells of our alert in this status.
