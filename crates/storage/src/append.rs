@@ -59,6 +59,11 @@ pub trait MetricAppender: Send {
     /// [`AppendError::Limit`], [`AppendError::Unavailable`].
     fn series(&mut self, labels: &Labels) -> Result<SeriesId, AppendError>;
 
+    /// Says that a sample of this series comes soon, after a handful of others: a store may have its memory fetched meanwhile.
+    fn expect(&mut self, series: SeriesId) {
+        let _ = series;
+    }
+
     /// Adds one sample. A refused sample leaves the transaction as it was: the caller may count it and go on.
     ///
     /// # Errors

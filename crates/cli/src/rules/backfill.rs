@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use app::StoredPast;
 use model::{DurationMs, TimestampMs};
 use rules::backfill::Filled;
 use rules::past::Span;
