@@ -3,12 +3,17 @@ import { html } from '../lib/html.js';
 import { useCallback, useLayoutEffect, useRef } from '../vendor/preact/hooks.js';
 import { modernPanel } from '../lib/migrate.js';
 import { BarGauge } from './bargauge.js';
+import { BarChart, Histogram } from './barplot.js';
 import * as css from './classes.js';
 import { Gauge } from './gauge.js';
 import { Heatmap } from './heatmap.js';
+import { AlertList, DashList } from './lists.js';
+import { Logs } from './logs.js';
+import { Pie } from './pie.js';
 import { Stat } from './stat.js';
 import { Table } from './table.js';
 import { Text } from './text.js';
+import { Timeline } from './timeline.js';
 import { TimeSeries } from './timeseries.js';
 
 /** @typedef {import('../lib/frames.js').Frames} Frames */
@@ -34,10 +39,26 @@ import { TimeSeries } from './timeseries.js';
  */
 
 /** @type {Record<string, (props: any) => any>} */
-const KINDS = { timeseries: TimeSeries, heatmap: Heatmap, stat: Stat, gauge: Gauge, bargauge: BarGauge, table: Table, text: Text };
+const KINDS = {
+  timeseries: TimeSeries,
+  heatmap: Heatmap,
+  stat: Stat,
+  gauge: Gauge,
+  bargauge: BarGauge,
+  table: Table,
+  text: Text,
+  logs: Logs,
+  piechart: Pie,
+  'state-timeline': Timeline,
+  'status-history': Timeline,
+  barchart: BarChart,
+  histogram: Histogram,
+  alertlist: AlertList,
+  dashlist: DashList,
+};
 
 /** Kinds that need no data. */
-const WITHOUT_DATA = new Set(['text']);
+const WITHOUT_DATA = new Set(['text', 'alertlist', 'dashlist']);
 /** Kinds that say "no data" by themselves when the panel has words for it. */
 const WITH_NO_VALUE = new Set(['stat', 'gauge', 'bargauge']);
 
@@ -51,7 +72,7 @@ export function isSupported(type) {
 }
 
 /** @type {Frames} */
-const NO_FRAMES = { x: [], from: 0, to: 0, stepMs: 0, fields: [], errors: [], warnings: [], state: { kind: 'empty', message: '' } };
+const NO_FRAMES = { x: [], from: 0, to: 0, stepMs: 0, fields: [], tables: [], lines: [], errors: [], warnings: [], state: { kind: 'empty', message: '' } };
 
 /** @param {PanelProps} props */
 export function Panel(props) {
@@ -116,7 +137,8 @@ function hasNoValue(panel, frames) {
 /** @param {any} panel @param {string} type @returns {Shown} */
 function unsupported(panel, type) {
   const queries = (Array.isArray(panel?.targets) ? panel.targets : []).map((/** @type {any} */ target) => target?.expr).filter(Boolean);
-  return { kind: 'unsupported', title: `Panels of type “${type || 'unknown'}” are not supported`, text: queries.join('\n') };
+  const title = type === '' && panel?.libraryPanel ? `The library panel “${panel.libraryPanel.name ?? 'unnamed'}” is not in this file` : `Panels of type “${type || 'unknown'}” are not supported`;
+  return { kind: 'unsupported', title, text: queries.join('\n') };
 }
 
 /** @param {{kind: string, title: string, text: string}} props */

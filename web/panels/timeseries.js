@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from '../vendor/pre
 import { formatExact } from '../lib/dates.js';
 import { formatValue } from '../lib/units.js';
 import * as css from './classes.js';
-import { Legend, readLegend } from './legend.js';
+import { isolate, Legend, readLegend, toggle } from './legend.js';
 import { plotModel } from './model.js';
 import { DIMMED, plotOptions, plotShape } from './plot.js';
 import { hideTip, SeriesTip, showTip } from './tip.js';
@@ -61,20 +61,6 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, rep
 /** @param {Frames} frames @param {{from: number, to: number}} timeRange */
 function rangeOf(frames, timeRange) {
   return frames.to > frames.from ? { from: frames.from, to: frames.to } : { from: timeRange.from, to: timeRange.to };
-}
-
-/** Only this one; when it already is the only one, all again. @param {ReadonlySet<string>} hidden @param {string[]} keys @param {string} key @returns {ReadonlySet<string>} */
-export function isolate(hidden, keys, key) {
-  const others = keys.filter((other) => other !== key);
-  const isAlone = !hidden.has(key) && others.length > 0 && others.every((other) => hidden.has(other));
-  return new Set(isAlone ? [] : others);
-}
-
-/** @param {ReadonlySet<string>} hidden @param {string} key @returns {ReadonlySet<string>} */
-export function toggle(hidden, key) {
-  const next = new Set(hidden);
-  if (!next.delete(key)) next.add(key);
-  return next;
 }
 
 /** Series and points that reached the canvas. @param {Plot} u @param {number} count series; the rest are grounds of stacks */
