@@ -111,6 +111,8 @@ export interface Variable {
   /** Chosen values; `$__all` stands for all of them. */
   selected: string[];
   error: string | null;
+  /** Of a data source: what kind it offers. */
+  plugin?: string;
 }
 
 /** A variable as `interpolate.js` reads it; the value `$__all` stands for every option. */

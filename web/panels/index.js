@@ -34,6 +34,7 @@ import { TimeSeries } from './timeseries.js';
  * @property {(from: number, to: number) => void} [onZoom]
  * @property {import('./useplot.js').Hover} [hover]   pointer's time, shared between panels
  * @property {import('../lib/interpolate.js').Variables} [variables]
+ * @property {import('../lib/annotations.js').Mark[]} [marks] what is to be marked on graphs
  *
  * @typedef {Omit<PanelProps, 'frames' | 'state'> & {frames: Frames, report: (drawn: Drawn) => void}} KindProps
  */
@@ -99,7 +100,7 @@ function mark(root, drawn) {
 
 /** Nothing is drawn, so nothing is counted. @param {HTMLElement | null} root */
 function unmark(root) {
-  for (const key of ['series', 'points', 'cells', 'rows']) delete root?.dataset[key];
+  for (const key of ['series', 'points', 'cells', 'rows', 'marks']) delete root?.dataset[key];
 }
 
 /** @typedef {{kind: 'ok' | 'loading' | 'empty' | 'error' | 'unsupported', title: string, text: string}} Shown */

@@ -1,10 +1,11 @@
-// The pickers of a dashboard's variables.
+// The pickers of a dashboard's variables, and its links beside them.
 import { html } from '../../lib/html.js';
 import { useState } from '../../vendor/preact/hooks.js';
 import { ALL, HIDDEN, selectionText, toggled } from '../../lib/variables.js';
 import { setParams } from '../../shell/address.js';
 import { Icon } from '../../shell/icons.js';
 import { Popover } from '../../shell/popover.js';
+import { DashboardLinks, hasLinks } from './links.js';
 
 /** @typedef {import('../../lib/types.d.ts').Variable} Variable */
 
@@ -17,11 +18,13 @@ const SHOWN_MAX = 200;
 /** Whether there is anything to pick. @param {Variable} variable */
 const isShown = (variable) => variable.hide !== HIDDEN && variable.type !== 'constant' && !(variable.type === 'datasource' && variable.options.length < 2);
 
-/** @param {{variables: Variable[]}} props */
-export function VariableBar({ variables }) {
+/** @param {{variables: Variable[], model?: import('./model.js').Model}} props with a model: the dashboard's links too */
+export function VariableBar({ variables, model }) {
   const shown = variables.filter(isShown);
-  if (shown.length === 0) return null;
-  return html`<div class="variables" role="group" aria-label="Variables">${shown.map((variable) => html`<${One} key=${variable.name} variable=${variable} />`)}</div>`;
+  const linked = model && hasLinks(model);
+  if (shown.length === 0 && !linked) return null;
+  return html`<div class="variables" role="group" aria-label="Variables">${shown.map((variable) => html`<${One} key=${variable.name} variable=${variable} />`)}
+    ${linked && html`<${DashboardLinks} model=${model} />`}</div>`;
 }
 
 /** @param {{variable: Variable}} props */
