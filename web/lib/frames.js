@@ -8,7 +8,7 @@ import { interpolate } from './interpolate.js';
 import { linesOf } from './loglines.js';
 import { modernPanel } from './migrate.js';
 import { nameSeries } from './names.js';
-import { panelTargets } from './plan.js';
+import { panelTargets, shownTargets } from './plan.js';
 import { fieldsOfTables, shownTables } from './shown.js';
 import { activeTransforms, transformFrames } from './transform/index.js';
 
@@ -147,7 +147,7 @@ function finishField(panel, raw, name, index, variables) {
 
 /** Queries that no source of ours can answer. @param {any} panel @param {Variables} variables @returns {FrameError[]} */
 function missingSources(panel, variables) {
-  return panelTargets(panel).flatMap(({ refId, json }) => {
+  return shownTargets(panel).flatMap(({ refId, json }) => {
     const { language, type } = sourceOf(json, panel, variables);
     return language === null ? [{ refId, message: `data sources of type ${type} are not available here` }] : [];
   });
@@ -162,7 +162,7 @@ function failures(answers) {
 
 /** @param {any} panel @param {Field[]} fields @param {Frames['tables']} tables @param {number} lines @param {FrameError[]} errors @returns {Frames['state']} */
 function stateOf(panel, fields, tables, lines, errors) {
-  const asked = new Set(panelTargets(panel).map((target) => target.refId));
+  const asked = new Set([...panelTargets(panel), ...errors].map((target) => target.refId));
   for (const { refId } of errors) asked.delete(refId);
   if (errors.length > 0 && asked.size === 0) return { kind: 'error', message: errors[0].message };
   const isKnown = (/** @type {unknown} */ value) => value !== null && value !== undefined;

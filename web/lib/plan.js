@@ -27,13 +27,18 @@ import { alignDown, formatDuration, parseDuration, planStep, POINTS_MAX, SCRAPE_
  * @returns {PanelTarget[]}
  */
 export function panelTargets(panel) {
+  return shownTargets(panel).filter(({ json }) => String(json.expr ?? '').trim() !== '');
+}
+
+/** Those that are not switched off, whatever they ask and whom. @param {any} panel @returns {PanelTarget[]} */
+export function shownTargets(panel) {
   const all = Array.isArray(panel?.targets) ? panel.targets : [];
   const used = new Set(all.map((/** @type {any} */ target) => target?.refId).filter(Boolean));
   const free = freeIds(used);
   return all
     .filter((/** @type {any} */ target) => target && typeof target === 'object')
     .map((/** @type {any} */ target) => ({ refId: String(target.refId || free.next().value), json: target }))
-    .filter((/** @type {PanelTarget} */ target) => target.json.hide !== true && String(target.json.expr ?? '').trim() !== '');
+    .filter((/** @type {PanelTarget} */ target) => target.json.hide !== true);
 }
 
 /** @param {Set<string>} used */
