@@ -10,17 +10,23 @@ import { isolate, readLegend, toggle } from './legend.js';
 import { Linked } from './linked.js';
 import { linksOf, reducedFields } from './reduced.js';
 import { useReport } from './report.js';
+import { useSize } from './useplot.js';
 import { hideTip, SeriesTip, showTip } from './tip.js';
 
 /** A slice below this share has no room for words. */
 const WORDS_SHARE_MIN = 0.05;
+const WORDS_PX = 11;
 const OUTER = 48;
-const HOLE = 30;
+const HOLE = 28;
 
 /** @param {import('./index.js').KindProps} props */
 export function Pie({ panel, frames, theme, variables, report }) {
   const options = panel?.options ?? {};
   const me = useRef({});
+  const host = useRef(/** @type {HTMLElement | null} */ (null));
+  const { width, height } = useSize(host);
+  // Words keep their size whatever that of the pie, in units of the drawing.
+  const letter = (WORDS_PX * 100) / Math.max(60, Math.min(width, height));
   const [hidden, setHidden] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   useEffect(() => () => hideTip(me.current), []);
   const values = reducedFields(panel, frames, theme);
@@ -41,10 +47,10 @@ export function Pie({ panel, frames, theme, variables, report }) {
   const columns = (Array.isArray(options.legend?.values) ? options.legend.values : []).filter((/** @type {string} */ one) => one === 'value' || one === 'percent');
   const side = options.legend?.placement === 'right' ? css.CHART_RIGHT : '';
   return html`<div class="${css.CHART} ${side}">
-    <div class=${css.PIE} onPointerLeave=${() => hideTip(me.current)}><svg viewBox="0 0 100 100" role="img" aria-label=${`${panel.title || 'pie'}: ${values.map((one, at) => `${one.field.name} ${text(at)}`).slice(0, 6).join(', ')}`}>
+    <div class=${css.PIE} ref=${host} onPointerLeave=${() => hideTip(me.current)}><svg viewBox="0 0 100 100" role="img" aria-label=${`${panel.title || 'pie'}: ${values.map((one, at) => `${one.field.name} ${text(at)}`).slice(0, 6).join(', ')}`}>
       ${drawn.map((slice) => html`<path key=${keys[slice.at]} d=${slicePath(slice, options.pieType === 'donut' ? HOLE : 0, OUTER)} fill=${colors[slice.at]} stroke="var(--surface)" stroke-width="0.6"
         data-value=${String(values[slice.at].value)} data-share=${slice.share.toFixed(4)} onPointerMove=${tip(slice)} />`)}
-      ${drawn.filter((slice) => slice.share >= WORDS_SHARE_MIN).map((slice) => html`<${Words} key=${slice.at} slice=${slice} lines=${words(slice)} ink=${readableOn(colors[slice.at])} donut=${options.pieType === 'donut'} />`)}
+      ${drawn.filter((slice) => slice.share >= WORDS_SHARE_MIN).map((slice) => html`<${Words} key=${slice.at} slice=${slice} lines=${words(slice)} ink=${readableOn(colors[slice.at])} donut=${options.pieType === 'donut'} letter=${letter} />`)}
     </svg></div>
     ${legend.shown && html`<div class=${css.LEGEND}><table class=${css.LEGEND_TABLE}>
       ${columns.length > 0 && html`<thead><tr><th></th>${columns.map((/** @type {string} */ one) => html`<th class=${css.LEGEND_VALUE}>${one === 'value' ? 'Value' : 'Percent'}</th>`)}</tr></thead>`}
@@ -53,11 +59,11 @@ export function Pie({ panel, frames, theme, variables, report }) {
         ${columns.map((/** @type {string} */ one) => html`<td class=${css.LEGEND_VALUE}>${one === 'percent' ? percent(share) : html`<${Linked} links=${linksOf(values[at], variables ?? {})}>${text(at)}<//>`}</td>`)}</tr>`)}</tbody></table></div>`}</div>`;
 }
 
-/** @param {{slice: import('../lib/pie.js').Slice, lines: string[], ink: string, donut: boolean}} props */
-function Words({ slice, lines, ink, donut }) {
+/** @param {{slice: import('../lib/pie.js').Slice, lines: string[], ink: string, donut: boolean, letter: number}} props */
+function Words({ slice, lines, ink, donut, letter }) {
   const angle = ((slice.from + slice.to) / 2) * 2 * Math.PI;
   const radius = donut ? (HOLE + OUTER) / 2 : OUTER * 0.66;
   const isWhole = slice.share > 0.999 && !donut;
   const [x, y] = isWhole ? [50, 50] : [50 + radius * Math.sin(angle), 50 - radius * Math.cos(angle)];
-  return html`<text text-anchor="middle" font-size="4.4" fill=${ink} pointer-events="none">${lines.map((line, i) => html`<tspan key=${i} x=${x.toFixed(2)} y=${(y + 1.6 + (i - (lines.length - 1) / 2) * 5).toFixed(2)}>${line.length > 18 ? `${line.slice(0, 17)}…` : line}</tspan>`)}</text>`;
+  return html`<text text-anchor="middle" font-size=${letter.toFixed(2)} fill=${ink} pointer-events="none">${lines.map((line, i) => html`<tspan key=${i} x=${x.toFixed(2)} y=${(y + letter * 0.36 + (i - (lines.length - 1) / 2) * letter * 1.15).toFixed(2)}>${line.length > 18 ? `${line.slice(0, 17)}…` : line}</tspan>`)}</text>`;
 }

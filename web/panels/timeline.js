@@ -90,6 +90,7 @@ function drawLanes(u, lanes, look) {
   ctx.clip();
   ctx.font = `${FONT_PX * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = 'middle';
+  ctx.textAlign = 'left';
   lanes.forEach((lane, row) => {
     const tall = height * look.fill;
     const top = bbox.top + row * height + (height - tall) / 2;
