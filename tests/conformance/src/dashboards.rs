@@ -105,7 +105,7 @@ fn json_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// Runs the renderer's script over the documents.
 fn render(documents: &[String]) -> std::io::Result<Vec<Rendered>> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/test/render.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/render.mjs");
     let mut node = Command::new("node")
         .arg(script)
         .stdin(Stdio::piped())

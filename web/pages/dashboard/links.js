@@ -26,7 +26,8 @@ export function DashboardLinks({ model }) {
     fetchDashboards({ signal: stop.signal }).then(setEntries, () => undefined);
     return () => stop.abort();
   }, [byTags]);
-  const links = dashboardLinks(model.dashboard, model.scope(null), entries);
+  // A list of nothing is not offered.
+  const links = dashboardLinks(model.dashboard, model.scope(null), entries).filter((link) => !link.many || link.many.length > 0);
   return html`<div class="dashboard-links">
     ${model.annotations.filter((one) => one.hide !== true).map((one) => html`<${Switch} key=${one.name} model=${model} one=${one} />`)}
     ${links.map((link, at) => (link.many ? html`<${Many} key=${at} link=${link} />` : html`<a key=${at} class="button" href=${link.href} title=${link.tip || link.title} ...${outside(link)}>${link.title}${link.blank && html`<${Icon} name="right" />`}</a>`))}</div>`;
@@ -50,6 +51,5 @@ function Switch({ model, one }) {
 function Many({ link }) {
   const [open, setOpen] = useState(false);
   return html`<${Popover} open=${open} onToggle=${setOpen} role="menu" label=${link.title} button=${html`${link.title}<${Icon} name="down" />`}>
-    <div class="menu menu-scroll">${(link.many ?? []).map((one) => html`<a key=${one.href} role="menuitem" href=${one.href} ...${outside(/** @type {Link} */ (one))}><span class="menu-text">${one.title}</span></a>`)}
-      ${(link.many ?? []).length === 0 && html`<p class="muted menu-none">No dashboard has these tags</p>`}</div><//>`;
+    <div class="menu menu-scroll">${(link.many ?? []).map((one) => html`<a key=${one.href} role="menuitem" href=${one.href} ...${outside(/** @type {Link} */ (one))}><span class="menu-text">${one.title}</span></a>`)}</div><//>`;
 }
