@@ -7,6 +7,7 @@ mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
+mod datasources;
 mod encode;
 mod error;
 mod exemplars;
