@@ -53,7 +53,10 @@ export function marksOf(list, frames, variables) {
     const one = list[source] ?? {};
     const word = (/** @type {unknown} */ format, /** @type {string} */ otherwise) => fillLegend(interpolate(format || otherwise, variables, 'raw'), field.labels);
     const told = { title: word(one.titleFormat, String(one.name ?? '')), text: word(one.textFormat, ''), tags: tagsOf(one, field.labels), color: String(one.iconColor ?? 'red'), source };
-    return spansOf(field, frames.x, one.useValueForTime === true || one.useValueForTime === 'on').map((span) => ({ ...told, ...span }));
+    const spans = spansOf(field, frames.x, one.useValueForTime === true || one.useValueForTime === 'on');
+    // What held at the last point holds still, as far as anybody knows.
+    const open = (/** @type {{from: number, to: number}} */ span) => span.to > span.from && span.to + field.stepMs >= frames.to;
+    return spans.map((span) => ({ ...told, ...span, ...(open(span) ? { to: frames.to } : {}) }));
   });
   const lines = frames.lines.map((line) => {
     const one = list[Number(line.refId)] ?? {};

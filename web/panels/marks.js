@@ -23,7 +23,7 @@ export function drawMarks(u, marks, theme) {
     if (to < left || from > left + width) continue;
     drawn += 1;
     const color = resolveColor(mark.color, theme);
-    ctx.fillStyle = withAlpha(color, 0.1);
+    ctx.fillStyle = withAlpha(color, 0.07);
     if (to > from) ctx.fillRect(from, top, to - from, height);
     ctx.strokeStyle = withAlpha(color, 0.85);
     ctx.lineWidth = ratio;

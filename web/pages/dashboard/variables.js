@@ -77,7 +77,9 @@ async function resolveAll(model, list, inAddress, known, span, signal) {
     values[variable.name] = withAuto(valueOf(variable), raw);
     if (raw?.type === 'interval' && raw.auto === true) values[`__auto_interval_${variable.name}`] = withAuto({ ...valueOf(variable), value: AUTO }, raw);
   }
-  if (JSON.stringify(model.values.peek()) !== JSON.stringify(values)) model.values.value = values;
+  // In the order of the file again: addresses are made of them.
+  const ordered = Object.fromEntries([...variables.map((variable) => [variable.name, values[variable.name]]), ...Object.entries(values)]);
+  if (JSON.stringify(model.values.peek()) !== JSON.stringify(ordered)) model.values.value = ordered;
   model.variables.value = variables;
 }
 

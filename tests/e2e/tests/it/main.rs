@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod alerts;
+mod behaviour;
 mod clients;
 mod dashboard;
 mod databases;
