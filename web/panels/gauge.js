@@ -63,7 +63,7 @@ function Dial({ one, theme, named, side, markers }) {
   const marks = steps.map((step, i) => ({ from: step.at, to: steps[i + 1]?.at ?? 1, color: step.color })).filter((mark) => mark.to > mark.from);
   const fontSize = Math.min(17, INNER_WIDTH / (Math.max(3, text.length) * LETTER_WIDTH)).toFixed(1);
   return html`<figure class=${css.GAUGE} data-value=${value === null ? '' : String(value)} data-text=${text} data-percent=${filled.toFixed(4)}>
-    <svg viewBox="0 4 100 80" width=${side} height=${side * 0.8} role="img" aria-label="${field.name} ${text}">
+    <svg viewBox="0 3 100 80" width=${side} height=${side * 0.8} role="img" aria-label="${field.name} ${text}">
       <path d=${arc(38, 0, 1)} fill="none" stroke="var(--line)" stroke-width="9" />
       ${filled > 0.001 && html`<path d=${arc(38, 0, filled)} fill="none" stroke=${display.color} stroke-width="9" />`}
       ${markers && marks.map(({ from, to, color }) => html`<path d=${arc(45.5, from, to)} fill="none" stroke=${color} stroke-width="2" />`)}

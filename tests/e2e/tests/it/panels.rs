@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 /// Draws all kinds into an empty page and gives what each shows.
 const SCRIPT: &str = include_str!("../../pages/panels.js");
+/// Draws graphs of 50 series × 1,000 points and gives the times of frames while the pointer moves and while the page scrolls.
+const FRAMES: &str = include_str!("../../pages/frames.js");
+/// A frame at 60 a second.
+const FRAME_MS: f64 = 1000.0 / 60.0;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What must be found of each panel: its name in the script, a pointer into what it shows, the value.
@@ -69,7 +73,7 @@ async fn every_kind_of_panel_is_drawn() {
     browser.page.set_script_timeout(LIMIT).await.expect("a limit");
     for theme in ["dark", "light"] {
         browser.page.goto(format!("{}/status", monitor.ui_url())).await.expect("the page loads");
-        let shown = draw(&browser, theme).await;
+        let shown = run(&browser, &format!("const theme = '{theme}'; {SCRIPT}")).await;
         let missed: Vec<String> = wanted().iter().filter_map(|want| missing(&shown, want)).collect();
         assert!(missed.is_empty(), "{theme}: {missed:#?}");
         for (name, painted, colours) in INKED {
@@ -83,10 +87,29 @@ async fn every_kind_of_panel_is_drawn() {
     browser.stop().await;
 }
 
-async fn draw(browser: &Browser, theme: &str) -> Value {
+/// Half of the frames at least have time to spare: how many more depends on what else the machine does, so that is only told.
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stdout, reason = "the times are what a reader wants to see")]
+async fn hovering_and_scrolling_keep_up_with_the_screen() {
+    let monitor = RunningMonitor::start().await;
+    let browser = Browser::start(1440, 900).await;
+    browser.page.set_script_timeout(LIMIT).await.expect("a limit");
+    browser.page.goto(format!("{}/status", monitor.ui_url())).await.expect("the page loads");
+    let times = run(&browser, FRAMES).await;
+    println!("two graphs of 50 series x 1,000 points and six of 10, in one page: {times}");
+    assert!(times["tips"].as_u64() >= Some(20), "the pointer is told the series: {times}");
+    for what in ["hovering", "scrolling"] {
+        let median = times[what]["work_median_ms"].as_f64().expect("a time");
+        assert!(median < FRAME_MS, "{what}: {times}");
+    }
+    browser.stop().await;
+}
+
+/// What a script gives that waits.
+async fn run(browser: &Browser, script: &str) -> Value {
     let script = format!(
-        "const done = arguments[0]; const theme = '{theme}';
-         (async () => {{ {SCRIPT} }})().then(done, (error) => done({{ error: String(error.stack ?? error) }}));"
+        "const done = arguments[0];
+         (async () => {{ {script} }})().then(done, (error) => done({{ error: String(error.stack ?? error) }}));"
     );
     let answer = browser.page.execute_async(script, vec![]).await.expect("the script runs");
     let shown: Value = answer.convert().expect("an object");
