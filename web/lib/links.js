@@ -39,7 +39,9 @@ function fill(text, variables, subject, format) {
     const found = kind === undefined || kind === 'cell' ? cellOf(subject, cell ?? path) : part(subject, kind, path ?? bracket ?? '');
     return found === null ? whole : encode(found, how);
   });
-  return interpolate(own, variables, format);
+  // These are parts of addresses already: encoding them once more would spoil them.
+  const ready = own.replace(/\$\{?(__all_variables|__url_time_range)\b\}?/g, '${$1:raw}');
+  return interpolate(ready, variables, format);
 }
 
 /** `$__cell` is the cell itself, `$__cell_2` the third of its row. @param {LinkSubject} subject @param {string | undefined} place */
