@@ -1,4 +1,5 @@
 // What a panel asks for: its targets with final expressions and steps, and the range they share.
+import { withFilters } from './adhoc.js';
 import { isLogQuery, sourceOf } from './datasource.js';
 import { interpolate } from './interpolate.js';
 import { alignDown, formatDuration, parseDuration, planStep, POINTS_MAX, SCRAPE_INTERVAL_DEFAULT_MS } from './step.js';
@@ -108,7 +109,7 @@ function promTargets(id, panel, json, rangeMs, input) {
     targetInterval: interpolate(json.interval ?? '', variables),
     intervalFactor: json.intervalFactor,
   });
-  const expr = interpolate(json.expr, { ...variables, ...builtIns(plan, rangeMs, input) }, 'promql');
+  const expr = withFilters(interpolate(json.expr, { ...variables, ...builtIns(plan, rangeMs, input) }, 'promql'), filtersOf(variables), 'promql');
   return [
     ...(json.instant !== true || json.range === true ? [{ id, expr, step_ms: plan.stepMs, instant: false }] : []),
     ...(json.instant === true ? [{ id: json.range === true ? `${id}:instant` : id, expr, step_ms: plan.stepMs, instant: true }] : []),
@@ -130,11 +131,16 @@ function logTarget(id, panel, json, rangeMs, input) {
   const stepMs = Math.ceil(own === null ? Math.max(intervalMs * resolution, rangeMs / (POINTS_MAX - 1)) : Math.max(own * resolution, rangeMs / (POINTS_MAX - 1)));
   const instant = json.queryType === 'instant' || (json.queryType === undefined && json.instant === true);
   const words = { ...builtIns({ intervalMs, stepMs: intervalMs, rateIntervalMs: intervalMs }, rangeMs, input), __auto: formatDuration(instant ? rangeMs : stepMs) };
-  const expr = interpolate(json.expr, { ...variables, ...words }, 'logql');
+  const expr = withFilters(interpolate(json.expr, { ...variables, ...words }, 'logql'), filtersOf(variables), 'logql');
   if (!isLogQuery(expr)) return { id, expr, step_ms: stepMs, instant, language: 'logql' };
   const limit = Math.min(LINES_MAX, Math.max(1, Math.round(Number(json.maxLines) || LINES_DEFAULT)));
   const direction = json.direction === 'forward' ? 'forward' : 'backward';
   return { id, expr, step_ms: stepMs, instant: false, language: 'logql', limit, direction, from: input.from, to: input.to };
+}
+
+/** @param {Variables} variables @returns {import('./adhoc.js').Filter[]} */
+function filtersOf(variables) {
+  return Object.values(variables).flatMap((/** @type {any} */ variable) => (Array.isArray(variable?.filters) ? variable.filters : []));
 }
 
 /** @param {any} panel @param {PlanInput} input */

@@ -125,6 +125,8 @@ export interface VariableValue {
   options: Option[];
   /** Of a data source: what kind it is. */
   plugin?: string;
+  /** Of an ad hoc variable: what is put into every selector. */
+  filters?: { key: string; operator: string; value: string }[];
 }
 
 /** One row of `GET /api/dashboards`. */

@@ -1,6 +1,7 @@
 // Dashboard variables: their definitions read leniently, what to ask the store for, and the options that come of it.
 // Putting values into texts is interpolate.js. Pure; the asking itself is in pages/dashboard/variables.js.
 
+import { readFilter, savedFilters } from './adhoc.js';
 import { mentioned } from './interpolate.js';
 
 /** @typedef {import('./types.d.ts').Option} Option */
@@ -192,11 +193,14 @@ export function choose(variable, inAddress, raw) {
   const exists = (/** @type {string} */ value) => variable.options.some((option) => option.value === value);
   const listed = (/** @type {string[]} */ values) => {
     if (variable.includeAll && values.some((value) => value === ALL || value === 'All')) return [ALL];
+    if (variable.type === 'adhoc') return values.filter(readFilter);
     const kept = variable.type === 'textbox' ? values : values.filter(exists);
     return variable.multi ? kept : kept.slice(0, 1);
   };
   const fromAddress = listed(inAddress);
   if (fromAddress.length > 0) return fromAddress;
+  // Filters that the reader took away are gone: then the address names an empty one.
+  if (variable.type === 'adhoc') return inAddress.length > 0 ? [] : listed(savedFilters(raw));
   const saved = listed([raw?.current?.value ?? []].flat().map(String));
   if (saved.length > 0) return saved;
   if (variable.includeAll) return [ALL];
@@ -221,7 +225,7 @@ export function valueOf(variable) {
   const { multi, includeAll, allValue, options, selected, plugin } = variable;
   const all = selected.includes(ALL);
   const value = all ? ALL : multi ? selected : selected[0] ?? '';
-  return { value, text: selectionText(variable), multi, includeAll, allValue, options, ...(plugin ? { plugin } : {}) };
+  return { value, text: selectionText(variable), multi, includeAll, allValue, options, ...(plugin ? { plugin } : {}), ...(variable.type === 'adhoc' ? { filters: selected.flatMap((text) => readFilter(text) ?? []) } : {}) };
 }
 
 /** What the picker's button says. @param {Variable} variable */

@@ -8,7 +8,8 @@ import { formatNumber } from '../lib/units.js';
 import * as css from './classes.js';
 import { useReport } from './report.js';
 import { useSize } from './useplot.js';
-import { reducedFields } from './reduced.js';
+import { Linked } from './linked.js';
+import { linksOf, reducedFields } from './reduced.js';
 
 /** @typedef {import('./reduced.js').Reduced} Reduced */
 /** @typedef {import('../lib/color.js').Theme} Theme */
@@ -23,7 +24,7 @@ const VALUE_PX_MIN = 13;
 const SPARK_SHARE = 0.36;
 
 /** @param {import('./index.js').KindProps} props */
-export function Stat({ panel, frames, theme, report }) {
+export function Stat({ panel, frames, theme, variables, report }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const size = useSize(host);
   const options = panel?.options ?? {};
@@ -36,11 +37,11 @@ export function Stat({ panel, frames, theme, report }) {
   useReport(report, { series: drawn.length, points: drawn.filter((one) => one.value !== null).length });
   return html`<div class=${css.STATS} ref=${host} style=${{ gridTemplateColumns: `repeat(${across}, 1fr)` }}>
     ${tiles.length === 0 && html`<div class=${css.NOTE}>No field of the answer is chosen by this panel</div>`}
-    ${size.width > 0 && tiles.map((one) => html`<${Tile} key=${one.key} ...${{ one, options, theme, tile, many: tiles.length > 1, frames }} />`)}</div>`;
+    ${size.width > 0 && tiles.map((one) => html`<${Tile} key=${one.key} ...${{ one, options, theme, tile, many: tiles.length > 1, frames, links: linksOf(one, variables ?? {}) }} />`)}</div>`;
 }
 
-/** @param {{one: Reduced, options: any, theme: Theme, tile: {width: number, height: number}, many: boolean, frames: import('../lib/frames.js').Frames}} props */
-function Tile({ one, options, theme, tile, many, frames }) {
+/** @param {{one: Reduced, options: any, theme: Theme, tile: {width: number, height: number}, many: boolean, frames: import('../lib/frames.js').Frames, links: import('../lib/links.js').Link[]}} props */
+function Tile({ one, options, theme, tile, many, frames, links }) {
   const mode = options.textMode ?? 'auto';
   const hasName = mode === 'name' || mode === 'value_and_name' || (mode === 'auto' && many);
   const hasValue = mode !== 'name' && mode !== 'none';
@@ -72,7 +73,7 @@ function Tile({ one, options, theme, tile, many, frames }) {
     ${hasSpark && html`<${Sparkline} ...${spark} />`}
     ${hasName && html`<div class=${css.STAT_NAME}>${one.field.name}</div>`}
     ${hasValue && html`<div class=${css.STAT_VALUE} style=${{ fontSize: `${px}px`, color: ink }}>
-      ${shown.prefix}${shown.text}<span class=${css.STAT_UNIT}>${shown.suffix}</span></div>`}
+      <${Linked} links=${links}>${shown.prefix}${shown.text}<span class=${css.STAT_UNIT}>${shown.suffix}</span><//></div>`}
     ${hasValue && options.showPercentChange && html`<${Change} values=${one.field.values} />`}</div>`;
 }
 

@@ -1,6 +1,7 @@
 // The pickers of a dashboard's variables, and its links beside them.
 import { html } from '../../lib/html.js';
 import { useState } from '../../vendor/preact/hooks.js';
+import { typedFilter } from '../../lib/adhoc.js';
 import { ALL, HIDDEN, selectionText, toggled } from '../../lib/variables.js';
 import { setParams } from '../../shell/address.js';
 import { Icon } from '../../shell/icons.js';
@@ -31,7 +32,7 @@ export function VariableBar({ variables, model }) {
 function One({ variable }) {
   const label = variable.hide === 1 ? null : html`<span class="variable-label">${variable.label}</span>`;
   return html`<div class="variable">${label}
-    ${variable.type === 'textbox' ? html`<${TextBox} variable=${variable} />` : html`<${Picker} variable=${variable} />`}
+    ${variable.type === 'textbox' ? html`<${TextBox} variable=${variable} />` : variable.type === 'adhoc' ? html`<${Filters} variable=${variable} />` : html`<${Picker} variable=${variable} />`}
     ${variable.error && html`<span class="variable-error" title=${variable.error}><${Icon} name="warn" /><span class="visually-hidden">${variable.error}</span></span>`}
   </div>`;
 }
@@ -43,6 +44,23 @@ const select = (variable, values) => setParams({ [`var-${variable.name}`]: value
 function TextBox({ variable }) {
   const change = (/** @type {any} */ event) => select(variable, [event.target.value]);
   return html`<input class="field" type="text" aria-label=${variable.label} value=${variable.selected[0] ?? ''} onChange=${change} />`;
+}
+
+/** Filters on every query: each can be taken away, one can be added. @param {{variable: Variable}} props */
+function Filters({ variable }) {
+  // An empty entry in the address says that there are none, whatever the file remembers.
+  const choose = (/** @type {string[]} */ list) => select(variable, list.length > 0 ? list : ['']);
+  const add = (/** @type {any} */ event) => {
+    const filter = typedFilter(event.target.value);
+    event.target.setCustomValidity(filter || event.target.value === '' ? '' : 'label=value, label!=value, label=~expression or label!~expression');
+    event.target.reportValidity();
+    if (filter) {
+      event.target.value = '';
+      choose([...variable.selected, filter]);
+    }
+  };
+  return html`${variable.selected.filter(Boolean).map((text, at) => html`<button type="button" key=${text} class="button" title="Take this filter away" onClick=${() => choose(variable.selected.filter((_, other) => other !== at))}>${text.replaceAll('|', ' ')} ×</button>`)}
+    <input class="field" type="text" placeholder="label=value" aria-label=${`Add a filter to ${variable.label}`} onChange=${add} />`;
 }
 
 /** @param {{variable: Variable}} props */
