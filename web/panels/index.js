@@ -63,6 +63,9 @@ const WITHOUT_DATA = new Set(['text', 'alertlist', 'dashlist']);
 /** Kinds that say "no data" by themselves when the panel has words for it. */
 const WITH_NO_VALUE = new Set(['stat', 'gauge', 'bargauge']);
 
+/** Kinds that show the panel's own words where an answer is empty. */
+const WITH_WORDS = new Set(['stat', 'gauge', 'bargauge', 'table', 'piechart']);
+
 /**
  * True when panels of this type are drawn.
  * @param {unknown} type
@@ -122,6 +125,8 @@ function whatToShow(type, panel, frames, state) {
   const message = (state?.message || own.message) ?? '';
   if (kind === 'loading') return { kind: 'loading', title: 'Loading', text: '' };
   if (kind === 'error') return { kind: 'error', title: 'The query failed', text: message };
+  const words = panel?.fieldConfig?.defaults?.noValue;
+  if (kind === 'empty' && WITH_WORDS.has(type) && (frames?.fields.length ?? 0) === 0 && typeof words === 'string' && words !== '') return { kind: 'empty', title: words, text: '' };
   if (kind === 'empty' && !(WITH_NO_VALUE.has(type) && hasNoValue(panel, frames)))
     return { kind: 'empty', title: 'No data', text: message.replace(/^No data\.?\s*/i, '') };
   return { kind: 'ok', title: '', text: '' };

@@ -49,7 +49,7 @@ function Tile({ one, options, theme, tile, many, frames, links }) {
   const { prefix, text, suffix, color } = one.display;
   const shown = { prefix, text: text === '' ? '–' : text, suffix };
   const hasSpark = (options.graphMode ?? 'area') !== 'none' && tile.height > 56;
-  const px = fontSize(prefix.length + shown.text.length + suffix.length * UNIT_SHARE, tile, hasName || options.showPercentChange === true, hasSpark);
+  const px = Number(options.text?.valueSize) || fontSize(prefix.length + shown.text.length + suffix.length * UNIT_SHARE, tile, hasName || options.showPercentChange === true, hasSpark);
   const ink = isFilled
     ? readableOn(color)
     : one.value === null && one.field.values.length > 0
@@ -71,7 +71,7 @@ function Tile({ one, options, theme, tile, many, frames, links }) {
   return html`<div class=${css.STAT} style=${{ ...clear, ...(isFilled ? { background: color, color: ink } : {}) }} title=${one.field.name}
       data-value=${one.value === null ? '' : String(one.value)} data-text="${shown.prefix}${shown.text}${shown.suffix}" data-color=${color}>
     ${hasSpark && html`<${Sparkline} ...${spark} />`}
-    ${hasName && html`<div class=${css.STAT_NAME}>${one.field.name}</div>`}
+    ${hasName && html`<div class=${css.STAT_NAME} style=${Number(options.text?.titleSize) > 0 ? { fontSize: `${options.text.titleSize}px` } : {}}>${one.field.name}</div>`}
     ${hasValue && html`<div class=${css.STAT_VALUE} style=${{ fontSize: `${px}px`, color: ink }}>
       <${Linked} links=${links}>${shown.prefix}${shown.text}<span class=${css.STAT_UNIT}>${shown.suffix}</span><//></div>`}
     ${hasValue && options.showPercentChange && html`<${Change} values=${one.field.values} />`}</div>`;

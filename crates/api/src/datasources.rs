@@ -77,7 +77,8 @@ fn missing() -> Response {
 
 /// `/api/datasources/{id}`.
 pub(crate) async fn by_id(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Response {
-    first(&state, |source| source["id"].to_string() == id)
+    let id: Option<u64> = id.parse().ok();
+    first(&state, |source| id.is_some() && source["id"].as_u64() == id)
 }
 
 /// `/api/datasources/uid/{uid}`.

@@ -46,6 +46,7 @@ const PANELS = {
   unknown: [{ type: 'flux-capacitor', targets: [target('A')] }, []],
   missing: [{ type: 'timeseries', targets: [target('A', { datasource: { type: 'tempo', uid: 't' } })] }, []],
   empty: [{ type: 'timeseries', targets: [target('A')] }, [answer('A')]],
+  words: [{ type: 'stat', targets: [target('A')], fieldConfig: { defaults: { noValue: 'no replica' } } }, [answer('A')]],
   failed: [{ type: 'timeseries', targets: [target('A')] }, [{ id: '1:A', error: { message: 'unexpected end of input', start: 4, end: 4 } }]],
 };
 

@@ -51,6 +51,7 @@ fn wanted() -> Vec<(&'static str, &'static str, Value)> {
         ("unknown", "/note", json!("Panels of type “flux-capacitor” are not supportedx")),
         ("missing", "/note", json!("The query faileddata sources of type tempo are not available here")),
         ("empty", "/state", json!("empty")),
+        ("words", "/note", json!("no replica")),
         ("failed", "/note", json!("The query failedunexpected end of input")),
     ]
 }
