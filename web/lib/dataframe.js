@@ -23,6 +23,7 @@
  * @property {Record<string, string>} labels
  * @property {ReadonlyArray<number | null | undefined>} values
  * @property {number} stepMs
+ * @property {boolean} [tagged] whether the values of a table carry their query's name even when it is the only one
  */
 
 /**
@@ -90,7 +91,7 @@ export function dataFrames(list, x, tableCount) {
     if (series.format !== 'table') frames.push(seriesFrame(series, x));
     else if (!tables.has(series.refId)) {
       tables.add(series.refId);
-      frames.push(tableFrame(list.filter((one) => one.refId === series.refId), x, tableCount > 1));
+      frames.push(tableFrame(list.filter((one) => one.refId === series.refId), x, tableCount > 1 || series.tagged === true));
     }
   }
   return frames;

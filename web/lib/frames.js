@@ -110,13 +110,17 @@ function drawsTables(panel) {
 
 /** @param {any} panel @param {RawField[]} raw @param {string[]} names @param {number[]} x @param {Variables} variables */
 function tablesOf(panel, raw, names, x, variables) {
-  const list = raw.map((one, i) => ({ refId: one.target.refId, name: names[i], format: formatOf(one.target.json), labels: one.labels, values: one.values, stepMs: one.stepMs }));
+  const list = raw.map((one, i) => ({ refId: one.target.refId, name: names[i], format: formatOf(one.target.json), labels: one.labels, values: one.values, stepMs: one.stepMs, tagged: isLogTable(one.target.json) }));
   const tableCount = panelTargets(panel).filter(({ json }) => formatOf(json) === 'table').length;
   return transformFrames(dataFrames(list, x, tableCount), panel, variables);
 }
 
+/** Numbers out of logs at one moment are a table in Grafana, whose values carry their query's name. @param {any} json */
+const isLogTable = (json) => json.queryType === 'instant';
+
 /** @param {any} json */
 function formatOf(json) {
+  if (isLogTable(json)) return 'table';
   return typeof json.format === 'string' && json.format !== '' ? json.format : 'time_series';
 }
 

@@ -50,8 +50,8 @@ function* freeIds(used) {
   }
 }
 
-/** Whether a Prometheus target is asked at one moment only. @param {any} json */
-export const isInstant = (json) => json.instant === true && json.range !== true;
+/** Whether a target is asked at one moment only. @param {any} json */
+export const isInstant = (json) => json.queryType === 'instant' || (json.instant === true && json.range !== true);
 
 /**
  * What to ask for. The range is moved down to the panel's step, so that a refresh asks for the same points again.

@@ -41,6 +41,13 @@ test('a query for lines has its own range and limit, one for numbers a step', ()
   ]);
 });
 
+test('numbers out of logs at one moment are a table', () => {
+  const panel = { id: 1, type: 'table', datasource: { type: 'loki', uid: 'l' }, targets: [{ refId: 'A', expr: 'sum by (view) (count_over_time({a="b"}[5m]))', queryType: 'instant' }] };
+  assert.deepEqual(planTargets(panel, { from: 0, to: 1000, widthPx: 100 }).targets.map((target) => [target.instant, target.language]), [[true, 'logql']]);
+  const [table] = frames(panel, [[{ view: '/a' }, [3]], [{ view: '/b' }, [4]]]).tables;
+  assert.deepEqual(table.columns.map((one) => [one.name, one.values]), [['Time', [0, 0]], ['view', ['/a', '/b']], ['Value #A', [3, 4]]]);
+});
+
 test('lines: levels, order, repeats, labels, fields', () => {
   const panel = { type: 'logs', targets: [{ refId: 'A', expr: '{a="b"}' }] };
   const result = { id: '1:A', kind: 'logs', times_ns: ['1000000003', '1000000001', '1000000002'], lines: ['x 1', 'level=warn x 2', 'x 3'], label_sets: [{ job: 'a', i: '1' }, { job: 'a', i: '2' }], labels: [0, 1, 0], metadata: [null, { level: 'error' }, null] };
