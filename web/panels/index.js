@@ -1,19 +1,12 @@
 // The inside of one panel: picks the drawing by the panel's type, and says in one sentence why there is none.
 import { html } from '../lib/html.js';
-import { useCallback, useLayoutEffect, useRef } from '../vendor/preact/hooks.js';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact/hooks.js';
 import { modernPanel } from '../lib/migrate.js';
 import { BarGauge } from './bargauge.js';
-import { BarChart, Histogram } from './barplot.js';
 import * as css from './classes.js';
-import { Gauge } from './gauge.js';
-import { Heatmap } from './heatmap.js';
-import { AlertList, DashList } from './lists.js';
-import { Logs } from './logs.js';
-import { Pie } from './pie.js';
 import { Stat } from './stat.js';
 import { Table } from './table.js';
 import { Text } from './text.js';
-import { Timeline } from './timeline.js';
 import { TimeSeries } from './timeseries.js';
 
 /** @typedef {import('../lib/frames.js').Frames} Frames */
@@ -39,24 +32,41 @@ import { TimeSeries } from './timeseries.js';
  * @typedef {Omit<PanelProps, 'frames' | 'state'> & {frames: Frames, report: (drawn: Drawn) => void}} KindProps
  */
 
-/** @type {Record<string, (props: any) => any>} */
-const KINDS = {
-  timeseries: TimeSeries,
-  heatmap: Heatmap,
-  stat: Stat,
-  gauge: Gauge,
-  bargauge: BarGauge,
-  table: Table,
-  text: Text,
-  logs: Logs,
-  piechart: Pie,
-  'state-timeline': Timeline,
-  'status-history': Timeline,
-  barchart: BarChart,
-  histogram: Histogram,
-  alertlist: AlertList,
-  dashlist: DashList,
+/** @typedef {(props: any) => any} Kind */
+
+/** The drawings that nearly every page has, and those that were fetched since. @type {Record<string, Kind>} */
+const READY = { timeseries: TimeSeries, stat: Stat, table: Table, bargauge: BarGauge, text: Text };
+
+/** The others come when a panel wants one: a page that has none need not wait for them. @type {Record<string, () => Promise<Kind>>} */
+const FETCHED = {
+  heatmap: () => import('./heatmap.js').then((module) => module.Heatmap),
+  gauge: () => import('./gauge.js').then((module) => module.Gauge),
+  logs: () => import('./logs.js').then((module) => module.Logs),
+  piechart: () => import('./pie.js').then((module) => module.Pie),
+  'state-timeline': () => import('./timeline.js').then((module) => module.Timeline),
+  'status-history': () => import('./timeline.js').then((module) => module.Timeline),
+  barchart: () => import('./barplot.js').then((module) => module.BarChart),
+  histogram: () => import('./barplot.js').then((module) => module.Histogram),
+  alertlist: () => import('./lists.js').then((module) => module.AlertList),
+  dashlist: () => import('./lists.js').then((module) => module.DashList),
 };
+
+/** What draws a kind, fetched when needed. @param {string} type @returns {{kind: Kind | null, error: string}} */
+function useKind(type) {
+  const [error, setError] = useState('');
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    if (READY[type] || !Object.hasOwn(FETCHED, type)) return;
+    FETCHED[type]().then(
+      (kind) => {
+        READY[type] = kind;
+        redraw((count) => count + 1);
+      },
+      (failure) => setError(String(failure.message ?? failure)),
+    );
+  }, [type]);
+  return { kind: READY[type] ?? null, error };
+}
 
 /** Kinds that need no data. */
 const WITHOUT_DATA = new Set(['text', 'alertlist', 'dashlist']);
@@ -72,7 +82,8 @@ const WITH_WORDS = new Set(['stat', 'gauge', 'bargauge', 'table', 'piechart']);
  * @returns {boolean}
  */
 export function isSupported(type) {
-  return Object.hasOwn(KINDS, String(modernPanel({ type }).type));
+  const kind = String(modernPanel({ type }).type);
+  return Object.hasOwn(READY, kind) || Object.hasOwn(FETCHED, kind);
 }
 
 /** @type {Frames} */
@@ -85,12 +96,14 @@ export function Panel(props) {
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const report = useCallback((/** @type {Drawn} */ drawn) => mark(root.current, drawn), []);
   const type = String(panel?.type ?? '');
-  const shown = whatToShow(type, panel, frames, state);
+  const { kind, error } = useKind(type);
+  const wanted = whatToShow(type, panel, frames, state);
+  const shown = wanted.kind !== 'ok' || kind ? wanted : notYet(error);
   useLayoutEffect(() => {
     if (shown.kind !== 'ok') unmark(root.current);
   }, [shown.kind]);
   return html`<div class=${css.ROOT} ref=${root} data-panel-type=${type} data-state=${shown.kind}>
-    ${shown.kind === 'ok' && html`<${KINDS[type]} ...${{ ...props, panel, frames: frames ?? NO_FRAMES, report }} />`}
+    ${shown.kind === 'ok' && html`<${kind} ...${{ ...props, panel, frames: frames ?? NO_FRAMES, report }} />`}
     ${shown.kind !== 'ok' && html`<${Note} ...${shown} />`}
     ${shown.kind === 'ok' && html`<${Strip} frames=${frames} state=${state} />`}</div>`;
 }
@@ -130,6 +143,11 @@ function whatToShow(type, panel, frames, state) {
   if (kind === 'empty' && !(WITH_NO_VALUE.has(type) && hasNoValue(panel, frames)))
     return { kind: 'empty', title: 'No data', text: message.replace(/^No data\.?\s*/i, '') };
   return { kind: 'ok', title: '', text: '' };
+}
+
+/** @param {string} error @returns {Shown} */
+function notYet(error) {
+  return error === '' ? { kind: 'loading', title: 'Loading', text: '' } : { kind: 'error', title: 'What draws this panel could not be fetched', text: error };
 }
 
 /** @param {any} panel @param {Frames | null | undefined} frames */

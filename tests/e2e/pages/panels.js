@@ -67,8 +67,10 @@ for (const [name, [given, results]] of Object.entries(PANELS)) {
   const frames = toFrames(panel, results, { from: FROM, to: TO, variables: { name: 'reader' } });
   render(html`<${Panel} panel=${panel} frames=${frames} timeRange=${{ from: FROM, to: TO, utc: true }} theme=${theme} variables=${{ name: 'reader' }} marks=${name === 'marked' ? marks : []} />`, place.lastElementChild);
 }
-// The observers of sizes answer in the next frames.
-for (let frame = 0; frame < 6; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
+// Some kinds are fetched when they are wanted; the observers of sizes answer in the frames after that.
+const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+for (let i = 0; i < 600 && document.querySelector('.panel-body[data-state=loading]'); i++) await frame();
+for (let i = 0; i < 6; i++) await frame();
 
 /** Pixels of a canvas that are not empty, and how many colours they have. */
 const ink = (canvas) => {

@@ -82,7 +82,15 @@ async fn a_dashboard_behaves() {
     page.has("/rows", json!(["Row of gamma-1"])).await;
     page.has("/panels/Load of gamma/names", json!(["gamma"])).await;
     assert!(page.shown().await["panels"].get("Load of alpha").is_none());
+    browser.stop().await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_file_is_drawn_as_one_of_today() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
+    let monitor = RunningMonitor::start_with(&["--dashboards", &folder.display().to_string()]).await;
+    let browser = Browser::start(1440, 1100).await;
+    let page = Page { browser: &browser, ui: monitor.ui_url() };
     page.open("/d/e2e-old").await;
     page.has("/rows", json!(["First", "Second"])).await;
     page.has("/panels/Graph/legend", json!(["wave90", "low5"])).await;
