@@ -30,6 +30,7 @@ mod syntax;
 mod targets;
 mod ui_files;
 mod ui_query;
+mod ui_slim;
 
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};
