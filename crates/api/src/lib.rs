@@ -7,6 +7,7 @@ mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
+mod datasources;
 mod encode;
 mod error;
 mod exemplars;
@@ -29,6 +30,7 @@ mod syntax;
 mod targets;
 mod ui_files;
 mod ui_query;
+mod ui_slim;
 
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};

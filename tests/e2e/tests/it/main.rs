@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod alerts;
+mod behaviour;
 mod clients;
 mod dashboard;
 mod databases;
@@ -9,6 +10,7 @@ mod fleet;
 mod full_disk;
 mod kills;
 mod orders;
+mod panels;
 mod queries;
 mod shipped;
 mod storage;
