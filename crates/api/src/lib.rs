@@ -7,6 +7,7 @@ mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
+mod edit;
 mod encode;
 mod error;
 mod exemplars;
@@ -33,6 +34,6 @@ mod ui_query;
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};
 pub use state::{
-    Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiState, EditRule, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };

@@ -107,6 +107,10 @@ pub(crate) struct Arguments {
     /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
     #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
     enable_admin_api: bool,
+    /// Allow dashboards to be changed in the browser although the user interface is open to other machines. Bound to loopback
+    /// it always is.
+    #[arg(long, env = "WATCHFIRE_ALLOW_DASHBOARD_EDITS")]
+    allow_dashboard_edits: bool,
     #[command(flatten)]
     queries: QueryFlags,
     /// Only check the files and say what is wrong.
@@ -186,6 +190,7 @@ fn options(arguments: Arguments) -> Options {
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
+        ("allow-dashboard-edits", arguments.allow_dashboard_edits.to_string()),
     ];
     let shown = arguments.queries.shown();
     Options {
@@ -204,6 +209,7 @@ fn options(arguments: Arguments) -> Options {
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
         admin_api: arguments.enable_admin_api,
+        dashboard_edits: arguments.allow_dashboard_edits,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
         queries: arguments.queries.options(),
     }
