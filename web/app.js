@@ -21,9 +21,10 @@ import { DashboardPage } from './pages/dashboard/page.js';
 import { TargetsPage } from './pages/targets.js';
 import { AlertsPage } from './pages/alerts/page.js';
 import { StatusPage } from './pages/status.js';
+import { ExplorePage } from './pages/explore/page.js';
 
 /** @type {Record<string, (props: {uid: string}) => any>} */
-const PAGES = { home: HomePage, dashboards: DashboardsPage, dashboard: DashboardPage, targets: TargetsPage, alerts: AlertsPage, status: StatusPage };
+const PAGES = { home: HomePage, dashboards: DashboardsPage, dashboard: DashboardPage, explore: ExplorePage, targets: TargetsPage, alerts: AlertsPage, status: StatusPage };
 
 function LostPage() {
   usePage({ title: 'No such page' });

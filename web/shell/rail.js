@@ -11,6 +11,7 @@ import { recall, remember } from './store.js';
 const ITEMS = [
   { page: 'home', path: '/', name: 'Home' },
   { page: 'dashboards', path: '/dashboards', name: 'Dashboards' },
+  { page: 'explore', path: '/explore', name: 'Explore' },
   { page: 'alerts', path: '/alerts', name: 'Alerts' },
   { page: 'targets', path: '/targets', name: 'Targets' },
   { page: 'status', path: '/status', name: 'Status' },
