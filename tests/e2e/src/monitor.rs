@@ -27,6 +27,7 @@ pub struct RunningMonitor {
     client: Client,
     url: String,
     alertmanager_url: String,
+    ui_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
     _folder: Option<TempDir>,
@@ -76,8 +77,9 @@ impl RunningMonitor {
         let ready = Ready::parse(&line).unwrap_or_else(|| panic!("it is not ready, see its log: {line:?}"));
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
         let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
+        let ui_url = ready.urls.get("ui").expect("the address of its pages").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, alertmanager_url, _input: input, _folder: None }
+        Self { child, client, url, alertmanager_url, ui_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -90,7 +92,12 @@ impl RunningMonitor {
         &self.alertmanager_url
     }
 
-    /// Host and port of it.
+    /// Where its pages are.
+    pub fn ui_url(&self) -> &str {
+        &self.ui_url
+    }
+
+    /// Host and port of Prometheus' API.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_end_matches('/')
     }

@@ -4,12 +4,11 @@ import { useMemo } from '../../vendor/preact/hooks.js';
 import { useSignal } from '../../vendor/signals/signals.js';
 import { Panel } from '../../panels/index.js';
 import { toFrames } from '../../lib/frames.js';
-import { STYLES, costOf } from '../../lib/explore.js';
+import { STYLES, costOf, saidOf } from '../../lib/explore.js';
 import { formatCount, formatShort, plural } from '../../lib/format.js';
 import { dragged, pinned } from '../../lib/ranges.js';
 import { csvOf } from '../../lib/tables.js';
 import { formatDuration } from '../../lib/time.js';
-import { whyEmpty } from '../../lib/why.js';
 import { params, setParams } from '../../shell/address.js';
 import { range, setRange, utc } from '../../shell/clock.js';
 import { Icon } from '../../shell/icons.js';
@@ -70,5 +69,7 @@ function stateOf(answers, panel, frames) {
   if (!frames) return { kind: 'loading', message: 'Loading' };
   if (panel.targets.length === 0) return { kind: 'empty', message: 'None of the queries has a curve.' };
   if (frames.state.kind !== 'empty') return frames.state;
-  return { kind: 'empty', message: whyEmpty(answers.results, utc.value) ?? 'No series in this time range.' };
+  // Why stands beside the query that it is about.
+  const isSaid = answers.asked.some((_, at) => saidOf(answers.results, at).why !== null);
+  return { kind: 'empty', message: isSaid ? '' : 'No series in this time range.' };
 }

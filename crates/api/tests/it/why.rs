@@ -30,8 +30,12 @@ fn store() -> MemoryStore {
         push("memory_share", &[("instance", "a:1"), ("job", "api")], at, 0.25 + (i % 7) as f64 / 100.0);
         push("up", &[("instance", "a:1"), ("job", "api")], at, 1.0);
         push("up", &[("instance", "b:2"), ("job", "api")], at, f64::from(u8::from(at < down_at)));
+        let queue = [("instance", "b:2"), ("job", "api")];
         if at < down_at {
-            push("queue_length", &[("instance", "b:2"), ("job", "api")], at, 3.0);
+            push("queue_length", &queue, at, 3.0);
+        } else if at - down_at < 15_000 {
+            // What a scrape leaves behind that fails.
+            push("queue_length", &queue, at, model::STALE_NAN);
         }
         if i > 240 {
             push("gone", &[("instance", "c:3"), ("job", "old")], at, 1.0);
@@ -143,6 +147,10 @@ async fn a_target_that_is_down_and_since_when() {
     let site = site().await;
     let message = "Target b:2 of job api is down since {at}: connection refused.";
     let why = check(&site, "queue_length", (NOW_MS - MINUTE_MS, NOW_MS), "target", message).await;
+    // Samples of less than five minutes ago count no more once the series has ended.
+    let (soon, later) = (NOW_MS - 9 * MINUTE_MS, NOW_MS - 8 * MINUTE_MS);
+    check(&site, "sum(queue_length)", (soon, later), "target", message).await;
+    check(&site, "rate(queue_length[1m])", (soon, later), "target", message).await;
     let since = why["at_ms"].as_i64().expect("a time");
     assert!((0..15_000).contains(&(since - (NOW_MS - 10 * MINUTE_MS))), "{since}");
     site.stop().await;

@@ -9,6 +9,7 @@ mod fleet;
 mod full_disk;
 mod kills;
 mod orders;
+mod pages;
 mod queries;
 mod shipped;
 mod storage;

@@ -8,12 +8,12 @@ mod blame;
 mod missing;
 mod near;
 
-use columns::{Steps, TimeRange};
+use columns::{Steps, TimeRange, is_absent};
 use model::TimestampMs;
 use promql::ast::{At, ExprKind, Selector};
 use promql::{Cancel, EvalError, Expr, Span};
 use serde_json::{Value, json};
-use storage::{QueryError, Samples, Selection, SeriesSet};
+use storage::{QueryError, Samples, Selection, SeriesSet, StepValues};
 
 use crate::state::ApiState;
 use crate::syntax::milliseconds;
@@ -123,6 +123,8 @@ struct Looked<'a> {
     selector: &'a Selector,
     span: Span,
     window: TimeRange,
+    /// The moments at which its newest sample counts; `None` where all samples of the window do.
+    steps: Option<Steps>,
 }
 
 impl Asked<'_> {
@@ -144,14 +146,21 @@ impl Asked<'_> {
     /// All selectors below `expr`, in the order of writing, each with its own window. `window` is when the value of `expr` is
     /// asked for.
     fn collect<'e>(&self, expr: &'e Expr, window: TimeRange, out: &mut Vec<Looked<'e>>) {
-        let mut add = |selector: &'e Selector, back_ms: i64| {
+        let mut add = |selector: &'e Selector, back_ms: i64, newest: bool| {
             let offset = selector.offset.as_ref().map_or(0, milliseconds);
+            let is_whole = window.from == self.steps.start && window.to == self.steps.last();
             let window = self.moved(window, selector.at, back_ms, offset);
-            out.push(Looked { selector, span: expr.span, window });
+            let steps = match selector.at {
+                Some(_) => Steps::instant(window.to),
+                None => self.steps.earlier(offset),
+            };
+            // A subquery has steps of its own; there any sample is taken for one that counts.
+            let steps = (newest && is_whole).then_some(steps);
+            out.push(Looked { selector, span: expr.span, window, steps });
         };
         match &expr.kind {
-            ExprKind::Selector(selector) => add(selector, self.state.engine.options().lookback.0),
-            ExprKind::Matrix(matrix) => add(&matrix.selector, milliseconds(&matrix.range)),
+            ExprKind::Selector(selector) => add(selector, self.lookback_ms(), true),
+            ExprKind::Matrix(matrix) => add(&matrix.selector, milliseconds(&matrix.range), false),
             ExprKind::Subquery(s) => {
                 let offset = s.offset.as_ref().map_or(0, milliseconds);
                 let window = self.moved(window, s.at, milliseconds(&s.range), offset);
@@ -184,15 +193,26 @@ impl Asked<'_> {
         self.state.store.select(&Selection { matchers, range, series_max })
     }
 
+    fn lookback_ms(&self) -> i64 {
+        self.state.engine.options().lookback.0
+    }
+
+    /// Whether the selector finds anything. A series that ended has samples before its end, which count no more.
     fn has_samples(&self, looked: &Looked<'_>) -> Result<bool, Unknown> {
         let set = self.select(&looked.selector.matchers, looked.window)?;
         if set.len() > SERIES_LOOKED_AT_MAX {
             return Ok(true);
         }
-        let mut samples = Samples::default();
+        let (mut samples, mut newest) = (Samples::default(), StepValues::default());
         for i in 0..set.len() {
-            set.samples(i, looked.window, &mut samples)?;
-            if !samples.times_ms.is_empty() {
+            let found = if let Some(steps) = &looked.steps {
+                set.values_at(i, steps, self.lookback_ms(), &mut newest)?;
+                newest.values.iter().any(|value| !is_absent(*value))
+            } else {
+                set.samples(i, looked.window, &mut samples)?;
+                !samples.times_ms.is_empty()
+            };
+            if found {
                 return Ok(true);
             }
         }
