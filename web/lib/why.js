@@ -18,3 +18,9 @@ export function whyEmpty(results, utc) {
   const found = results.find((result) => result.why)?.why;
   return found ? whySentence(found, utc) : null;
 }
+
+/** The first error of a panel's queries with its place in the query, as compilers write it. @param {import('./types.d.ts').TargetResult[]} results */
+export function placedError(results) {
+  const error = results.find((result) => result.error)?.error;
+  return error?.line === undefined ? null : `${error.line}:${error.column}: ${error.message}`;
+}

@@ -32,7 +32,7 @@ export function Rail() {
   const search = address.value.search;
   return html`<nav class="rail" aria-label="Pages">
     <a class="rail-brand" href=${withRange('/', search)} aria-label="Watchfire, home"><${Mark} /><span class="rail-word">Watchfire</span></a>
-    <ul>${ITEMS.map(({ page, path, name }) => html`<li key=${page}>
+    <ul>${ITEMS.map(({ page, path, name }) => html`<li key=${page} class=${page === 'status' ? 'rail-wide' : undefined}>
       <a class="rail-link" href=${withRange(path, search)} aria-current=${page === here ? 'page' : undefined} title=${folded.value ? name : undefined}>
         <${Icon} name=${page} /><span class="rail-word">${name}</span>
         ${page === 'alerts' && html`<${Badge} />`}

@@ -3,7 +3,7 @@ import { html } from '../../lib/html.js';
 import { useErrorBoundary, useState } from '../../vendor/preact/hooks.js';
 import { Panel } from '../../panels/index.js';
 import { csvOf } from '../../lib/tables.js';
-import { whyEmpty } from '../../lib/why.js';
+import { placedError, whyEmpty } from '../../lib/why.js';
 import { interpolate } from '../../lib/interpolate.js';
 import { dragged, pinned } from '../../lib/ranges.js';
 import { COPY_ID } from '../../lib/repeat.js';
@@ -53,6 +53,8 @@ export function PanelFrame({ model, panel, rect, hidden }) {
 function stateOf({ frames, error, results }) {
   const why = frames?.state?.kind === 'empty' ? whyEmpty(results, utc.value) : null;
   if (why) return { kind: 'empty', message: why };
+  const placed = frames?.state?.kind === 'error' ? placedError(results) : null;
+  if (placed) return { kind: 'error', message: placed };
   if (frames) return frames.state ?? { kind: 'ok', message: '' };
   return error ? { kind: 'error', message: error } : { kind: 'loading', message: 'Loading' };
 }

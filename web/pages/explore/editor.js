@@ -30,6 +30,8 @@ export function Editor(props) {
   const view = useRef(/** @type {any} */ (null));
   const latest = useRef(props);
   latest.current = props;
+  // What the editor said comes back as its value, late while somebody types fast: only a text that it never said is news to it.
+  const mine = useRef(/** @type {Set<string>} */ (new Set()));
   const [parts, setParts] = useState(/** @type {any} */ (null));
   useEffect(() => {
     let gone = false;
@@ -42,7 +44,7 @@ export function Editor(props) {
   }, []);
   useEffect(() => {
     if (!parts || !host.current) return undefined;
-    const made = create(parts, host.current, latest);
+    const made = create(parts, host.current, latest, mine.current);
     view.current = made;
     if (latest.current.focused) made.focus();
     return () => {
@@ -52,7 +54,11 @@ export function Editor(props) {
   }, [parts]);
   useEffect(() => {
     const now = view.current;
-    if (now && now.state.doc.toString() !== props.value) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: props.value } });
+    if (!now) return;
+    const isDoc = now.state.doc.toString() === props.value;
+    const isEcho = mine.current.has(props.value);
+    if (isDoc || !isEcho) mine.current.clear();
+    if (!isDoc && !isEcho) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: props.value } });
   }, [props.value, parts]);
   useEffect(() => {
     if (view.current) underline(parts, view.current, props.error);
@@ -72,8 +78,8 @@ function Field({ value, label, onChange, onRun }) {
     onInput=${(/** @type {any} */ event) => onChange(event.target.value)} onKeyDown=${onKeyDown} />`;
 }
 
-/** @param {any} cm @param {HTMLElement} parent @param {{current: EditorProps}} latest */
-function create(cm, parent, latest) {
+/** @param {any} cm @param {HTMLElement} parent @param {{current: EditorProps}} latest @param {Set<string>} said */
+function create(cm, parent, latest, said) {
   const run = () => {
     latest.current.onRun();
     return true;
@@ -101,7 +107,10 @@ function create(cm, parent, latest) {
         language.asExtension(),
         cm.EditorView.contentAttributes.of({ 'aria-label': latest.current.label, spellcheck: 'false' }),
         cm.EditorView.updateListener.of((/** @type {any} */ update) => {
-          if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+          if (!update.docChanged) return;
+          const text = update.state.doc.toString();
+          said.add(text);
+          latest.current.onChange(text);
         }),
       ],
     }),
