@@ -12,7 +12,8 @@ export const HISTORY_STEP_MS = 120_000;
 
 /** @param {string} name @param {number} now @returns {import('./types.d.ts').Plan} */
 export function historyPlan(name, now) {
-  const to = Math.floor(now / HISTORY_STEP_MS) * HISTORY_STEP_MS;
+  // Up to now: what began a moment ago is what somebody looks for.
+  const to = Math.floor(now / 1000) * 1000;
   // The most that any series had between two points: an alert that fired for a minute is seen too.
   const expr = (/** @type {string} */ state) => `max(max_over_time(ALERTS{alertname=${JSON.stringify(name)},alertstate="${state}"}[${HISTORY_STEP_MS / 1000}s]))`;
   const target = (/** @type {'pending' | 'firing'} */ state) => ({ id: state, expr: expr(state), step_ms: HISTORY_STEP_MS, instant: false });

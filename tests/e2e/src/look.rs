@@ -75,7 +75,8 @@ impl Browser {
         for letter in text.chars().map(String::from) {
             // The numbers of other signs are those of other keys: a bracket's is that of an arrow.
             let code = letter.to_ascii_uppercase().bytes().next().filter(u8::is_ascii_alphanumeric);
-            self.key(json!({ "key": letter, "text": letter, "windowsVirtualKeyCode": code.unwrap_or(0) })).await;
+            self.key(json!({ "key": letter, "text": letter, "windowsVirtualKeyCode": code.unwrap_or(0) }))
+                .await;
         }
     }
 

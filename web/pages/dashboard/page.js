@@ -13,7 +13,7 @@ import { useKey } from '../../shell/keys.js';
 import { Empty, Failed } from '../../shell/notice.js';
 import { usePage } from '../../shell/page.js';
 import { useOnce } from '../../shell/resource.js';
-import { Edit } from './edit.js';
+import { Edit } from './editlater.js';
 import { exploreLink } from './explorelink.js';
 import { flipView } from './frame.js';
 import { Grid } from './grid.js';

@@ -13,9 +13,9 @@ async fn the_pages_of_a_whole_lab() {
 
     browser.open(&format!("{ui}/")).await;
     browser.wait("a tile for each service", "document.querySelectorAll('.tile h3').length >= 15").await;
-    browser.wait_words(".tile", "order-service").await;
+    browser.wait_words(".tiles", "order-service").await;
     browser.wait("rates are there", "[...document.querySelectorAll('.tile')].filter((tile) => /[\\d.]+\\/s/.test(tile.innerText)).length >= 12").await;
-    first_visit(&browser).await;
+    first_visit(&browser, "home").await;
 
     lab.signal("reviews", rustix::process::Signal::KILL);
     browser.wait("the worst is first", "document.querySelector('.tile').innerText.includes('review-service') && document.querySelector('.tile').innerText.includes('Down')").await;
@@ -64,6 +64,18 @@ async fn the_pages_of_a_whole_lab() {
     browser.wait_words("main", "Series by metric").await;
     browser.pictures("status").await;
 
+    // Nothing is kept from before in a browser that has just started.
+    let fresh = Browser::start(1440, 900).await;
+    fresh.open(&format!("{ui}/d/operations-overview")).await;
+    fresh
+        .wait(
+            "rows are drawn",
+            "Number(document.querySelector('[data-panel-type=table]')?.dataset.rows ?? 0) >= 10",
+        )
+        .await;
+    first_visit(&fresh, "a dashboard").await;
+    fresh.stop().await;
+
     // A panel whose target is down says which, and since when.
     let query = "review_requests_total%7Bjob%3D%22review-service%22%7D"
         .replace("review_requests_total", "http_requests_total");
@@ -75,7 +87,7 @@ async fn the_pages_of_a_whole_lab() {
 }
 
 /// Counts what came over the wire, in the browser's own figures.
-async fn first_visit(browser: &Browser) {
+async fn first_visit(browser: &Browser, name: &str) {
     let script =
         "return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
         .filter((entry) => entry.name.includes('/ui/') || entry.entryType === 'navigation')
@@ -89,5 +101,5 @@ async fn first_visit(browser: &Browser) {
         all.iter().all(|(name, _)| !name.contains("codemirror")),
         "the editor is loaded where nobody edits"
     );
-    println!("first visit: {bytes} bytes in {} files", all.len());
+    println!("first visit of {name}: {bytes} bytes in {} files", all.len());
 }
