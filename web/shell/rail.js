@@ -2,9 +2,11 @@
 import { html } from '../lib/html.js';
 import { signal } from '../vendor/signals/signals.js';
 import { withRange } from '../lib/route.js';
-import { address, route } from './address.js';
+import { address, go, route } from './address.js';
 import { critical, firing } from './alerts.js';
 import { Icon, Mark } from './icons.js';
+import { useKey } from './keys.js';
+import { searchDashboards } from './search.js';
 import { recall, remember } from './store.js';
 
 /** Pages that exist, in the order of a shift: look, dig, check. */
@@ -30,6 +32,8 @@ function flip() {
 export function Rail() {
   const here = route.value.page === 'dashboard' ? 'dashboards' : route.value.page;
   const search = address.value.search;
+  useKey('/', 'Search the dashboards', searchDashboards);
+  useKey('e', 'Explore', () => go(withRange('/explore', address.peek().search)));
   return html`<nav class="rail" aria-label="Pages">
     <a class="rail-brand" href=${withRange('/', search)} aria-label="Watchfire, home"><${Mark} /><span class="rail-word">Watchfire</span></a>
     <ul>${ITEMS.map(({ page, path, name }) => html`<li key=${page} class=${page === 'status' ? 'rail-wide' : undefined}>

@@ -23,7 +23,7 @@ export function Said({ error, said, kind, onReplace }) {
   if (why) {
     return html`<p class="query-said" role="status"><${Icon} name="info" /><span>${whySentence(why, utc.value)}
       ${(why.instead ?? []).map((instead) => html`<button type="button" key=${instead} class="button button-small query-instead mono" onClick=${() => onReplace(why, instead)}>${instead}</button>`)}
-      ${why.kind === 'target' && html`<a href="/targets?health=down">See the targets</a>`}</span></p>`;
+      ${why.kind === 'target' && html` <a href="/targets?health=down">See the targets</a>`}</span></p>`;
   }
   if (kind && WITHOUT_GRAPH[kind]) return html`<p class="query-said" role="status"><${Icon} name="info" /><span>${WITHOUT_GRAPH[kind]}</span></p>`;
   if (said && said.warnings.length > 0) return html`<p class="query-said query-warned" role="status"><${Icon} name="warn" /><span>${said.warnings.join(' ')}</span></p>`;

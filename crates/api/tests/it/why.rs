@@ -164,8 +164,11 @@ async fn samples_at_another_time() {
     assert_eq!(why["at_ms"], json!(NOW_MS - 241 * 15_000));
     let (year, hour) = (365 * 24 * 60 * MINUTE_MS, 60 * MINUTE_MS);
     let old = (NOW_MS - year, NOW_MS - year + hour);
-    let message = "This time is not kept any more: the oldest sample is from {at} (retention is 15d).";
+    let message = "This range is outside the retention of 15d: the oldest sample is from {at}.";
     check(&site, "memory_share", old, "time", message).await;
+    let before = (NOW_MS - 4 * hour, NOW_MS - 3 * hour);
+    let earlier = "The oldest sample is from {at}: nothing is kept of the time before.";
+    check(&site, "memory_share", before, "time", earlier).await;
     let later = (NOW_MS + hour, NOW_MS + 2 * hour);
     check(&site, "memory_share", later, "time", "This range lies in the future: now is {at}.").await;
     check(&site, "memory_share offset 365d", RECENT, "time", message).await;

@@ -111,7 +111,8 @@ impl Asked<'_> {
         let range_ms = milliseconds(&matrix.range);
         let window = columns::TimeRange { from: self.steps.start, to: self.steps.last() };
         let window = self.moved(window, matrix.selector.at, range_ms, 0);
-        let looked = Looked { selector: &matrix.selector, span: promql::Span::default(), window, steps: None };
+        let looked =
+            Looked { selector: &matrix.selector, span: promql::Span::default(), window, steps: None };
         let range = model::DurationMs(range_ms);
         Ok(Some(match self.sample_distance_ms(&looked)? {
             Some(ms) if ms >= range_ms => format!(

@@ -1,7 +1,7 @@
 //! Why one selector finds no samples in its time.
 
 use columns::TimeRange;
-use model::{Labels, METRIC_NAME, MatchOp, Matcher, TimestampMs};
+use model::{DurationMs, Labels, METRIC_NAME, MatchOp, Matcher, TimestampMs};
 use scrape::{Health, TargetStatus};
 use storage::{Samples, Selection, SeriesSet};
 
@@ -103,11 +103,7 @@ impl Asked<'_> {
             return Ok(Why::new(Kind::Time, looked.span, "Nothing has been stored yet."));
         };
         if to < oldest {
-            let retention = &self.state.runtime.facts().retention;
-            let text = format!(
-                "This time is not kept any more: the oldest sample is from {{at}} (retention is {retention})."
-            );
-            return Ok(why(&text, oldest.0));
+            return Ok(why(&self.before_all(to), oldest.0));
         }
         if from.0 > self.state.clock.now_ms() {
             return Ok(why("This range lies in the future: now is {at}.", self.state.clock.now_ms()));
@@ -132,6 +128,17 @@ impl Asked<'_> {
         match self.first_after(known, to)? {
             Some(first) => Ok(why("The first sample is from {at}, after this range.", first)),
             None => Ok(Why::new(Kind::Time, looked.span, "There are no samples in this time.")),
+        }
+    }
+
+    /// A range that ends before the oldest sample: left behind, or from before anything was stored.
+    fn before_all(&self, to: TimestampMs) -> String {
+        let retention = &self.state.runtime.facts().retention;
+        let age_max = retention.split(" or ").find_map(|part| part.parse::<DurationMs>().ok());
+        if age_max.is_some_and(|max| to.0 < self.state.clock.now_ms().saturating_sub(max.0)) {
+            format!("This range is outside the retention of {retention}: the oldest sample is from {{at}}.")
+        } else {
+            "The oldest sample is from {at}: nothing is kept of the time before.".to_owned()
         }
     }
 
