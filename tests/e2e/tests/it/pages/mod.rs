@@ -4,3 +4,4 @@ mod edit;
 mod explore;
 mod frame;
 mod overview;
+mod speed;
