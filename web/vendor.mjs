@@ -6,11 +6,11 @@
 // To move to a new version: change the version, run, compare the printed digest with the project's own, pin it.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BUNDLE, MODULES, PACKAGES } from './vendor-packages.mjs';
+import { BUNDLE, BUNDLER, MODULES, PACKAGES } from './vendor-packages.mjs';
 
 const VENDOR = join(dirname(fileURLToPath(import.meta.url)), 'vendor');
 
@@ -58,9 +58,21 @@ function vendor(pkg, scratch) {
   mkdirSync(join(VENDOR, pkg.folder), { recursive: true });
   copyFileSync(join(folder, 'LICENSE'), join(VENDOR, pkg.folder, 'LICENSE'));
   for (const [source, target] of Object.entries(pkg.files)) {
-    writeFileSync(join(VENDOR, target), rewrite(readFileSync(join(folder, source), 'utf8'), target));
+    const text = rewrite(readFileSync(join(folder, source), 'utf8'), target);
+    writeFileSync(join(VENDOR, target), pkg.minify?.includes(target) ? minified(text, scratch) : text);
   }
 }
+
+/** The program that bundles, unpacked once. */
+function bundler(scratch) {
+  const program = join(scratch, 'bundler', 'bin', 'esbuild');
+  if (!existsSync(program)) unpack(BUNDLER, scratch, join(scratch, 'bundler'));
+  chmodSync(program, 0o755);
+  return program;
+}
+
+/** A module without comments and spaces. */
+const minified = (text, scratch) => execFileSync(bundler(scratch), ['--minify', '--target=es2022'], { input: text, encoding: 'utf8' });
 
 /** Makes one module of the bundle's packages, with all their licences beside it. */
 function bundle(scratch) {
@@ -72,15 +84,11 @@ function bundle(scratch) {
     if (!file) throw new Error(`${part.name} has no licence file`);
     return `${part.name} ${part.version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
   });
-  const tool = join(scratch, 'bundler');
-  unpack(BUNDLE.bundler, scratch, tool);
-  const program = join(tool, 'bin', 'esbuild');
-  chmodSync(program, 0o755);
   writeFileSync(join(scratch, 'entry.js'), BUNDLE.entry);
   const target = join(VENDOR, BUNDLE.folder);
   mkdirSync(target, { recursive: true });
   const options = ['--bundle', '--minify', '--format=esm', '--target=es2022', '--legal-comments=none', '--log-level=warning', `--outfile=${join(target, BUNDLE.file)}`];
-  execFileSync(program, ['entry.js', ...options], { cwd: scratch, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(bundler(scratch), ['entry.js', ...options], { cwd: scratch, stdio: ['ignore', 'ignore', 'inherit'] });
   writeFileSync(join(target, 'LICENSES'), licences.join(`\n${'-'.repeat(80)}\n\n`));
   writeFileSync(join(target, BUNDLE.file.replace(/\.js$/, '.d.ts')), types());
 }
@@ -97,7 +105,7 @@ function readme() {
   return [
     '# Third-party modules', '',
     'Laid out by `node web/vendor.mjs`; do not edit by hand. Imports are relative, source maps are left out, nothing else is changed.',
-    `\`${BUNDLE.folder}/\` is one file made by ${BUNDLE.bundler.name} ${BUNDLE.bundler.version}; its licences lie beside it.`, '',
+    `\`${BUNDLE.folder}/\` is one file made by ${BUNDLER.name} ${BUNDLER.version}, its licences lie beside it; \`uplot/uplot.js\` is made small by it.`, '',
     '| package | version | licence | what for | folder |', '|---|---|---|---|---|', ...rows, ...parts, '',
   ].join('\n');
 }
