@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::config::ByteSize;
 use alerting::{Dispatcher, State};
-use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
+use api::{ApiMetrics, ApiState, EditRule, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
 use model::{DurationMs, TimestampMs};
 use net::process::ProcessMetrics;
@@ -65,6 +65,8 @@ pub struct Options {
     pub admin_api: bool,
     /// How far back the series of new objectives get their past; zero for none.
     pub rules_backfill: DurationMs,
+    /// Whether dashboards can be changed in the browser although other machines reach the user interface.
+    pub dashboard_edits: bool,
     /// Limits of queries, and what of the language is switched on.
     pub queries: QueryOptions,
     /// Flags as given, for `/api/v1/status/flags`.
@@ -334,6 +336,11 @@ fn facts(
         scrape_interval_ms: shortest.unwrap_or_else(|| loaded.global.scrape_interval()).0,
         recovery: recovery(report),
         lifecycle: options.lifecycle,
+        edits: match (options.dashboard_edits, options.ui_listen.ip().is_loopback()) {
+            (true, _) => EditRule::Everybody,
+            (false, true) => EditRule::Loopback,
+            (false, false) => EditRule::Nobody,
+        },
         external_url: options.external_url.clone().unwrap_or(own_url),
     }
 }
