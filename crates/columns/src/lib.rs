@@ -6,6 +6,7 @@
 pub mod edges;
 pub mod falls;
 pub mod steps;
+pub mod vector;
 pub mod window;
 
 pub use edges::{Edges, Spans, SpansId};
