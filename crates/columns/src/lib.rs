@@ -5,6 +5,8 @@
 
 pub mod edges;
 pub mod falls;
+pub mod rate;
+pub mod spread;
 pub mod steps;
 pub mod vector;
 pub mod window;

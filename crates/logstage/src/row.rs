@@ -172,7 +172,7 @@ impl<'a> Row<'a> {
     }
 
     /// All labels with their origin, in no promised order, each name once; the error last.
-    pub fn for_each(&self, mut visit: impl FnMut(&str, &str, Origin)) {
+    pub fn for_each<'r>(&'r self, mut visit: impl FnMut(&'r str, &'r str, Origin)) {
         let is_hidden = |name: &str| {
             self.gone.iter().any(|gone| gone == name) || self.fields.iter().any(|field| field.name == name)
         };
@@ -199,6 +199,11 @@ impl<'a> Row<'a> {
     /// Whether no stage has set, hidden or marked anything: then the labels are those of the stream and the metadata.
     pub fn is_plain(&self) -> bool {
         self.fields.is_empty() && self.gone.is_empty() && self.error.is_none()
+    }
+
+    /// Whether the line was stored with labels of its own.
+    pub fn has_metadata(&self) -> bool {
+        self.metadata.is_some()
     }
 
     /// Names of all labels, sorted.

@@ -10,7 +10,7 @@ use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::{Column, Evaluated, nameless};
 use crate::eval::rows::{Streamed, collect};
-use crate::functions::over_time::quantile;
+use columns::spread::quantile;
 use columns::vector::GroupBy;
 use columns::vector::Tally;
 use columns::vector::fold::fold;

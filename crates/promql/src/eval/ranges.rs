@@ -12,7 +12,7 @@ use crate::eval::rows::{Scratch, Streamed, collect, single_name};
 use crate::eval::select::{RangeInput, Source, reach};
 use crate::functions::extended;
 use crate::functions::over_time::{self, Window};
-use crate::functions::rate::{self, Change};
+use columns::rate::{self, Change};
 use columns::vector::{Rows, Tally};
 
 /// After so many samples a worker looks whether to stop: some milliseconds of the slowest kernel.

@@ -12,7 +12,7 @@ use crate::ast::{Edge, Expr, ExprKind, Selector, Span};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::Column;
-use crate::functions::rate::Stretches;
+use columns::rate::Stretches;
 use columns::vector::{Rows, Tally, Ticks};
 
 /// Rows that one worker computes at least before another takes over.
