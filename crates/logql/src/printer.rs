@@ -112,7 +112,7 @@ impl fmt::Display for UnwrapExpr {
 }
 
 /// A length of time in the largest units that fit.
-fn length(ms: i64) -> String {
+pub(crate) fn length(ms: i64) -> String {
     let sign = if ms < 0 { "-" } else { "" };
     let mut left = ms.unsigned_abs();
     let mut out = String::new();

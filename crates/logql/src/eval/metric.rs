@@ -73,9 +73,7 @@ pub(super) fn check_length(options: &EngineOptions, length_ns: i64) -> Result<()
     if length <= options.length_max || options.length_max.is_zero() {
         return Ok(());
     }
-    let shown = |length: Duration| {
-        model::DurationMs(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)).to_string()
-    };
+    let shown = |length: Duration| crate::printer::length(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
     let message = format!(
         "the query time range exceeds the limit (query length: {}, limit: {})",
         shown(length),

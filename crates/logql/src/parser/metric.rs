@@ -265,7 +265,10 @@ impl Parser<'_> {
         let [target, replacement, source, pattern] = texts;
         let span = start..self.before();
         if let Err(error) = crate::compile::anchored(&pattern) {
-            return Err(self.meaning(span, format!("invalid regex in label_replace: {error}")));
+            let text = error.to_string();
+            let cause = text.lines().last().unwrap_or_default();
+            let cause = cause.strip_prefix("error: ").unwrap_or(cause);
+            return Err(self.meaning(span, format!("invalid regex in label_replace: {cause}")));
         }
         let texts = ReplaceTexts { target, replacement, source, pattern };
         Ok(MetricKind::LabelReplace(Box::new(ReplaceExpr { expr, texts })))
