@@ -31,12 +31,13 @@ pub(crate) fn discover(discovery: &LogDiscovery, streams: &mut [StreamPush]) {
                 entry.metadata = metadata.build();
                 continue;
             }
-            if let Some(metadata) = level_alone.get(level) {
-                entry.metadata = metadata.clone();
-                continue;
-            }
-            entry.metadata = Labels::from_pairs([(DETECTED_LEVEL, level)]);
-            level_alone.insert(level.to_owned(), entry.metadata.clone());
+            let known = level_alone.get(level).cloned();
+            let metadata = known.unwrap_or_else(|| {
+                let metadata = Labels::from_pairs([(DETECTED_LEVEL, level)]);
+                level_alone.insert(level.to_owned(), metadata.clone());
+                metadata
+            });
+            entry.metadata = metadata;
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use model::{Matcher, TimestampMs};
 use storage::{LogAppend, LogQuery, LogRefusal, NsRange};
+
+use super::error::LokiError;
+use crate::state::ApiState;
 
 /// The store of logs, and what is done to pushes before they reach it.
 pub struct Logs {
@@ -17,6 +21,14 @@ pub struct Logs {
     pub discovery: LogDiscovery,
     /// Bytes of a push, compressed and decompressed; beyond it 413.
     pub body_bytes_max: usize,
+}
+
+impl ApiState {
+    /// The store of logs.
+    pub(crate) fn logs(&self) -> Result<Arc<Logs>, LokiError> {
+        let none = || LokiError::new(StatusCode::NOT_FOUND, "this monitor keeps no logs");
+        self.logs.clone().ok_or_else(none)
+    }
 }
 
 /// What is found out for senders that do not say it.

@@ -6,17 +6,39 @@
 
 use std::collections::HashMap;
 
-use columns::{ABSENT, is_absent};
 use model::{Labels, METRIC_NAME};
 
-use crate::ast::{Binary, Cardinality, Matching, Span};
-use crate::error::EvalError;
-use crate::eval::arith;
-use crate::eval::column::{Column, Names, in_braces, is_metadata};
-use crate::eval::guard::Tally;
+use super::{Cardinality, Column, MatchRules, Names, Stop, Tally, in_braces, is_metadata};
+use crate::{ABSENT, is_absent};
 
 const MANY_TO_ONE: &str =
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
+
+/// Why two vectors cannot be combined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MatchError {
+    /// Series do not meet one to one, or the result would have the same labels twice.
+    Mismatch(String),
+    /// Evaluation is to stop.
+    Stop(Stop),
+}
+
+impl From<Stop> for MatchError {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// How two values become one.
+#[derive(Debug, Clone, Copy)]
+pub struct Compute {
+    /// What the operator does; a comparison answers 1 or 0.
+    pub function: fn(f64, f64) -> f64,
+    /// Whether the operator is a comparison.
+    pub is_comparison: bool,
+    /// Whether a comparison keeps or drops values instead of answering 0 or 1.
+    pub filters: bool,
+}
 
 /// By which labels series are matched.
 pub(super) struct Signatures<'a> {
@@ -25,7 +47,7 @@ pub(super) struct Signatures<'a> {
 }
 
 impl<'a> Signatures<'a> {
-    pub(super) fn by(rules: &'a Matching) -> Self {
+    pub(super) fn by(rules: &MatchRules<'a>) -> Self {
         Self { on: rules.on, names: Names::of(rules.labels.iter().map(String::as_str)) }
     }
 
@@ -50,14 +72,16 @@ struct Group {
 ///
 /// Where one series meets one, the result takes the place of the many side's values, so that two large vectors take no
 /// more memory together than by themselves. `tally` holds both already.
-pub(super) fn combine(
-    binary: &Binary,
-    rules: &Matching,
+///
+/// # Errors
+/// See [`MatchError`].
+pub fn combine(
+    compute: Compute,
+    rules: &MatchRules<'_>,
     (lhs, rhs): (Vec<Column>, Vec<Column>),
-    span: Span,
     steps: usize,
     tally: Tally<'_>,
-) -> Result<Vec<Column>, EvalError> {
+) -> Result<Vec<Column>, MatchError> {
     // With group_right the right side is the many.
     let swapped = rules.cardinality == Cardinality::OneToMany;
     let (many, one) = if swapped { (rhs, lhs) } else { (lhs, rhs) };
@@ -80,12 +104,11 @@ pub(super) fn combine(
         many,
         one,
         swapped,
-        compute: arith::function(binary.op),
-        filters: binary.op.is_comparison() && !binary.bool_modifier,
-        keeps_name: binary.op.is_comparison(),
-        fill_many: fill_many.map(|number| number.value),
-        fill_one: fill_one.map(|number| number.value),
-        span,
+        compute: compute.function,
+        filters: compute.filters,
+        keeps_name: compute.is_comparison,
+        fill_many,
+        fill_one,
         steps,
         out: Vec::new(),
         places: HashMap::new(),
@@ -118,7 +141,7 @@ fn present(columns: &[Column], steps: usize) -> Vec<bool> {
 }
 
 struct Join<'a> {
-    rules: &'a Matching,
+    rules: &'a MatchRules<'a>,
     /// The labels of `on` or `ignoring`.
     listed: Names<'a>,
     /// Values of a series that has met its only partner are gone.
@@ -131,7 +154,6 @@ struct Join<'a> {
     keeps_name: bool,
     fill_many: Option<f64>,
     fill_one: Option<f64>,
-    span: Span,
     steps: usize,
     out: Vec<Column>,
     /// Where in `out` a label set stands.
@@ -142,7 +164,7 @@ struct Join<'a> {
 }
 
 impl Join<'_> {
-    fn group(&mut self, signature: &Labels, group: &Group) -> Result<(), EvalError> {
+    fn group(&mut self, signature: &Labels, group: &Group) -> Result<(), MatchError> {
         if group.one.is_empty() && self.fill_one.is_none() {
             return Ok(());
         }
@@ -175,7 +197,7 @@ impl Join<'_> {
                 };
                 // Even if the comparison then drops one of the two: the rule must not hang on the values.
                 if matched && self.rules.cardinality == Cardinality::OneToOne {
-                    return Err(EvalError::at(self.span, MANY_TO_ONE));
+                    return Err(MatchError::Mismatch(MANY_TO_ONE.to_owned()));
                 }
                 matched = true;
                 let Some(value) = self.value(self.many[many].values[step], right) else { continue };
@@ -193,7 +215,7 @@ impl Join<'_> {
     }
 
     /// One series on each side: the usual case, without any bookkeeping a step.
-    fn pair(&mut self, many: usize, one: usize) -> Result<(), EvalError> {
+    fn pair(&mut self, many: usize, one: usize) -> Result<(), MatchError> {
         let mut values = std::mem::take(&mut self.many[many].values);
         let (left, right) = (&self.many[many], &self.one[one]);
         for (value, &other) in values.iter_mut().zip(&right.values) {
@@ -236,7 +258,7 @@ impl Join<'_> {
         step: usize,
         signature: &Labels,
         candidates: &[usize],
-    ) -> Result<Option<usize>, EvalError> {
+    ) -> Result<Option<usize>, MatchError> {
         let mut present = candidates.iter().copied().filter(|one| !is_absent(self.one[*one].values[step]));
         let first = present.next();
         let Some((first, second)) = first.zip(present.next()) else { return Ok(first) };
@@ -254,7 +276,7 @@ impl Join<'_> {
             both[0],
             both[1]
         );
-        Err(EvalError::at(self.span, message))
+        Err(MatchError::Mismatch(message.into()))
     }
 
     fn result_labels(&self, many: &Labels, one: Option<&Labels>) -> Labels {
@@ -267,7 +289,7 @@ impl Join<'_> {
             return kept;
         }
         let mut builder = kept.to_builder();
-        for label in &rules.include {
+        for label in rules.include {
             builder.set(label.as_str(), one.and_then(|one| one.get(label)).unwrap_or(""));
         }
         builder.build()
@@ -279,7 +301,7 @@ impl Join<'_> {
         many: Option<usize>,
         one: Option<usize>,
         signature: &Labels,
-    ) -> Result<usize, EvalError> {
+    ) -> Result<usize, MatchError> {
         let key = (many.unwrap_or(self.many.len()), one.unwrap_or(self.one.len()));
         if let Some(&place) = places.get(&key) {
             return Ok(place);
@@ -293,7 +315,7 @@ impl Join<'_> {
         Ok(place)
     }
 
-    fn place_of(&mut self, labels: Labels, drop_name: bool) -> Result<usize, EvalError> {
+    fn place_of(&mut self, labels: Labels, drop_name: bool) -> Result<usize, MatchError> {
         if let Some(&place) = self.places.get(&(labels.clone(), drop_name)) {
             return Ok(place);
         }
@@ -309,7 +331,7 @@ impl Join<'_> {
         step: usize,
         value: f64,
         taken: &mut Vec<usize>,
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), MatchError> {
         let slot = &mut self.out[place].values[step];
         if is_absent(*slot) {
             *slot = value;
@@ -323,6 +345,6 @@ impl Join<'_> {
             }
             _ => "vector cannot contain metrics with the same labelset",
         };
-        Err(EvalError::at(self.span, message))
+        Err(MatchError::Mismatch(message.into()))
     }
 }

@@ -1,9 +1,9 @@
 //! Operators on two numbers.
 
-use crate::ast::BinaryOp;
+use super::BinaryOp;
 
 /// An arithmetic or comparison operator as a function; comparisons answer 1 or 0.
-pub(super) fn function(op: BinaryOp) -> fn(f64, f64) -> f64 {
+pub fn function(op: BinaryOp) -> fn(f64, f64) -> f64 {
     fn truth(holds: bool) -> f64 {
         if holds { 1.0 } else { 0.0 }
     }

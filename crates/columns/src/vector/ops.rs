@@ -1,47 +1,4 @@
-//! The words of the tree: kinds of value, operators, aggregations, and how they are written.
-
-/// What an expression evaluates to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ValueKind {
-    /// One number a step.
-    Scalar,
-    /// Any number of series, one value a step each.
-    Vector,
-    /// Any number of series, a range of samples a step each.
-    Matrix,
-    /// A text.
-    String,
-}
-
-impl ValueKind {
-    /// The name in Prometheus' error texts.
-    pub fn documented(self) -> &'static str {
-        match self {
-            Self::Scalar => "scalar",
-            Self::Vector => "instant vector",
-            Self::Matrix => "range vector",
-            Self::String => "string",
-        }
-    }
-
-    /// The name in the HTTP API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Vector => "vector",
-            Self::Matrix => "matrix",
-            other => other.documented(),
-        }
-    }
-}
-
-/// A sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnaryOp {
-    /// `+`
-    Plus,
-    /// `-`
-    Minus,
-}
+//! Operators and aggregations over columns, and how PromQL and LogQL write them.
 
 /// An operator between two expressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,17 +137,6 @@ impl AggregateOp {
             Self::CountValues => "count_values",
             Self::Limitk => "limitk",
             Self::LimitRatio => "limit_ratio",
-        }
-    }
-
-    /// The kind of the parameter before the vector, if it takes one.
-    pub fn param(self) -> Option<ValueKind> {
-        match self {
-            Self::Topk | Self::Bottomk | Self::Quantile | Self::Limitk | Self::LimitRatio => {
-                Some(ValueKind::Scalar)
-            }
-            Self::CountValues => Some(ValueKind::String),
-            _ => None,
         }
     }
 

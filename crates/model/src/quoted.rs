@@ -1,8 +1,13 @@
 //! String literals: double and single quotes with Go's escapes, back quotes raw.
 
-/// How many bytes the literal at the start of `input` takes, and what it says; or how far it was read, and what is
-/// wrong with it.
-pub(crate) fn parse(input: &str) -> Result<(usize, Vec<u8>), (usize, String)> {
+/// How many bytes the literal at the start of `input` takes, and what it says.
+///
+/// # Errors
+/// How far it was read, and what is wrong with it.
+///
+/// # Panics
+/// When `input` is empty.
+pub fn parse(input: &str) -> Result<(usize, Vec<u8>), (usize, String)> {
     let quote = input.chars().next().unwrap_or('"');
     if quote == '`' {
         return match input[1..].find('`') {
@@ -68,7 +73,7 @@ fn character(code: u32) -> Result<Vec<u8>, String> {
 }
 
 /// The literal that means `bytes`: Go's form, back in double quotes.
-pub(crate) fn quote(bytes: &[u8]) -> String {
+pub fn quote(bytes: &[u8]) -> String {
     let mut out = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

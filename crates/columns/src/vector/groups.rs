@@ -4,21 +4,20 @@ use std::collections::HashMap;
 
 use model::{Labels, LabelsKey, METRIC_NAME};
 
-use crate::ast::Aggregate;
-use crate::eval::column::{Column, Names, is_metadata};
-use crate::eval::rows::Rows;
+use super::{Column, GroupBy, Names, Rows, is_metadata};
 
 /// Which group each series belongs to, and what the groups are called.
-pub(super) struct Groups {
+#[derive(Debug)]
+pub struct Groups {
     /// A group number a series.
-    pub(super) of_series: Vec<usize>,
+    pub of_series: Vec<usize>,
     /// Labels of each group, and whether its name goes at the end.
-    pub(super) labels: Vec<(Labels, bool)>,
+    pub labels: Vec<(Labels, bool)>,
 }
 
 /// Sorts series into groups.
-pub(super) fn groups(aggregate: &Aggregate, columns: &[Column], is_nameless: bool) -> Groups {
-    let mut grouping = Grouping::new(aggregate, is_nameless);
+pub fn groups(by: GroupBy<'_>, columns: &[Column], is_nameless: bool) -> Groups {
+    let mut grouping = Grouping::new(by, is_nameless);
     let of_series = (0..columns.len()).map(|i| grouping.id(columns, i) as usize).collect();
     Groups {
         of_series,
@@ -43,15 +42,13 @@ enum Clause<'a> {
 
 impl<'a> Grouping<'a> {
     /// Groups of an aggregation; the series have names no more when `is_nameless`, even if they show them.
-    pub(super) fn new(aggregate: &'a Aggregate, is_nameless: bool) -> Self {
+    pub(super) fn new(by: GroupBy<'a>, is_nameless: bool) -> Self {
         let gone = |name: &String| is_nameless && is_metadata(name);
-        let clause = if aggregate.without {
+        let clause = if by.without {
             let named = if is_nameless { vec!["__type__", "__unit__"] } else { Vec::new() };
-            Clause::Without(Names::of(
-                aggregate.grouping.iter().map(String::as_str).chain(named).chain([METRIC_NAME]),
-            ))
+            Clause::Without(Names::of(by.names.iter().map(String::as_str).chain(named).chain([METRIC_NAME])))
         } else {
-            match Names::of(aggregate.grouping.iter().filter(|name| !gone(name)).map(String::as_str)) {
+            match Names::of(by.names.iter().filter(|name| !gone(name)).map(String::as_str)) {
                 names if names.is_empty() => Clause::Nothing,
                 names => Clause::By(names),
             }

@@ -5,15 +5,11 @@
 //! hangs on the series alone, so the same query over the same samples rounds the same way on any number of cores; and
 //! a small one is a single block, which is folded as if there were no blocks.
 
-use columns::{ABSENT, compensated_add, is_absent, two_sum};
 use rayon::prelude::*;
 
-use crate::ast::{Aggregate, AggregateOp};
-use crate::error::EvalError;
-use crate::eval::column::Column;
-use crate::eval::groups::Grouping;
-use crate::eval::guard::Tally;
-use crate::eval::rows::{Rows, Scratch};
+use super::groups::Grouping;
+use super::{AggregateOp, Column, GroupBy, Rows, Tally};
+use crate::{ABSENT, compensated_add, is_absent, two_sum};
 
 /// Blocks that a query is divided into if it is large enough: enough to keep usual machines busy to the end.
 const BLOCKS: usize = 16;
@@ -23,28 +19,32 @@ const BLOCK_ROWS_MIN: usize = 256;
 const BLOCK_VALUES_MAX: usize = 1 << 18;
 
 /// The groups of `rows`, each folded to one column.
-pub(super) fn fold<R: Rows + ?Sized>(
-    aggregate: &Aggregate,
+///
+/// # Errors
+/// Those of the rows, and when more values would be held than allowed.
+pub fn fold<R: Rows + ?Sized>(
+    op: AggregateOp,
+    by: GroupBy<'_>,
     rows: &R,
     steps: usize,
     tally: &Tally<'_>,
-) -> Result<Vec<Column>, EvalError> {
+) -> Result<Vec<Column>, R::Error> {
     let most = (BLOCK_VALUES_MAX / steps.max(1)).max(1);
     let block_rows = (rows.len() / BLOCKS).max(BLOCK_ROWS_MIN).min(most);
     let starts: Vec<usize> = (0..rows.len()).step_by(block_rows).collect();
-    let mut total = Folded::new(aggregate, rows.is_nameless(), steps);
+    let mut total = Folded::new(op, by, rows.is_nameless(), steps);
     // As many blocks at once as keep all workers busy; what they have found is joined before the next.
     for starts in starts.chunks(BLOCKS.max(2 * rayon::current_num_threads())) {
-        let block = |scratch: &mut Scratch, &start: &usize| -> Result<Folded<'_>, EvalError> {
-            let mut block = Folded::new(aggregate, rows.is_nameless(), steps);
+        let block = |scratch: &mut R::Scratch, &start: &usize| -> Result<Folded<'_>, R::Error> {
+            let mut block = Folded::new(op, by, rows.is_nameless(), steps);
             for i in start..rows.len().min(start + block_rows) {
                 block.add(rows, i, scratch, tally)?;
             }
-            scratch.settle(tally);
+            rows.settle(scratch, tally);
             Ok(block)
         };
         let blocks: Vec<Folded<'_>> =
-            starts.par_iter().map_init(Scratch::default, block).collect::<Result<_, _>>()?;
+            starts.par_iter().map_init(R::Scratch::default, block).collect::<Result<_, _>>()?;
         for block in blocks {
             total.join(block, tally);
         }
@@ -61,18 +61,18 @@ struct Folded<'a> {
 }
 
 impl<'a> Folded<'a> {
-    fn new(aggregate: &'a Aggregate, is_nameless: bool, steps: usize) -> Self {
-        let grouping = Grouping::new(aggregate, is_nameless);
-        Self { op: aggregate.op, steps, grouping, folds: Vec::new() }
+    fn new(op: AggregateOp, by: GroupBy<'a>, is_nameless: bool, steps: usize) -> Self {
+        let grouping = Grouping::new(by, is_nameless);
+        Self { op, steps, grouping, folds: Vec::new() }
     }
 
     fn add<R: Rows + ?Sized>(
         &mut self,
         rows: &R,
         i: usize,
-        scratch: &mut Scratch,
+        scratch: &mut R::Scratch,
         tally: &Tally<'_>,
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), R::Error> {
         let Some(values) = rows.row(i, scratch, tally)? else { return Ok(()) };
         let id = self.grouping.id(rows, i) as usize;
         if id == self.folds.len() {

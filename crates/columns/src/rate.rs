@@ -8,23 +8,26 @@
 //! How far to stretch hangs on the times alone, but for that last rule; so it is worked out once for all series that
 //! were sampled at the same moments. All is rounded in the same order as upstream.
 
-use columns::{ABSENT, Edges, Spans, SpansId, WindowSteps};
+use crate::{ABSENT, Edges, Spans, SpansId, WindowSteps};
 
 /// How far an edge may be from the next sample, in usual distances, to be extrapolated to.
 const EDGE_DISTANCE_MAX: f64 = 1.1;
 
 /// What the three functions differ in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Change {
+pub struct Change {
     /// Whether falls are resets, and the value was never below zero.
-    pub(crate) counter: bool,
+    pub counter: bool,
     /// Whether the change is divided by the window's length.
-    pub(crate) per_second: bool,
+    pub per_second: bool,
 }
 
-pub(crate) const RATE: Change = Change { counter: true, per_second: true };
-pub(crate) const INCREASE: Change = Change { counter: true, per_second: false };
-pub(crate) const DELTA: Change = Change { counter: false, per_second: false };
+/// `rate`
+pub const RATE: Change = Change { counter: true, per_second: true };
+/// `increase`
+pub const INCREASE: Change = Change { counter: true, per_second: false };
+/// `delta`
+pub const DELTA: Change = Change { counter: false, per_second: false };
 
 /// How the change over one window is stretched; lengths in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,7 @@ struct Stretch {
 
 /// Stretches of the times that one [`Edges`] has met, by their place.
 #[derive(Debug, Default)]
-pub(crate) struct Stretches(Vec<(u64, Vec<Stretch>)>);
+pub struct Stretches(Vec<(u64, Vec<Stretch>)>);
 
 impl Stretches {
     fn of(&mut self, change: Change, edges: &Edges, windows: &WindowSteps) -> &[Stretch] {
@@ -61,7 +64,7 @@ impl Stretches {
 
 impl Change {
     /// The change over each window of a series.
-    pub(crate) fn column(
+    pub fn column(
         self,
         edges: &Edges,
         windows: &WindowSteps,
@@ -129,10 +132,10 @@ fn seconds(ms: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use columns::{Steps, is_absent};
     use model::TimestampMs;
 
     use super::*;
+    use crate::{Steps, is_absent};
 
     /// The one window of `range_ms` that ends at `end_ms`, over the samples `(at_ms, value)`.
     fn check(change: Change, samples: &[(i64, f64)], end_ms: i64, range_ms: i64, expected: f64) {

@@ -3,25 +3,26 @@
 
 use std::cmp::Ordering;
 
-use columns::{ABSENT, is_absent};
 use model::Labels;
 
-use crate::ast::{Aggregate, AggregateOp};
-use crate::error::EvalError;
-use crate::eval::column::{Column, drop_empty};
-use crate::eval::groups::groups;
-use crate::eval::guard::Guard;
+use super::groups::groups;
+use super::{AggregateOp, Column, GroupBy, Guard, Stop, drop_empty};
+use crate::{ABSENT, is_absent};
 
 /// The series that the aggregation keeps, at the steps at which it keeps them. For one step they come group by
 /// group, best first.
-pub(super) fn select(
-    aggregate: &Aggregate,
+///
+/// # Errors
+/// When evaluation is to stop.
+pub fn select(
+    op: AggregateOp,
+    by: GroupBy<'_>,
     mut columns: Vec<Column>,
     is_nameless: bool,
     params: &[f64],
     guard: &Guard<'_>,
-) -> Result<Vec<Column>, EvalError> {
-    let groups = groups(aggregate, &columns, is_nameless);
+) -> Result<Vec<Column>, Stop> {
+    let groups = groups(by, &columns, is_nameless);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.labels.len()];
     groups.of_series.iter().enumerate().for_each(|(i, &id)| members[id].push(i));
     let mut order = Vec::new();
@@ -30,7 +31,7 @@ pub(super) fn select(
             guard.check()?;
             let mut present: Vec<usize> =
                 members.iter().copied().filter(|&i| !is_absent(columns[i].values[step])).collect();
-            let kept = rank(aggregate.op, &columns, &mut present, step, param);
+            let kept = rank(op, &columns, &mut present, step, param);
             present[kept..].iter().for_each(|&i| columns[i].values[step] = ABSENT);
             if params.len() == 1 {
                 order.extend_from_slice(&present[..kept]);
@@ -73,7 +74,7 @@ fn rank(op: AggregateOp, columns: &[Column], present: &mut [usize], step: usize,
 }
 
 /// Compares by value with NaN behind everything, whichever way the rest goes.
-pub(super) fn nan_last(a: f64, b: f64, direction: fn(Ordering) -> Ordering) -> Ordering {
+pub fn nan_last(a: f64, b: f64, direction: fn(Ordering) -> Ordering) -> Ordering {
     match (a.is_nan(), b.is_nan()) {
         (false, false) => direction(a.partial_cmp(&b).unwrap_or(Ordering::Equal)),
         (a, b) => a.cmp(&b),

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use columns::{ABSENT, is_absent};
 use model::Labels;
 
-use crate::ast::{BinaryOp, Matching};
-use crate::eval::column::Column;
-use crate::eval::matching::Signatures;
+use super::matching::Signatures;
+use super::{BinaryOp, Column, MatchRules};
+use crate::{ABSENT, is_absent};
 
 /// For each signature, at which steps any series with it holds a value.
 fn presence(signatures: &Signatures<'_>, columns: &[Column], steps: usize) -> HashMap<Labels, Vec<bool>> {
@@ -44,9 +43,9 @@ fn keep(
 }
 
 /// The result of a set operator.
-pub(super) fn combine(
+pub fn combine(
     op: BinaryOp,
-    rules: &Matching,
+    rules: &MatchRules<'_>,
     lhs: Vec<Column>,
     rhs: Vec<Column>,
     steps: usize,
