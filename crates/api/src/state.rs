@@ -208,8 +208,10 @@ pub struct Facts {
     pub external_url: String,
 }
 
-/// Pushes that are read and stored at one time, each of which may take some times the bytes of its body; the others wait.
+/// Pushes that are taken apart and stored at one time, each of which may take some times the bytes of its body; the others wait.
 const PUSHES_MAX: usize = 8;
+/// Bodies of pushes that come in at one time; the others wait. Who is slow holds a place for a bounded time.
+const PUSH_BODIES_MAX: usize = 64;
 
 /// Everything the routes need.
 pub struct ApiState {
@@ -225,6 +227,8 @@ pub struct ApiState {
     pub(crate) logs: Option<Arc<Logs>>,
     /// A place for each push at work.
     pub(crate) pushes: Arc<Semaphore>,
+    /// A place for the body of each push that comes in.
+    pub(crate) push_bodies: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -288,6 +292,7 @@ impl ApiState {
             admin,
             logs,
             pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
+            push_bodies: Semaphore::new(PUSH_BODIES_MAX),
             clock,
             metrics,
             turnstile,
