@@ -1,4 +1,4 @@
-//! The HTTP face of the monitor: Prometheus' API, Grafana's few endpoints, our own for the user interface.
+//! The HTTP face of the monitor: Prometheus' and Loki's APIs, Grafana's few endpoints, our own for the user interface.
 //!
 //! Routes, wire shapes and the map from errors to status live here and nowhere else. Knows ports and services, never
 //! the engine behind them.
@@ -13,6 +13,7 @@ mod exemplars;
 mod federate;
 mod grafana;
 mod json;
+mod loki;
 mod management;
 mod measured;
 mod metrics;
@@ -30,8 +31,9 @@ mod targets;
 mod ui_files;
 mod ui_query;
 
+pub use loki::LogServices;
 pub use metrics::ApiMetrics;
-pub use routes::{alertmanager_router, prometheus_router, ui_router};
+pub use routes::{alertmanager_router, loki_router, prometheus_router, ui_router};
 pub use state::{
     Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
     StoreRefusal, StoreStatus, Targets,

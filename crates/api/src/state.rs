@@ -13,7 +13,9 @@ use promql::Engine;
 use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
+use tokio::sync::Semaphore;
 
+use crate::loki::{LogServices, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -217,6 +219,9 @@ pub struct ApiState {
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) admin: Option<Arc<dyn Admin>>,
+    pub(crate) logs: Option<LogServices>,
+    /// Readers of live lines that may still come.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -242,6 +247,8 @@ pub struct Services {
     pub runtime: Arc<dyn Runtime>,
     /// May change what is stored; `None` where nobody may over HTTP.
     pub admin: Option<Arc<dyn Admin>>,
+    /// Holds lines and asks them; `None` where no logs are kept.
+    pub logs: Option<LogServices>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Where requests and queries are counted.
@@ -261,6 +268,7 @@ impl ApiState {
             dashboards,
             runtime,
             admin,
+            logs,
             clock,
             metrics,
         } = services;
@@ -275,6 +283,8 @@ impl ApiState {
             dashboards,
             runtime,
             admin,
+            logs,
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,
             turnstile,

@@ -154,6 +154,7 @@ impl Monitor {
             dashboards: core.dashboards.clone(),
             runtime: core.clone(),
             admin: core.admin.clone(),
+            logs: None,
             clock: core.clock.clone(),
             metrics,
         });

@@ -5,11 +5,13 @@
 
 pub mod ast;
 mod compile;
+pub mod detect;
 pub mod engine;
 pub mod error;
 mod eval;
 mod parser;
 
+pub mod patterns;
 mod printer;
 pub mod script;
 
@@ -17,9 +19,9 @@ mod tail;
 
 pub use ast::Expr;
 pub use engine::{
-    Engine, EngineOptions, Entry, LogAnswer, LogRequest, MetricAnswer, MetricRequest, MetricValue, ResultStream,
-    Series, Stats,
+    Engine, EngineOptions, Entry, LogAnswer, LogRequest, MetricAnswer, MetricRequest, MetricValue,
+    ResultStream, Series, Stats,
 };
 pub use error::{EvalError, Limit, Mistake, ParseError};
 pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, parse, parse_matchers};
-pub use tail::{Taken, Tailer, WAITING_BYTES_MAX, WAITING_MAX};
+pub use tail::{Tailer, Taken, WAITING_BYTES_MAX, WAITING_MAX};

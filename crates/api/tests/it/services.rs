@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, Facts, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, Facts, LogServices, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
+use logql::script::MemoryLogs;
 use model::{AlertState, DurationMs, Labels, Matcher, Metadata, MetricKind, TimestampMs};
 use net::{Client, ClientOptions, Fetched, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
@@ -54,6 +55,8 @@ pub(crate) fn store() -> MemoryStore {
 pub(crate) struct Site {
     pub(crate) prometheus: Server,
     pub(crate) ui: Server,
+    pub(crate) loki: Server,
+    pub(crate) logs: Arc<MemoryLogs>,
     client: Client,
     refusal: Refusing,
 }
@@ -78,6 +81,9 @@ impl Site {
     ) -> Self {
         let mut registry = Registry::default();
         let refusal = Refusing::default();
+        let logs = Arc::new(MemoryLogs::new());
+        let log_engine =
+            logql::Engine::new(logql::EngineOptions { threads: 2, ..logql::EngineOptions::standard() });
         let sources = Sources {
             folder: None,
             builtin: vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }],
@@ -92,6 +98,7 @@ impl Site {
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             admin,
+            logs: Some(LogServices { store: logs.clone(), engine: Arc::new(log_engine) }),
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -99,10 +106,13 @@ impl Site {
         let registry = Arc::new(registry);
         let ui_router = api::ui_router(state.clone(), registry.clone());
         let ui = Server::start(any_port().await, ui_router, ServerLimits::standard());
+        let router = api::loki_router(state.clone(), registry.clone(), &ui.url());
+        let loki = Server::start(any_port().await, router, ServerLimits::standard());
         let router = api::prometheus_router(state, registry, &ui.url());
         let limits = ServerLimits::standard();
         let prometheus = Server::start_counted(any_port().await, router, limits, connections);
-        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client"), refusal }
+        let client = Client::new(ClientOptions::named("test")).expect("a client");
+        Self { prometheus, ui, loki, logs, client, refusal }
     }
 
     /// The store refuses samples for this reason from now on, or takes them again.
@@ -119,6 +129,23 @@ impl Site {
     /// Asks the UI port.
     pub(crate) async fn get_ui(&self, path: &str) -> (u16, String) {
         self.fetch(&format!("{}{path}", self.ui.url())).await
+    }
+
+    /// Asks the Loki port.
+    pub(crate) async fn get_loki(&self, path: &str) -> (u16, String) {
+        self.fetch(&format!("{}{path}", self.loki.url())).await
+    }
+
+    /// Asks the Loki port with a header.
+    pub(crate) async fn get_loki_with(&self, path: &str, header: (&str, &str)) -> (u16, String) {
+        let url = format!("{}{path}", self.loki.url());
+        read(self.client.get(&url, &[header], LIMIT, ANSWER_MAX_BYTES).await.expect("an answer"))
+    }
+
+    /// Asks the Loki port by a form.
+    pub(crate) async fn post_loki(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let url = format!("{}{path}", self.loki.url());
+        read(self.client.post_form(&url, fields, LIMIT).await.expect("an answer"))
     }
 
     async fn fetch(&self, url: &str) -> (u16, String) {
@@ -169,7 +196,7 @@ impl Site {
     }
 
     pub(crate) async fn stop(self) {
-        tokio::join!(self.prometheus.stop(), self.ui.stop());
+        tokio::join!(self.prometheus.stop(), self.ui.stop(), self.loki.stop());
     }
 }
 

@@ -228,10 +228,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads something one level deeper.
-    fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, ParseError>,
-    ) -> Result<T, ParseError> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             let message = format!("expression nests deeper than {DEPTH_MAX}");
