@@ -2,6 +2,7 @@
 //! proportion; with valid examples to begin with, and a mutator. `cargo test -p fuzzing` runs all for a moment, the folder
 //! `fuzz/` hands the same functions to cargo-fuzz.
 
+mod lines;
 mod mutate;
 mod store;
 
@@ -23,7 +24,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -42,6 +43,8 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
     Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
+    Target { name: "logql", seeds: lines::query_seeds, rounds: 5000, run: lines::query },
+    Target { name: "log_line", seeds: lines::line_seeds, rounds: 3000, run: lines::line },
 ];
 
 /// The target of this name.

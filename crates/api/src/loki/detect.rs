@@ -53,7 +53,7 @@ async fn found_fields(state: &Arc<ApiState>, params: &LokiParams) -> Result<Vec<
     let range = params.range(state, LINES_SINCE_NS)?;
     let limit = params.count("line_limit", LINES_DEFAULT)?;
     let Expr::Log(query) = parse(state, params.query()).await? else {
-        return Err(LokiError::bad("a query for lines is needed, not for numbers"));
+        return Err(LokiError::bad_request("a query for lines is needed, not for numbers"));
     };
     asked(state, move |logs, cancel| {
         let lines = Lines { range, limit, is_forward: false, is_categorized: true, interval_ns: 0 };
@@ -104,7 +104,7 @@ pub(crate) async fn patterns(
     let range = params.range(&state, LINES_SINCE_NS)?;
     let step_ns = params.step_ms(range)?.saturating_mul(1_000_000);
     let Expr::Log(query) = parse(&state, params.query()).await? else {
-        return Err(LokiError::bad("a query for lines is needed, not for numbers"));
+        return Err(LokiError::bad_request("a query for lines is needed, not for numbers"));
     };
     let found = asked(&state, move |logs, cancel| {
         let limit = PATTERN_LINES.min(logs.engine.options().entries_max);

@@ -80,7 +80,7 @@ impl Volume {
         let matchers = logql::parse_matchers(params.query())?;
         let limit = params.count("limit", VOLUMES_DEFAULT)?;
         if limit > VOLUMES_MAX {
-            return Err(LokiError::bad(format!(
+            return Err(LokiError::bad_request(format!(
                 "limit of {limit} is more than the {VOLUMES_MAX} series allowed"
             )));
         }
@@ -92,7 +92,7 @@ impl Volume {
                 targets.unwrap_or_else(|| matchers.iter().map(|matcher| matcher.name.clone()).collect()),
             ),
             Some("labels") => By::Labels(targets),
-            Some(other) => return Err(LokiError::bad(format!("invalid aggregateBy '{other}'"))),
+            Some(other) => return Err(LokiError::bad_request(format!("invalid aggregateBy '{other}'"))),
         };
         Ok(Self { matchers, by, limit })
     }
@@ -176,7 +176,7 @@ pub(crate) async fn volume_range(
     let Aligned { start, step_ms, count } = Aligned::new(range, params.step_ms(range)?);
     if count as i64 > crate::query::POINTS_MAX {
         let message = "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter";
-        return Err(LokiError::bad(message));
+        return Err(LokiError::bad_request(message));
     }
     let step_ns = step_ms * 1_000_000;
     let moment = move |i: usize| model::TimestampNs(start.0 + step_ns * i as i64);

@@ -56,7 +56,7 @@ pub(crate) async fn series(
     let given = params.0.all("match[]").chain(params.0.all("match"));
     let selectors: Vec<Vec<Matcher>> = given.map(logql::parse_matchers).collect::<Result<_, _>>()?;
     if selectors.is_empty() {
-        return Err(LokiError::bad("0 matchers passed, at least one is needed: match[]={app=\"x\"}"));
+        return Err(LokiError::bad_request("0 matchers passed, at least one is needed: match[]={app=\"x\"}"));
     }
     let found = asked(&state, move |logs, _| {
         let mut all = BTreeSet::new();

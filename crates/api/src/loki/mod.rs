@@ -7,12 +7,14 @@ mod index;
 mod labels;
 mod ops;
 mod params;
-mod query;
+pub(crate) mod query;
+mod refusals;
 mod tail;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
 use columns::vector::Cancel;
 use logql::{Engine, EvalError};
@@ -64,12 +66,17 @@ pub(crate) fn query_routes() -> Router<Arc<ApiState>> {
 /// Whether lines can be asked for, in Loki's words.
 pub(crate) use ops::ready;
 
+/// A monitor that was started without logs.
+fn no_logs() -> LokiError {
+    LokiError::new(StatusCode::SERVICE_UNAVAILABLE, "this monitor keeps no logs")
+}
+
 /// Runs `work` on a blocking thread once there is room, in the time that a query may take; counts what is refused.
-async fn asked<T: Send + 'static>(
+pub(crate) async fn asked<T: Send + 'static>(
     state: &Arc<ApiState>,
     work: impl FnOnce(&LogServices, &Cancel) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<T, LokiError> {
-    let logs = state.logs.clone().ok_or_else(LokiError::no_logs)?;
+    let logs = state.logs.clone().ok_or_else(no_logs)?;
     let timeout = logs.engine.options().timeout;
     let work = run::blocking(state, move |state, cancel| {
         let outcome = state.metrics.query(|| work(&logs, cancel));

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::error::LokiError;
+use super::no_logs;
 use super::params::LokiParams;
 use super::query::parse;
 use crate::encode;
@@ -34,12 +35,12 @@ pub(crate) async fn buildinfo() -> Json<Value> {
 
 /// Whether lines can be asked for.
 pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> Result<&'static str, LokiError> {
-    state.logs.as_ref().map(|_| "ready\n").ok_or_else(LokiError::no_logs)
+    state.logs.as_ref().map(|_| "ready\n").ok_or_else(no_logs)
 }
 
 /// Limits that Grafana's Logs Drilldown asks for.
 pub(crate) async fn drilldown_limits(State(state): State<Arc<ApiState>>) -> Result<Json<Value>, LokiError> {
-    let logs = state.logs.as_ref().ok_or_else(LokiError::no_logs)?;
+    let logs = state.logs.as_ref().ok_or_else(no_logs)?;
     let options = logs.engine.options();
     let limits = json!({
         "max_entries_limit_per_query": options.entries_max,

@@ -41,8 +41,9 @@ impl LokiParams {
 
     fn time(&self, name: &str) -> Result<Option<i64>, LokiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let wrong =
-            || LokiError::bad(format!("could not parse '{name}' parameter: {text:?} is no timestamp"));
+        let wrong = || {
+            LokiError::bad_request(format!("could not parse '{name}' parameter: {text:?} is no timestamp"))
+        };
         moment(text).ok_or_else(wrong).map(Some)
     }
 
@@ -57,7 +58,7 @@ impl LokiParams {
         let since = self.duration_ns("since")?.unwrap_or(since_ns);
         let from = self.time("start")?.unwrap_or_else(|| until.saturating_sub(since));
         if until < from {
-            return Err(LokiError::bad("end timestamp must not be before or equal to start time"));
+            return Err(LokiError::bad_request("end timestamp must not be before or equal to start time"));
         }
         Ok(NsRange { from: TimestampNs(from), until: TimestampNs(until) })
     }
@@ -70,7 +71,7 @@ impl LokiParams {
         let nanos = seconds.or_else(|| logstage::units::duration_nanos(text));
         match nanos.filter(|nanos| nanos.abs() < i64::MAX as f64) {
             Some(nanos) => Ok(Some(nanos as i64)),
-            None => Err(LokiError::bad(format!("cannot parse {text:?} to a valid duration"))),
+            None => Err(LokiError::bad_request(format!("cannot parse {text:?} to a valid duration"))),
         }
     }
 
@@ -86,7 +87,7 @@ impl LokiParams {
         if step_ms <= 0 {
             let message =
                 "zero or negative query resolution step widths are not accepted. Try a positive integer";
-            return Err(LokiError::bad(message));
+            return Err(LokiError::bad_request(message));
         }
         Ok(step_ms)
     }
@@ -100,8 +101,10 @@ impl LokiParams {
         let Some(text) = self.get(name) else { return Ok(default) };
         match text.parse::<i64>() {
             Ok(count) if count > 0 => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-            Ok(_) => Err(LokiError::bad(format!("{name} must be a positive value"))),
-            Err(_) => Err(LokiError::bad(format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))),
+            Ok(_) => Err(LokiError::bad_request(format!("{name} must be a positive value"))),
+            Err(_) => {
+                Err(LokiError::bad_request(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))
+            }
         }
     }
 
@@ -110,7 +113,7 @@ impl LokiParams {
         match self.get("direction").map(str::to_ascii_lowercase).as_deref() {
             None | Some("backward") => Ok(false),
             Some("forward") => Ok(true),
-            Some(other) => Err(LokiError::bad(format!("invalid direction '{other}'"))),
+            Some(other) => Err(LokiError::bad_request(format!("invalid direction '{other}'"))),
         }
     }
 }

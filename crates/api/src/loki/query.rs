@@ -8,13 +8,14 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use columns::vector::Cancel;
 use logql::ast::{LogExpr, Metric};
-use logql::{EvalError, Expr, LogAnswer, LogRequest, MetricAnswer, MetricRequest};
+use logql::{EvalError, Expr, LogAnswer, LogRequest, MetricAnswer, MetricRequest, ParseError};
 use model::TimestampNs;
 use storage::NsRange;
 
 use super::error::LokiError;
 use super::params::{LINES_SINCE_NS, LokiParams};
 use super::{LogServices, asked, encode};
+use crate::error::ApiError;
 use crate::state::ApiState;
 
 /// By this header clients ask for labels apart from where they come from; Grafana does.
@@ -27,14 +28,18 @@ pub(super) fn is_categorized(headers: &HeaderMap) -> bool {
 }
 
 /// Parses on a blocking thread: compiling what a hostile query holds may take a while.
-pub(super) async fn parse(state: &ApiState, query: &str) -> Result<Expr, LokiError> {
+pub(crate) async fn parsed(state: &ApiState, query: &str) -> Result<Result<Expr, ParseError>, ApiError> {
     let query = query.to_owned();
-    let parsed = tokio::task::spawn_blocking(move || logql::parse(&query)).await;
-    let parsed = parsed.map_err(crate::error::ApiError::internal)?;
+    let parsed =
+        tokio::task::spawn_blocking(move || logql::parse(&query)).await.map_err(ApiError::internal)?;
     if let Some(limit) = parsed.as_ref().err().and_then(|error| error.limit) {
         state.metrics.refused_lines(limit);
     }
-    Ok(parsed?)
+    Ok(parsed)
+}
+
+pub(super) async fn parse(state: &ApiState, query: &str) -> Result<Expr, LokiError> {
+    Ok(parsed(state, query).await??)
 }
 
 pub(crate) async fn range(
@@ -49,7 +54,9 @@ pub(crate) async fn range(
     match parse(&state, params.query()).await? {
         Expr::Log(query) => {
             if range.until <= range.from {
-                return Err(LokiError::bad("end timestamp must not be before or equal to start time"));
+                return Err(LokiError::bad_request(
+                    "end timestamp must not be before or equal to start time",
+                ));
             }
             let is_categorized = is_categorized(&headers);
             let answer = asked(&state, move |logs, cancel| {
@@ -76,7 +83,7 @@ pub(crate) async fn instant(
     params.is_forward()?;
     let Expr::Metric(query) = parse(&state, params.query()).await? else {
         let message = "log queries are not supported as an instant query type, please change your query to a range query type";
-        return Err(LokiError::bad(message));
+        return Err(LokiError::bad_request(message));
     };
     let instant = Aligned { start: at, step_ms: 1, count: 1 };
     let answer = asked(&state, move |logs, cancel| metric(logs, &query, instant, cancel)).await?;

@@ -16,6 +16,7 @@ use storage::LogFollow;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::error::LokiError;
+use super::no_logs;
 use super::params::{LINES_SINCE_NS, LokiParams};
 use super::query::{Lines, is_categorized, parse};
 use super::{LogServices, asked, encode};
@@ -42,25 +43,26 @@ pub(crate) async fn tail(
     upgrade: Option<Extension<OnUpgrade>>,
     params: LokiParams,
 ) -> Result<Response, LokiError> {
-    let logs = state.logs.clone().ok_or_else(LokiError::no_logs)?;
+    let logs = state.logs.clone().ok_or_else(no_logs)?;
     let Expr::Log(query) = parse(&state, params.query()).await? else {
-        return Err(LokiError::bad("metric queries cannot be tailed"));
+        return Err(LokiError::bad_request("metric queries cannot be tailed"));
     };
     let delay = match params.get("delay_for") {
         None | Some("0") => 0,
         Some(_) => params.count("delay_for", 1)?,
     };
     if delay > DELAY_MAX_S {
-        return Err(LokiError::bad(format!("delay_for can't be greater than {DELAY_MAX_S}")));
+        return Err(LokiError::bad_request(format!("delay_for can't be greater than {DELAY_MAX_S}")));
     }
     let (range, limit) = (params.range(&state, LINES_SINCE_NS)?, params.limit()?);
     let is_categorized = is_categorized(&headers);
-    let response = websocket::handshake(&headers).map_err(|error| LokiError::bad(error.to_string()))?;
+    let response =
+        websocket::handshake(&headers).map_err(|error| LokiError::bad_request(error.to_string()))?;
     let Some(Extension(upgrade)) = upgrade else {
-        return Err(LokiError::bad("this connection cannot become a websocket"));
+        return Err(LokiError::bad_request("this connection cannot become a websocket"));
     };
     let permit = state.tails.clone().try_acquire_owned().map_err(|_| {
-        LokiError::bad(format!(
+        LokiError::bad_request(format!(
             "max concurrent tail requests limit exceeded, count > limit ({} > {TAILS_MAX})",
             TAILS_MAX + 1
         ))
@@ -169,7 +171,7 @@ impl Tail {
     async fn old(&self) -> Result<Vec<ResultStream>, String> {
         let (query, old) = (self.query.clone(), self.old);
         let answer = asked(&self.state, move |logs, cancel| old.find(logs, &query, cancel));
-        let mut streams = answer.await.map_err(|error| error.message().to_owned())?.streams;
+        let mut streams = answer.await.map_err(|error| error.message)?.streams;
         streams.iter_mut().for_each(|stream| stream.entries.reverse());
         Ok(streams)
     }

@@ -263,3 +263,56 @@ async fn what_is_wrong_is_said_in_plain_text() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn panels_get_lines_and_numbers_as_columns() {
+    with_site(async |site| {
+        let target = |id: &str, expr: &str, more: Value| {
+            let mut target = json!({ "id": id, "expr": expr, "step_ms": 10_000, "language": "logql" });
+            target.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            target
+        };
+        let (from, to) = (NOW_MS / 10_000 * 10_000 - 60_000, NOW_MS / 10_000 * 10_000);
+        let targets = [
+            target("lines", r#"{app="web"} | json status"#, json!({ "limit": 3 })),
+            target("old", r#"{app="web"}"#, json!({ "limit": 1, "direction": "forward" })),
+            target("numbers", r#"sum(count_over_time({app="web"}[1m]))"#, json!({})),
+            target("now", r#"sum(count_over_time({app="web"}[1m]))"#, json!({ "instant": true })),
+            target("wrong", r#"{app="web"} | nothing"#, json!({})),
+            target("no instant", r#"{app="web"}"#, json!({ "instant": true })),
+            target("much", r#"{app="web"}"#, json!({ "limit": 9999 })),
+            json!({ "id": "metrics", "expr": "sum(up)", "step_ms": 10_000 }),
+        ];
+        let (code, body) =
+            site.post_ui("/api/ui/query", &json!({ "from": from, "to": to, "targets": targets })).await;
+        assert_eq!(code, 200, "{body}");
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        let of = |i: usize| &body["results"][i];
+        assert_eq!(
+            (&of(0)["kind"], of(0)["lines"].as_array().map(Vec::len)),
+            (&json!("logs"), Some(3)),
+            "{body}"
+        );
+        assert_eq!(of(0)["label_sets"][0], json!({ "app": "web", "env": "prod", "status": "404" }));
+        assert_eq!((&of(0)["labels"], &of(0)["metadata"][2]), (&json!([0, 1, 2]), &json!({ "trace": "t1" })));
+        assert_eq!(of(0)["times_ns"][0], ((NOW_MS - 10_000) * 1_000_000).to_string());
+        assert_eq!(of(1)["metadata"], json!([{ "trace": "t0" }]));
+        assert_eq!(
+            (&of(2)["count"], &of(2)["series"][0]["values"][6], &of(2)["lines_read"]),
+            (&json!(7), &json!(4), &json!(4)),
+            "{}",
+            of(2)
+        );
+        assert_eq!(of(3)["series"][0]["values"], json!([4]));
+        assert_eq!(
+            (&of(4)["error"]["line"], &of(4)["error"]["column"]),
+            (&json!(1), &json!(22)),
+            "{}",
+            of(4)
+        );
+        assert!(of(5)["error"]["message"].as_str().is_some_and(|text| text.contains("instant")));
+        assert!(of(6)["error"]["message"].as_str().is_some_and(|text| text.contains("max entries limit")));
+        assert!(of(7)["samples_read"].as_u64().is_some_and(|samples| samples > 0), "{}", of(7));
+    })
+    .await;
+}
