@@ -1,4 +1,4 @@
-//! The HTTP face of the monitor: Prometheus' and Loki's APIs, Grafana's few endpoints, our own for the user interface.
+//! The HTTP face of the monitor: Prometheus' API, Grafana's few endpoints, our own for the user interface.
 //!
 //! Routes, wire shapes and the map from errors to status live here and nowhere else. Knows ports and services, never
 //! the engine behind them.
@@ -31,7 +31,7 @@ mod targets;
 mod ui_files;
 mod ui_query;
 
-pub use loki::LogServices;
+pub use loki::{LogAdmin, LogDeletion, LogDiscovery, Logs};
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, loki_router, prometheus_router, ui_router};
 pub use state::{

@@ -51,7 +51,7 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
     }
     let all =
         Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(grafana).merge(own).merge(pages);
-    let all = all.nest("/api/v2", api_v2()).merge(loki::query_routes());
+    let all = all.nest("/api/v2", api_v2()).merge(loki::routes());
     finish(all, state, registry)
 }
 
@@ -70,15 +70,14 @@ pub fn alertmanager_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url
     finish(own.nest("/api/v2", api_v2()), state, registry)
 }
 
-/// What answers on the Loki port: its API, health, self-metrics, and the root as a link to our pages.
+/// What answers on the Loki port: its API, health, self-metrics.
 pub fn loki_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: &str) -> Router {
     let target = format!("{ui_url}/");
     let own = Router::new()
         .route("/", get(move || std::future::ready(Redirect::temporary(&target))))
         .route("/-/healthy", get(management::healthy))
-        .route("/-/ready", get(loki::ready))
-        .route("/ready", get(loki::ready));
-    finish(own.merge(loki::query_routes()), state, registry)
+        .route("/-/reload", post(management::reload).get(management::only_by_post));
+    finish(own.merge(loki::port_own()).merge(loki::routes()), state, registry)
 }
 
 fn api_v2() -> Router<Arc<ApiState>> {

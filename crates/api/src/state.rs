@@ -15,7 +15,7 @@ use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
 use tokio::sync::Semaphore;
 
-use crate::loki::{LogServices, TAILS_MAX};
+use crate::loki::{Logs, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -208,6 +208,9 @@ pub struct Facts {
     pub external_url: String,
 }
 
+/// Pushes that are read and stored at one time, each of which may take some times the bytes of its body; the others wait.
+const PUSHES_MAX: usize = 8;
+
 /// Everything the routes need.
 pub struct ApiState {
     pub(crate) engine: Arc<Engine>,
@@ -219,7 +222,9 @@ pub struct ApiState {
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) admin: Option<Arc<dyn Admin>>,
-    pub(crate) logs: Option<LogServices>,
+    pub(crate) logs: Option<Arc<Logs>>,
+    /// A place for each push at work.
+    pub(crate) pushes: Arc<Semaphore>,
     /// Readers of live lines that may still come.
     pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -247,8 +252,8 @@ pub struct Services {
     pub runtime: Arc<dyn Runtime>,
     /// May change what is stored; `None` where nobody may over HTTP.
     pub admin: Option<Arc<dyn Admin>>,
-    /// Holds lines and asks them; `None` where no logs are kept.
-    pub logs: Option<LogServices>,
+    /// Holds logs; `None` where none are kept.
+    pub logs: Option<Arc<Logs>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Where requests and queries are counted.
@@ -284,6 +289,7 @@ impl ApiState {
             runtime,
             admin,
             logs,
+            pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
             tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,

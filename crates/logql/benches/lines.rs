@@ -45,7 +45,12 @@ fn batch(part: usize) -> LineBatch {
         let level = if status == 500 { "ERROR" } else { "INFO" };
         let line = format!(
             r#"{{"ts":"2026-11-20T10:00:00.{:06}Z","level":"{level}","method":"GET","view":"/api/order/{view}","status":{status},"duration_ms":{}.{},"request_id":"{:016x}","client":"192.0.2.{}","db":{{"queries":{},"ms":1.5}}}}"#,
-            i % 1_000_000, i % 300, i % 10, i * 7919, i % 250, i % 4
+            i % 1_000_000,
+            i % 300,
+            i % 10,
+            i * 7919,
+            i % 250,
+            i % 4
         );
         batch.push(TimestampNs(i as i64 * STEP_NS), &line, &Labels::empty());
     }
@@ -112,16 +117,34 @@ fn main() {
         let outcome = match parse(query).expect("a query") {
             Expr::Log(query) => {
                 let range = NsRange { from: TimestampNs(0), until: end };
-                let request = LogRequest { query: &query, range, limit: 100, is_forward: false, is_categorized: true, cancel: &cancel };
+                let request = LogRequest {
+                    query: &query,
+                    range,
+                    limit: 100,
+                    is_forward: false,
+                    is_categorized: true,
+                    cancel: &cancel,
+                };
                 engine.logs(&store, &request).map(|answer| answer.stats)
             }
             Expr::Metric(query) => {
-                let request = MetricRequest { query: &query, start: TimestampNs(0), step_ms: 10_000, count: 129, cancel: &cancel };
+                let request = MetricRequest {
+                    query: &query,
+                    start: TimestampNs(0),
+                    step_ms: 10_000,
+                    count: 129,
+                    cancel: &cancel,
+                };
                 engine.metric(&store, &request).map(|answer| answer.stats)
             }
         };
         let seconds = started.elapsed().as_secs_f64();
         let read = outcome.map(|stats| stats.bytes_read).expect("an answer");
-        println!("{:8.1} ms {:8.0} MB/s of {:4} MB  {query}", seconds * 1e3, read as f64 / seconds / 1e6, bytes / 1_000_000);
+        println!(
+            "{:8.1} ms {:8.0} MB/s of {:4} MB  {query}",
+            seconds * 1e3,
+            read as f64 / seconds / 1e6,
+            bytes / 1_000_000
+        );
     }
 }

@@ -212,7 +212,8 @@ impl<'a> Row<'a> {
                 gone.push(Cow::Borrowed(name));
             }
         }
-        fields.retain(|field| matches!(&*field.name, ERROR | ERROR_DETAILS) || keep(&field.name, &field.value));
+        fields
+            .retain(|field| matches!(&*field.name, ERROR | ERROR_DETAILS) || keep(&field.name, &field.value));
     }
 
     /// Whether the line was stored with labels of its own.

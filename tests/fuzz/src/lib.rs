@@ -4,6 +4,7 @@
 
 mod lines;
 mod mutate;
+mod push;
 mod store;
 
 use exposition::{Format, Reader};
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 15] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -45,6 +46,16 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
     Target { name: "logql", seeds: lines::query_seeds, rounds: 5000, run: lines::query },
     Target { name: "log_line", seeds: lines::line_seeds, rounds: 3000, run: lines::line },
+    Target { name: "push_json", seeds: push::json_seeds, rounds: 10_000, run: push::json },
+    Target { name: "push_protobuf", seeds: push::protobuf_seeds, rounds: 10_000, run: push::protobuf },
+    Target { name: "push_otlp_json", seeds: push::otlp_json_seeds, rounds: 10_000, run: push::otlp_json },
+    Target {
+        name: "push_otlp_protobuf",
+        seeds: push::otlp_protobuf_seeds,
+        rounds: 10_000,
+        run: push::otlp_protobuf,
+    },
+    Target { name: "push_texts", seeds: push::text_seeds, rounds: 10_000, run: push::texts },
 ];
 
 /// The target of this name.

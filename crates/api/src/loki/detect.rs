@@ -35,7 +35,7 @@ pub(crate) async fn labels(
     let matchers = params.get("query").map(logql::parse_matchers).transpose()?.unwrap_or_default();
     let found = asked(&state, move |logs, _| {
         let streams_max = logs.engine.options().streams_max;
-        let set = logs.store.select(&LogSelection { matchers: &matchers, range, streams_max })?;
+        let set = logs.query.select(&LogSelection { matchers: &matchers, range, streams_max })?;
         let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, value) in (0..set.len()).flat_map(|stream| set.labels(stream)) {
             values.entry(name.to_owned()).or_default().insert(value.to_owned());

@@ -15,7 +15,7 @@ use storage::{LogSelection, LogStats, NsRange, PartInfo, StreamSet};
 use super::error::LokiError;
 use super::params::{LINES_SINCE_NS, LokiParams};
 use super::query::Aligned;
-use super::{LogServices, asked, encode};
+use super::{Logs, asked, encode};
 use crate::json as write;
 use crate::state::ApiState;
 
@@ -23,9 +23,9 @@ use crate::state::ApiState;
 const VOLUMES_DEFAULT: usize = 100;
 const VOLUMES_MAX: usize = 1000;
 
-fn select(logs: &LogServices, matchers: &[Matcher], range: NsRange) -> Result<Box<dyn StreamSet>, EvalError> {
+fn select(logs: &Logs, matchers: &[Matcher], range: NsRange) -> Result<Box<dyn StreamSet>, EvalError> {
     let streams_max = logs.engine.options().streams_max;
-    Ok(logs.store.select(&LogSelection { matchers, range, streams_max })?)
+    Ok(logs.query.select(&LogSelection { matchers, range, streams_max })?)
 }
 
 pub(crate) async fn stats(
@@ -98,7 +98,7 @@ impl Volume {
     }
 
     /// Bytes of each group in each of `spans`; those with most first.
-    fn sums(&self, logs: &LogServices, spans: &[NsRange]) -> Result<Vec<(Group, Vec<u64>)>, EvalError> {
+    fn sums(&self, logs: &Logs, spans: &[NsRange]) -> Result<Vec<(Group, Vec<u64>)>, EvalError> {
         let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(Vec::new()) };
         let set = select(logs, &self.matchers, NsRange { from: first.from, until: last.until })?;
         let mut sums: BTreeMap<Group, Vec<u64>> = BTreeMap::new();

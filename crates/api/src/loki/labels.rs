@@ -30,7 +30,7 @@ pub(crate) async fn names(
     let (range, matchers) = (params.range(&state, METADATA_SINCE_NS)?, matchers(&params)?);
     let names = asked(&state, move |logs, _| {
         let streams_max = logs.engine.options().streams_max;
-        Ok(logs.store.label_names(&LogSelection { matchers: &matchers, range, streams_max })?)
+        Ok(logs.query.label_names(&LogSelection { matchers: &matchers, range, streams_max })?)
     });
     Ok(encode::success(names.await?))
 }
@@ -43,7 +43,7 @@ pub(crate) async fn values(
     let (range, matchers) = (params.range(&state, METADATA_SINCE_NS)?, matchers(&params)?);
     let values = asked(&state, move |logs, _| {
         let streams_max = logs.engine.options().streams_max;
-        Ok(logs.store.label_values(&name, &LogSelection { matchers: &matchers, range, streams_max })?)
+        Ok(logs.query.label_values(&name, &LogSelection { matchers: &matchers, range, streams_max })?)
     });
     Ok(encode::success(values.await?))
 }
@@ -70,13 +70,9 @@ pub(crate) async fn series(
 }
 
 /// Labels of the streams that have a line in a span.
-fn streams(
-    logs: &super::LogServices,
-    matchers: &[Matcher],
-    range: NsRange,
-) -> Result<Vec<Labels>, EvalError> {
+fn streams(logs: &super::Logs, matchers: &[Matcher], range: NsRange) -> Result<Vec<Labels>, EvalError> {
     let streams_max = logs.engine.options().streams_max;
-    let set = logs.store.select(&LogSelection { matchers, range, streams_max })?;
+    let set = logs.query.select(&LogSelection { matchers, range, streams_max })?;
     let with_lines = (0..set.len()).filter(|stream| !set.parts(*stream).is_empty());
     Ok(with_lines.map(|stream| set.labels(stream).clone()).collect())
 }

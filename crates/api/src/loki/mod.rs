@@ -1,41 +1,56 @@
-//! Loki's query API: lines, metrics over lines, labels, volumes, live tail. Errors are plain text, as there.
+//! Loki's API: what is pushed, deleted and asked. Errors are plain text here, as in Loki.
 
+mod body;
+mod delete;
 mod detect;
+mod discover;
 mod encode;
 mod error;
 mod index;
 mod labels;
+mod meta;
 mod ops;
+mod otlp;
 mod params;
+mod push;
 pub(crate) mod query;
 mod refusals;
+mod state;
 mod tail;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use columns::vector::Cancel;
-use logql::{Engine, EvalError};
-use storage::LogQuery;
+use logql::EvalError;
 
 use crate::run;
 use crate::state::ApiState;
 pub(crate) use error::LokiError;
+pub use state::{LogAdmin, LogDeletion, LogDiscovery, Logs};
 pub(crate) use tail::TAILS_MAX;
 
-/// Where lines are kept and who asks them.
-#[derive(Clone)]
-pub struct LogServices {
-    /// Holds lines.
-    pub store: Arc<dyn LogQuery>,
-    /// Evaluates queries.
-    pub engine: Arc<Engine>,
+/// Paths that the Loki port and the port of the pages both have.
+pub(crate) fn routes() -> Router<Arc<ApiState>> {
+    Router::new()
+        .route("/loki/api/v1/push", post(push::push))
+        .route("/api/prom/push", post(push::push))
+        .route("/otlp/v1/logs", post(otlp::logs))
+        .route(
+            "/loki/api/v1/delete",
+            post(delete::create).put(delete::create).get(delete::list).delete(delete::cancel),
+        )
+        .merge(query_routes())
+}
+
+/// Paths of the Loki port alone.
+pub(crate) fn port_own() -> Router<Arc<ApiState>> {
+    Router::new().route("/ready", get(ops::ready)).route("/flush", post(ops::flush))
 }
 
 /// What asks, under `/loki/api/v1` and, where Loki has them still, under `/api/prom`.
-pub(crate) fn query_routes() -> Router<Arc<ApiState>> {
+fn query_routes() -> Router<Arc<ApiState>> {
     let v1 = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
@@ -50,10 +65,10 @@ pub(crate) fn query_routes() -> Router<Arc<ApiState>> {
         .route("/detected_labels", get(detect::labels).post(detect::labels))
         .route("/detected_fields", get(detect::fields).post(detect::fields))
         .route("/detected_field/{name}/values", get(detect::values).post(detect::values))
-        .route("/format_query", get(ops::format_query).post(ops::format_query))
-        .route("/status/buildinfo", get(ops::buildinfo))
-        .route("/drilldown-limits", get(ops::drilldown_limits))
-        .route("/rules", get(ops::no_rules))
+        .route("/format_query", get(meta::format_query).post(meta::format_query))
+        .route("/status/buildinfo", get(meta::buildinfo))
+        .route("/drilldown-limits", get(meta::drilldown_limits))
+        .route("/rules", get(meta::no_rules))
         .route("/tail", get(tail::tail));
     let prom = Router::new()
         .route("/label", get(labels::names))
@@ -63,20 +78,12 @@ pub(crate) fn query_routes() -> Router<Arc<ApiState>> {
     Router::new().nest("/loki/api/v1", v1).nest("/api/prom", prom)
 }
 
-/// Whether lines can be asked for, in Loki's words.
-pub(crate) use ops::ready;
-
-/// A monitor that was started without logs.
-fn no_logs() -> LokiError {
-    LokiError::new(StatusCode::SERVICE_UNAVAILABLE, "this monitor keeps no logs")
-}
-
 /// Runs `work` on a blocking thread once there is room, in the time that a query may take; counts what is refused.
 pub(crate) async fn asked<T: Send + 'static>(
     state: &Arc<ApiState>,
-    work: impl FnOnce(&LogServices, &Cancel) -> Result<T, EvalError> + Send + 'static,
+    work: impl FnOnce(&Logs, &Cancel) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<T, LokiError> {
-    let logs = state.logs.clone().ok_or_else(no_logs)?;
+    let logs = state.logs()?;
     let timeout = logs.engine.options().timeout;
     let work = run::blocking(state, move |state, cancel| {
         let outcome = state.metrics.query(|| work(&logs, cancel));

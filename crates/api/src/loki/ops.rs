@@ -1,61 +1,27 @@
-//! What else clients ask: the form of a query, the version, rules that are not here.
+//! `/ready` and `/flush` of the Loki port.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use axum::http::StatusCode;
 
 use super::error::LokiError;
-use super::no_logs;
-use super::params::LokiParams;
-use super::query::parse;
-use crate::encode;
 use crate::state::ApiState;
 
-pub(crate) async fn format_query(
-    State(state): State<Arc<ApiState>>,
-    params: LokiParams,
-) -> Result<Response, LokiError> {
-    Ok(encode::success(parse(&state, params.query()).await?.to_string()))
-}
-
-pub(crate) async fn buildinfo() -> Json<Value> {
-    Json(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "revision": "",
-        "branch": "",
-        "buildUser": "",
-        "buildDate": "",
-        "goVersion": "",
-    }))
-}
-
-/// Whether lines can be asked for.
+/// Whether lines are taken.
 pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> Result<&'static str, LokiError> {
-    state.logs.as_ref().map(|_| "ready\n").ok_or_else(no_logs)
+    match state.logs()?.admin.refusal() {
+        None => Ok("ready\n"),
+        Some(reason) => {
+            Err(LokiError::new(StatusCode::SERVICE_UNAVAILABLE, format!("Ingester not ready: {reason}\n")))
+        }
+    }
 }
 
-/// Limits that Grafana's Logs Drilldown asks for.
-pub(crate) async fn drilldown_limits(State(state): State<Arc<ApiState>>) -> Result<Json<Value>, LokiError> {
-    let logs = state.logs.as_ref().ok_or_else(no_logs)?;
-    let options = logs.engine.options();
-    let limits = json!({
-        "max_entries_limit_per_query": options.entries_max,
-        "max_query_series": options.series_max,
-        "max_query_length": format!("{}s", options.length_max.as_secs()),
-        "query_timeout": format!("{}s", options.timeout.as_secs()),
-        "volume_enabled": true,
-    });
-    Ok(Json(
-        json!({ "limits": limits, "pattern_ingester_enabled": true, "version": env!("CARGO_PKG_VERSION") }),
-    ))
-}
-
-/// Rules over logs are no part of this program: said as Loki says that it has none.
-pub(crate) async fn no_rules() -> Response {
-    let head = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    (StatusCode::NOT_FOUND, head, "no rule groups found\n").into_response()
+/// Writes all lines to files.
+pub(crate) async fn flush(State(state): State<Arc<ApiState>>) -> Result<StatusCode, LokiError> {
+    let logs = state.logs()?;
+    let flushed = tokio::task::spawn_blocking(move || logs.admin.flush()).await;
+    flushed.map_err(LokiError::internal)?.map_err(LokiError::internal)?;
+    Ok(StatusCode::NO_CONTENT)
 }

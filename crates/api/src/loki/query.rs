@@ -14,7 +14,7 @@ use storage::NsRange;
 
 use super::error::LokiError;
 use super::params::{LINES_SINCE_NS, LokiParams};
-use super::{LogServices, asked, encode};
+use super::{Logs, asked, encode};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
@@ -102,15 +102,10 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn find(
-        &self,
-        logs: &LogServices,
-        query: &LogExpr,
-        cancel: &Cancel,
-    ) -> Result<LogAnswer, EvalError> {
+    pub(crate) fn find(&self, logs: &Logs, query: &LogExpr, cancel: &Cancel) -> Result<LogAnswer, EvalError> {
         let Self { range, limit, is_forward, is_categorized, interval_ns } = *self;
         let request = LogRequest { query, range, limit, is_forward, is_categorized, cancel };
-        let mut answer = logs.engine.logs(logs.store.as_ref(), &request)?;
+        let mut answer = logs.engine.logs(logs.query.as_ref(), &request)?;
         if interval_ns > 0 {
             for stream in &mut answer.streams {
                 let mut last: Option<i64> = None;
@@ -152,12 +147,12 @@ impl Aligned {
 }
 
 pub(crate) fn metric(
-    logs: &LogServices,
+    logs: &Logs,
     query: &Metric,
     Aligned { start, step_ms, count }: Aligned,
     cancel: &Cancel,
 ) -> Result<MetricAnswer, EvalError> {
-    logs.engine.metric(logs.store.as_ref(), &MetricRequest { query, start, step_ms, count, cancel })
+    logs.engine.metric(logs.query.as_ref(), &MetricRequest { query, start, step_ms, count, cancel })
 }
 
 #[cfg(test)]

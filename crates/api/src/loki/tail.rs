@@ -16,10 +16,9 @@ use storage::LogFollow;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::error::LokiError;
-use super::no_logs;
 use super::params::{LINES_SINCE_NS, LokiParams};
 use super::query::{Lines, is_categorized, parse};
-use super::{LogServices, asked, encode};
+use super::{Logs, asked, encode};
 use crate::json;
 use crate::state::ApiState;
 
@@ -43,7 +42,7 @@ pub(crate) async fn tail(
     upgrade: Option<Extension<OnUpgrade>>,
     params: LokiParams,
 ) -> Result<Response, LokiError> {
-    let logs = state.logs.clone().ok_or_else(no_logs)?;
+    let logs = state.logs()?;
     let Expr::Log(query) = parse(&state, params.query()).await? else {
         return Err(LokiError::bad_request("metric queries cannot be tailed"));
     };
@@ -87,7 +86,7 @@ pub(crate) async fn tail(
 /// What one reader is sent.
 struct Tail {
     state: Arc<ApiState>,
-    logs: LogServices,
+    logs: Arc<Logs>,
     query: Arc<LogExpr>,
     delay: Duration,
     /// The lines to begin with.
@@ -130,7 +129,7 @@ impl Tail {
         let tailer = Arc::new(tailer);
         // Followed first: a line that is stored meanwhile comes twice rather than never, and is told apart below.
         let follower: Arc<dyn LogFollow> = tailer.clone();
-        self.logs.store.follow(&self.query.matchers, &follower);
+        self.logs.query.follow(&self.query.matchers, &follower);
         let old = self.old().await?;
         let mut known = known(&old);
         if !old.is_empty()

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, Facts, LogServices, Recovery, RuleGroups, Runtime, Services, StoreBlock,
-    StoreRankings, StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, Facts, LogAdmin, LogDeletion, LogDiscovery, Logs, Recovery, RuleGroups,
+    Runtime, Services, StoreBlock, StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
 use logql::script::MemoryLogs;
-use model::{AlertState, DurationMs, Labels, Matcher, Metadata, MetricKind, TimestampMs};
+use model::{AlertState, DurationMs, Labels, MatchOp, Matcher, Metadata, MetricKind, TimestampMs};
 use net::{Client, ClientOptions, Fetched, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
 use promql::script::MemoryStore;
@@ -21,7 +21,7 @@ use promql::{Engine, EngineOptions};
 use rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use scrape::{DroppedTarget, TargetMetadata, TargetStatus, TargetsStatus};
 use stdx::ManualClock;
-use storage::{Exemplar, ExemplarQuery, MetricQuery, QueryError, SeriesExemplars};
+use storage::{Exemplar, ExemplarQuery, LogRefusal, MetricQuery, NsRange, QueryError, SeriesExemplars};
 
 /// What the clock shows: a second with milliseconds.
 pub(crate) const NOW_MS: i64 = 1_435_781_451_781;
@@ -98,7 +98,14 @@ impl Site {
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             admin,
-            logs: Some(LogServices { store: logs.clone(), engine: Arc::new(log_engine) }),
+            logs: Some(Arc::new(Logs {
+                append: logs.clone(),
+                query: logs.clone(),
+                engine: Arc::new(log_engine),
+                admin: Arc::new(Still),
+                discovery: LogDiscovery { service_labels: Vec::new(), level_fields: None },
+                body_bytes_max: 1 << 20,
+            })),
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -232,6 +239,31 @@ impl ExemplarQuery for Still {
         } else {
             Vec::new()
         })
+    }
+}
+
+/// Nobody deletes a line here.
+impl LogAdmin for Still {
+    fn refusal(&self) -> Option<String> {
+        None
+    }
+
+    fn discarded(&self, _: &LogRefusal) {}
+
+    fn flush(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &str, _: Vec<Matcher>, _: Vec<(MatchOp, String)>, _: NsRange) -> Result<(), String> {
+        Err("nothing is deleted here".to_owned())
+    }
+
+    fn deletions(&self) -> Vec<LogDeletion> {
+        Vec::new()
+    }
+
+    fn cancel_deletion(&self, _: &str) -> Result<bool, String> {
+        Ok(false)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Which series have which labels: a bitmap of slots for each pair of name and value.
+//! Which of many things have which labels: a bitmap of slots for each pair of name and value. A thing is a series of samples or
+//! a stream of lines; whoever keeps it gives it a slot.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,9 +7,9 @@ use std::sync::Arc;
 use model::{Labels, MatchOp, Matcher};
 use roaring::RoaringBitmap;
 
-/// Postings of all series. Names and values are kept once, as the keys here.
+/// Postings of all things. Names and values are kept once, as the keys here.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
+pub struct Index {
     names: BTreeMap<Arc<str>, Name>,
     all: RoaringBitmap,
 }
@@ -16,12 +17,13 @@ pub(crate) struct Index {
 #[derive(Debug, Default)]
 struct Name {
     values: HashMap<Arc<str>, RoaringBitmap>,
-    /// Slots of series that have the label at all.
+    /// Slots of things that have the label at all.
     any: RoaringBitmap,
 }
 
 impl Index {
-    pub(crate) fn insert(&mut self, slot: u32, labels: &Labels) {
+    /// Adds the thing in `slot`.
+    pub fn insert(&mut self, slot: u32, labels: &Labels) {
         self.all.insert(slot);
         for (name, value) in labels {
             if !self.names.contains_key(name) {
@@ -36,7 +38,8 @@ impl Index {
         }
     }
 
-    pub(crate) fn remove(&mut self, slot: u32, labels: &Labels) {
+    /// Takes the thing in `slot`, whose labels these are, out.
+    pub fn remove(&mut self, slot: u32, labels: &Labels) {
         self.all.remove(slot);
         for (name, value) in labels {
             let Some(entry) = self.names.get_mut(name) else { continue };
@@ -53,8 +56,8 @@ impl Index {
         }
     }
 
-    /// Slots of the series that satisfy all matchers.
-    pub(crate) fn matching(&self, matchers: &[Matcher]) -> RoaringBitmap {
+    /// Slots of what satisfies all matchers.
+    pub fn matching(&self, matchers: &[Matcher]) -> RoaringBitmap {
         // A matcher that an absent label satisfies only takes away; the others say where to look. Equality first: it is
         // a lookup, and leaves little for the rest.
         let (takes_away, mut looks): (Vec<&Matcher>, Vec<&Matcher>) =
@@ -78,7 +81,7 @@ impl Index {
         found
     }
 
-    /// Slots of series whose value, not empty, satisfies the matcher.
+    /// Slots of things whose value, not empty, satisfies the matcher.
     fn with_value(&self, matcher: &Matcher) -> RoaringBitmap {
         let Some(name) = self.names.get(matcher.name.as_str()) else { return RoaringBitmap::new() };
         if let Some(values) = matcher.only_values() {
@@ -92,7 +95,7 @@ impl Index {
         union(name.values.iter().filter(|(value, _)| matcher.matches(value)).map(|(_, slots)| slots))
     }
 
-    /// Slots of series whose value does not satisfy a matcher that an absent label satisfies.
+    /// Slots of things whose value does not satisfy a matcher that an absent label satisfies.
     fn without_value(&self, matcher: &Matcher) -> RoaringBitmap {
         let Some(name) = self.names.get(matcher.name.as_str()) else { return RoaringBitmap::new() };
         match (matcher.op, matcher.value.as_str()) {
@@ -105,14 +108,14 @@ impl Index {
         }
     }
 
-    /// Names of labels that the series in `slots` have, sorted.
-    pub(crate) fn names_of(&self, slots: &RoaringBitmap) -> Vec<String> {
+    /// Names of labels that the things in `slots` have, sorted.
+    pub fn names_of(&self, slots: &RoaringBitmap) -> Vec<String> {
         let has = self.names.iter().filter(|(_, name)| !name.any.is_disjoint(slots));
         has.map(|(text, _)| text.to_string()).collect()
     }
 
-    /// Values of label `name` that the series in `slots` have, sorted.
-    pub(crate) fn values_of(&self, name: &str, slots: &RoaringBitmap) -> Vec<String> {
+    /// Values of label `name` that the things in `slots` have, sorted.
+    pub fn values_of(&self, name: &str, slots: &RoaringBitmap) -> Vec<String> {
         let Some(name) = self.names.get(name) else { return Vec::new() };
         let has = name.values.iter().filter(|(_, of)| !of.is_disjoint(slots));
         let mut all: Vec<String> = has.map(|(text, _)| text.to_string()).collect();
@@ -121,12 +124,12 @@ impl Index {
     }
 
     /// How many pairs of name and value there are.
-    pub(crate) fn pairs(&self) -> usize {
+    pub fn pairs(&self) -> usize {
         self.names.values().map(|name| name.values.len()).sum()
     }
 
-    /// Visits each pair with the number of its series.
-    pub(crate) fn for_each_pair(&self, mut visit: impl FnMut(&str, &str, u64)) {
+    /// Visits each pair with the number of things that have it.
+    pub fn for_each_pair(&self, mut visit: impl FnMut(&str, &str, u64)) {
         for (name, entry) in &self.names {
             entry.values.iter().for_each(|(value, slots)| visit(name, value, slots.len()));
         }
