@@ -27,6 +27,7 @@ pub struct RunningMonitor {
     client: Client,
     url: String,
     alertmanager_url: String,
+    loki_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
     _folder: Option<TempDir>,
@@ -61,7 +62,7 @@ impl RunningMonitor {
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
-            .args(["--alertmanager-listen", any])
+            .args(["--alertmanager-listen", any, "--loki-listen", any])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -76,8 +77,9 @@ impl RunningMonitor {
         let ready = Ready::parse(&line).unwrap_or_else(|| panic!("it is not ready, see its log: {line:?}"));
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
         let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
+        let loki_url = ready.urls.get("loki").expect("the address of its API").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, alertmanager_url, _input: input, _folder: None }
+        Self { child, client, url, alertmanager_url, loki_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -90,7 +92,12 @@ impl RunningMonitor {
         &self.alertmanager_url
     }
 
-    /// Host and port of it.
+    /// Where Loki's API answers.
+    pub fn loki_url(&self) -> &str {
+        &self.loki_url
+    }
+
+    /// Host and port of Prometheus' API.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_end_matches('/')
     }
