@@ -28,6 +28,7 @@ pub struct RunningMonitor {
     url: String,
     alertmanager_url: String,
     loki_url: String,
+    ui_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
     _folder: Option<TempDir>,
@@ -78,8 +79,9 @@ impl RunningMonitor {
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
         let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
         let loki_url = ready.urls.get("loki").expect("the address of its API").clone();
+        let ui_url = ready.urls.get("ui").expect("the address of its pages").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, alertmanager_url, loki_url, _input: input, _folder: None }
+        Self { child, client, url, alertmanager_url, loki_url, ui_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -95,6 +97,11 @@ impl RunningMonitor {
     /// Where Loki's API answers.
     pub fn loki_url(&self) -> &str {
         &self.loki_url
+    }
+
+    /// Where the pages answer, without a slash at the end.
+    pub fn ui_url(&self) -> &str {
+        self.ui_url.trim_end_matches('/')
     }
 
     /// Host and port of Prometheus' API.
@@ -126,6 +133,17 @@ impl RunningMonitor {
     pub async fn get_from(&self, url: &str, path: &str) -> Result<(u16, String), String> {
         let url = format!("{}{path}", url.trim_end_matches('/'));
         let answer = self.client.get(&url, &[], ANSWER_LIMIT, ANSWER_MAX_BYTES).await;
+        let answer = answer.map_err(|e| format!("{url}: {e}"))?;
+        Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// Status and text of the answer to JSON that is sent to any port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn post_to(&self, url: &str, path: &str, body: &Value) -> Result<(u16, String), String> {
+        let url = format!("{}{path}", url.trim_end_matches('/'));
+        let answer = self.client.post_json(&url, body, &[], ANSWER_LIMIT).await;
         let answer = answer.map_err(|e| format!("{url}: {e}"))?;
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
     }

@@ -160,6 +160,7 @@ pub(super) async fn answer(state: &Arc<ApiState>, key: &Key) -> Outcome {
                     warnings: Vec::new(),
                     took_ms: took_ms(started),
                     stats,
+                    why: None,
                 })
             })
         }

@@ -3,9 +3,10 @@
 
 mod lines;
 mod results;
+mod why;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
@@ -32,6 +33,9 @@ use results::Results;
 /// Targets in one request: more than the largest dashboards have in view. Beyond it the request is refused.
 const TARGETS_MAX: usize = 100;
 
+/// How long the reason of an empty answer is looked for: whoever looks at an empty panel waits no longer. Beyond it there is none.
+const WHY_TIMEOUT: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
@@ -40,6 +44,9 @@ pub(crate) struct Request {
     /// Not after this, for targets that name none, milliseconds.
     to: i64,
     targets: Vec<Target>,
+    /// Whether answers without any value say why they have none.
+    #[serde(default)]
+    why: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,6 +102,7 @@ struct Key {
     language: Language,
     limit: usize,
     is_forward: bool,
+    why: bool,
 }
 
 impl Key {
@@ -109,6 +117,7 @@ impl Key {
             language: target.language,
             limit: target.limit.unwrap_or(lines::LINES_DEFAULT),
             is_forward: target.direction == Direction::Forward,
+            why: request.why,
         }
     }
 
@@ -161,6 +170,7 @@ struct Shown {
     warnings: Vec<String>,
     took_ms: f64,
     stats: Took,
+    why: Option<why::Why>,
 }
 
 /// What a target read.
@@ -185,20 +195,34 @@ async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
         return Outcome::Error(json!({ "message": error.message }));
     }
     let (end, stats) = ((!key.instant).then_some(TimestampMs(key.to)), Wanted::Nothing);
+    let asked_again = key.why.then(|| query.clone());
     let question = Question { query, steps, end, lookback: None, timeout: None, stats };
-    match run::eval(state, question).await {
-        Ok((answer, _)) => Outcome::Answer(Shown {
-            steps,
-            series: series_of(answer.value, &steps),
-            warnings: answer.warnings,
-            took_ms: started.elapsed().as_secs_f64() * 1000.0,
-            stats: Took::Samples(answer.stats),
-        }),
-        Err(error) => Outcome::Error(eval_error(&error, &key.expr)),
-    }
+    let answer = match run::eval(state, question).await {
+        Ok((answer, _)) => answer,
+        Err(error) => return Outcome::Error(eval_error(&error, &key.expr)),
+    };
+    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let series = series_of(answer.value, &steps);
+    let why = match asked_again {
+        Some(query) if series.is_empty() => why_empty(state, query, steps, TimestampMs(key.to)).await,
+        _ => None,
+    };
+    let stats = Took::Samples(answer.stats);
+    Outcome::Answer(Shown { steps, series, warnings: answer.warnings, took_ms, stats, why })
 }
 
-fn parse_error(error: &ParseError) -> serde_json::Value {
+/// Looks for the reason as long as it may take; without one the answer is just empty.
+async fn why_empty(
+    state: &Arc<ApiState>,
+    query: promql::Expr,
+    steps: Steps,
+    end: TimestampMs,
+) -> Option<why::Why> {
+    let work = run::blocking(state, move |state, cancel| why::explain(state, cancel, &query, &steps, end));
+    tokio::time::timeout(WHY_TIMEOUT, work).await.ok()?.ok()?
+}
+
+pub(crate) fn parse_error(error: &ParseError) -> serde_json::Value {
     json!({
         "message": error.message,
         "start": error.span.start,
@@ -266,8 +290,12 @@ fn target_writer(mut before: Vec<u8>, id: &str, outcome: Arc<Outcome>) -> Writer
             format!(r#""lines_read":{},"bytes_read":{}"#, stats.lines_read, stats.bytes_read)
         }
     };
-    let rest = format!(r#","took_ms":{:.3},{read}}}"#, shown.took_ms);
+    let rest = format!(r#","took_ms":{:.3},{read}"#, shown.took_ms);
     tail.extend_from_slice(rest.as_bytes());
+    if let Some(why) = &shown.why {
+        tail.extend_from_slice(format!(r#","why":{}"#, why.to_json()).as_bytes());
+    }
+    tail.push(b'}');
     let rows = stream::items(0..count, move |out, i| {
         if let Outcome::Answer(shown) = outcome.as_ref() {
             row(out, &shown.series[i]);

@@ -9,4 +9,6 @@ mod loki_tail;
 mod rules_and_targets;
 mod services;
 mod streams;
+mod ui;
+mod why;
 mod wire;
