@@ -15,7 +15,7 @@ use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
 use tokio::sync::Semaphore;
 
-use crate::loki::Logs;
+use crate::loki::{Logs, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -242,6 +242,8 @@ pub struct ApiState {
     pub(crate) pushes: Arc<Semaphore>,
     /// A place for the body of each push that comes in.
     pub(crate) push_bodies: Semaphore,
+    /// Readers of live lines that may still come.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -306,6 +308,7 @@ impl ApiState {
             logs,
             pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
             push_bodies: Semaphore::new(PUSH_BODIES_MAX),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,
             turnstile,
