@@ -175,9 +175,31 @@ export async function queryBatch(plan, signal) {
   for (let at = 0; at < plan.targets.length; at += TARGETS_PER_BATCH_MAX) {
     parts.push(plan.targets.slice(at, at + TARGETS_PER_BATCH_MAX));
   }
-  const answers = await Promise.all(parts.map((targets) => post('/api/ui/query', { from: plan.from, to: plan.to, targets }, signal)));
+  const answers = await Promise.all(parts.map((targets) => post('/api/ui/query', { from: plan.from, to: plan.to, targets, why: true }, signal)));
   return answers.flatMap((answer) => answer?.results ?? []);
 }
+
+/**
+ * What a query evaluates to, or what is wrong with it and where. Nothing is evaluated.
+ * @param {string} query
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{kind?: 'vector' | 'matrix' | 'scalar' | 'string', error?: import('./types.d.ts').TargetError}>}
+ */
+export const parseQuery = (query, signal) => form('/api/ui/parse', { query }, signal);
+
+/** A query in the usual layout. @param {string} query @returns {Promise<string>} */
+export const formatQuery = async (query) => (await form('/api/v1/format_query', { query })).data;
+
+/**
+ * Writes changes of a panel into the dashboard's file.
+ * @param {string} uid
+ * @param {number} panel
+ * @param {{version: string, changes: any}} change
+ */
+export const changePanel = (uid, panel, change) => post(`/api/ui/dashboards/${encodeURIComponent(uid)}/panels/${panel}`, change);
+
+/** @param {string} path @param {Record<string, string>} fields @param {AbortSignal} [signal] */
+const form = (path, fields, signal) => call(path, { method: 'POST', body: new URLSearchParams(fields) }, { signal });
 
 /** @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
 function post(path, body, signal) {

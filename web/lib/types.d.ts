@@ -33,7 +33,11 @@ export interface TargetResult {
   label_sets?: Labels[];
   labels?: number[];
   metadata?: (Labels | null)[];
+  why?: Why;
 }
+
+/** Why a target's answer is empty. `{at}` in the message stands for `at_ms`; offsets are bytes of the expression that `instead` may replace. */
+export interface Why { kind: 'metric' | 'labels' | 'target' | 'time' | 'expression'; message: string; start: number; end: number; at_ms?: number; instead?: string[] }
 
 /** One expression to evaluate. An instant target is evaluated at the end of the range; `from` and `to` where they are not the plan's. */
 export interface Target {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use dashboards::{Entry, slug};
 use serde_json::{Value, json};
 
+use crate::edit;
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -59,10 +60,16 @@ pub(crate) async fn dashboard(State(state): State<Arc<ApiState>>, Path(uid): Pat
     let (Some(entry), Some(document)) = (state.dashboards.entry(&uid), state.dashboards.get(&uid)) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": "Dashboard not found" }))).into_response();
     };
+    let (shared, looked) = (state.clone(), entry.clone());
+    let read_only = tokio::task::spawn_blocking(move || edit::why_not(&shared, &looked)).await;
+    let read_only = read_only.unwrap_or_else(|error| Some(error.to_string()));
     let meta = json!({
         "type": "db",
-        "canSave": false,
-        "canEdit": false,
+        "canSave": read_only.is_none(),
+        "canEdit": read_only.is_none(),
+        // Ours: why not, and which text of the file this is.
+        "readOnly": read_only,
+        "fileVersion": entry.version,
         "slug": slug(&entry.title),
         "url": url(&entry),
         "folderTitle": entry.folder,

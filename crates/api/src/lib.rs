@@ -8,6 +8,7 @@ mod alerting;
 mod alertmanager;
 mod cors;
 mod datasources;
+mod edit;
 mod encode;
 mod error;
 mod exemplars;
@@ -35,6 +36,6 @@ mod ui_slim;
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};
 pub use state::{
-    Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiState, EditRule, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };

@@ -130,6 +130,17 @@ impl RunningMonitor {
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
+    /// Status and text of the answer to JSON that is sent to any port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn post_to(&self, url: &str, path: &str, body: &Value) -> Result<(u16, String), String> {
+        let url = format!("{}{path}", url.trim_end_matches('/'));
+        let answer = self.client.post_json(&url, body, &[], ANSWER_LIMIT).await;
+        let answer = answer.map_err(|e| format!("{url}: {e}"))?;
+        Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
     /// The samples of [`Target`]s that a range selector gives at a moment, in seconds since the epoch.
     ///
     /// # Errors

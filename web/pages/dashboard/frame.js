@@ -5,18 +5,21 @@ import { Panel } from '../../panels/index.js';
 import { csvOf } from '../../lib/tables.js';
 import { ANNOTATIONS_ID, marksFor, marksOf } from '../../lib/annotations.js';
 import { panelRange } from '../../lib/frames.js';
+import { placedError, whyEmpty } from '../../lib/why.js';
 import { interpolate } from '../../lib/interpolate.js';
 import { resolveLinks } from '../../lib/links.js';
 import { dragged, pinned } from '../../lib/ranges.js';
 import { parseRich } from '../../lib/richtext.js';
 import { toElement } from '../../panels/text.js';
-import { params, setParams } from '../../shell/address.js';
+import { COPY_ID } from '../../lib/repeat.js';
+import { address, go, params, setParams } from '../../shell/address.js';
 import { range, setRange, utc } from '../../shell/clock.js';
 import { Icon } from '../../shell/icons.js';
 import { Popover } from '../../shell/popover.js';
 import { lostSince } from '../../shell/reach.js';
 import { theme } from '../../shell/theme.js';
 import { saveFile } from '../../shell/save.js';
+import { exploreLink } from './explorelink.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./model.js').PanelData} PanelData */
@@ -55,7 +58,11 @@ export function PanelFrame({ model, panel, rect, hidden }) {
 }
 
 /** @param {PanelData} data @returns {PanelState} */
-function stateOf({ frames, error }) {
+function stateOf({ frames, error, results }) {
+  const why = frames?.state?.kind === 'empty' ? whyEmpty(results, utc.value) : null;
+  if (why) return { kind: 'empty', message: why };
+  const placed = frames?.state?.kind === 'error' ? placedError(results) : null;
+  if (placed) return { kind: 'error', message: placed };
   if (frames) return frames.state ?? { kind: 'ok', message: '' };
   return error ? { kind: 'error', message: error } : { kind: 'loading', message: 'Loading' };
 }
@@ -115,6 +122,8 @@ function Menu({ model, panel, title, links }) {
   return html`<${Popover} open=${open} onToggle=${setOpen} role="menu" label="Panel menu" className="panel-button" button=${html`<${Icon} name="menu" />`}>
     <div class="menu">
       <button type="button" role="menuitem" onClick=${act(() => flipView(panel.id))}><span class="menu-icon"><${Icon} name="expand" /></span><span class="menu-text">${isFull ? 'Leave full screen' : 'Full screen'}</span><kbd>f</kbd></button>
+      <button type="button" role="menuitem" onClick=${act(() => go(exploreLink(model.data(panel.id).peek(), address.peek().search)))}><span class="menu-icon"><${Icon} name="explore" /></span><span class="menu-text">Explore</span><kbd>e</kbd></button>
+      <button type="button" role="menuitem" disabled=${panel.id >= COPY_ID} onClick=${act(() => setParams({ editPanel: String(panel.id) }))}><span class="menu-icon"><${Icon} name="edit" /></span><span class="menu-text">${panel.id >= COPY_ID ? 'Edit: see the first copy' : 'Edit'}</span></button>
       <button type="button" role="menuitem" onClick=${act(() => setParams({ inspect: String(panel.id) }))}><span class="menu-icon"><${Icon} name="table" /></span><span class="menu-text">Inspect data and queries</span><kbd>i</kbd></button>
       <button type="button" role="menuitem" onClick=${act(csv)}><span class="menu-icon"><${Icon} name="download" /></span><span class="menu-text">Save data as CSV</span></button>
       ${links.map((link) => html`<a key=${link.href} role="menuitem" href=${link.href} target=${link.blank ? '_blank' : undefined} rel="noopener noreferrer"><span class="menu-icon"><${Icon} name="right" /></span><span class="menu-text">${link.title}</span></a>`)}

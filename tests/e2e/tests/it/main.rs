@@ -10,6 +10,7 @@ mod fleet;
 mod full_disk;
 mod kills;
 mod orders;
+mod pages;
 mod panels;
 mod queries;
 mod shipped;
