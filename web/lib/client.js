@@ -154,6 +154,16 @@ export const fetchHealth = (o) => get('/api/health', o);
  */
 export const fetchProm = (path, o) => prom(path, o);
 
+/** @param {string} path below `/api/v1` @param {Record<string, string>} form @returns {Promise<any>} */
+export async function postProm(path, form) {
+  const body = await call(`/api/v1${path}`, { method: 'POST', body: new URLSearchParams(form) }, { timeoutMs: QUERY_TIMEOUT_MS });
+  if (body?.status !== 'success') throw new ApiError('format', body?.error ?? `/api/v1${path} gave no data`);
+  return body.data;
+}
+
+/** @param {string} path below `/loki/api/v1` @param {CallOptions} [o] @returns {Promise<string[]>} */
+export const fetchLoki = async (path, o) => (await get(`/loki/api/v1${path}`, o))?.data ?? [];
+
 /**
  * Evaluates targets over one range, in as few requests as the API's limit allows.
  * @param {import('./types.d.ts').Plan} plan

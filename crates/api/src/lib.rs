@@ -7,6 +7,7 @@ mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
+mod datasources;
 mod edit;
 mod encode;
 mod error;
@@ -30,6 +31,7 @@ mod syntax;
 mod targets;
 mod ui_files;
 mod ui_query;
+mod ui_slim;
 
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};

@@ -12,8 +12,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    admin, alerting, alertmanager, edit, exemplars, federate, grafana, management, metrics, query, rules,
-    series, status, targets, ui_files, ui_query,
+    admin, alerting, alertmanager, datasources, edit, exemplars, federate, grafana, management, metrics,
+    query, rules, series, status, targets, ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -38,7 +38,13 @@ pub fn prometheus_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: 
 pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
     let grafana = Router::new()
         .route("/api/health", get(grafana::health))
-        .route("/api/datasources", get(grafana::datasources))
+        .route("/api/datasources", get(datasources::list))
+        .route("/api/datasources/{id}", get(datasources::by_id))
+        .route("/api/datasources/id/{name}", get(datasources::id_of))
+        .route("/api/datasources/name/{name}", get(datasources::by_name))
+        .route("/api/datasources/uid/{uid}", get(datasources::by_uid))
+        .route("/api/datasources/uid/{uid}/health", get(datasources::health))
+        .nest("/api/datasources/proxy/uid/prometheus/api/v1", api_v1())
         .route("/api/search", get(grafana::search))
         .route("/api/dashboards", get(grafana::list))
         .route("/api/dashboards/uid/{uid}", get(grafana::dashboard));

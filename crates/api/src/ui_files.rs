@@ -10,6 +10,7 @@ use rust_embed::Embed;
 
 use crate::management::not_found;
 use crate::state::ApiState;
+use crate::ui_slim::slim;
 
 /// Scripts and styles come from us alone; nothing may frame us or send our forms elsewhere.
 const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -81,7 +82,8 @@ fn serve(path: &str, headers: &HeaderMap) -> Option<Response> {
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return Some((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    Some((caching, [(header::CONTENT_TYPE, media_type(path))], file.data.into_owned()).into_response())
+    let body = slim(path, file.data.into_owned());
+    Some((caching, [(header::CONTENT_TYPE, media_type(path))], body).into_response())
 }
 
 /// Weak, because the answer may be compressed on its way.

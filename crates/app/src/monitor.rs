@@ -63,6 +63,8 @@ pub struct Options {
     pub lifecycle: bool,
     /// Whether samples can be deleted and copied over HTTP.
     pub admin_api: bool,
+    /// How far back the series of new objectives get their past; zero for none.
+    pub rules_backfill: DurationMs,
     /// Whether dashboards can be changed in the browser although other machines reach the user interface.
     pub dashboard_edits: bool,
     /// Limits of queries, and what of the language is switched on.
@@ -271,7 +273,10 @@ fn start_services(
         alerting::Options { external_url: facts.external_url.clone() },
     ));
     let sink = Arc::new(ToDispatcher(dispatcher.clone()));
-    let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
+    let mut ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
+    if options.rules_backfill > DurationMs::ZERO {
+        ports = ports.with_backfill(engine.clone(), db.clone(), options.rules_backfill);
+    }
     let rule_options = rule_options(&loaded.global, &facts.external_url);
     let labels = rule_options.external_labels.clone();
     let rules =

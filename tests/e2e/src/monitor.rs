@@ -92,9 +92,9 @@ impl RunningMonitor {
         &self.alertmanager_url
     }
 
-    /// Where its pages are.
+    /// Where the pages answer, without a slash at the end.
     pub fn ui_url(&self) -> &str {
-        &self.ui_url
+        self.ui_url.trim_end_matches('/')
     }
 
     /// Host and port of Prometheus' API.

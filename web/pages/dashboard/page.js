@@ -104,7 +104,7 @@ function Open({ dashboard, meta, scrapeIntervalMs, onReload }) {
   };
   const empty = dashboard.panels.length === 0;
   return html`<div class="page page-dashboard">
-    <${VariableBar} variables=${model.variables.value} />
+    <${VariableBar} variables=${model.variables.value} model=${model} />
     ${empty
       ? html`<${Empty} title="Nothing on it" why="The dashboard's file has no panels we can show."><a href="/dashboards">See all dashboards</a><//>`
       : html`<${Grid} key=${full ? `full${full.id}` : 'all'} model=${model} full=${full} inspected=${inspected} />`}

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod alerts;
+mod behaviour;
 mod clients;
 mod dashboard;
 mod databases;
@@ -10,6 +11,7 @@ mod full_disk;
 mod kills;
 mod orders;
 mod pages;
+mod panels;
 mod queries;
 mod shipped;
 mod storage;

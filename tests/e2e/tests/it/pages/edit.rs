@@ -63,7 +63,7 @@ async fn site() -> Site {
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_panels_say_why_and_changes_go_to_the_file() {
     let Site { browser, monitor, folder, _target } = site().await;
-    let ui = monitor.ui_url().trim_end_matches('/').to_owned();
+    let ui = monitor.ui_url().to_owned();
     let page = format!("{ui}/d/reasons?from=now-2m&to=now&refresh=1s");
     browser.open(&page).await;
     browser

@@ -60,7 +60,7 @@ async fn a_day_of_twelve_services() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs().cast_signed();
     let samples = import(folder.path(), &data, now);
     let monitor = RunningMonitor::start_on(&config, &data, &[]).await;
-    let ui = monitor.ui_url().trim_end_matches('/').to_owned();
+    let ui = monitor.ui_url().to_owned();
     let page =
         format!("{ui}/d/operations-overview?from={}&to={}&refresh=off", (now - DAY_S) * 1000, now * 1000);
     let slack = if std::env::var_os("WATCHFIRE_E2E_BINARY").is_some() { 1.0 } else { UNOPTIMISED };
