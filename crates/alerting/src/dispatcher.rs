@@ -2,6 +2,7 @@
 //! restart, and tells of all that.
 
 mod keep;
+mod trial;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,12 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::grouping::{Core, Job, Now, Receivers, Ticket};
+use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
-use crate::notify::{Failure, Notification, Outcome, build, deliver};
+use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
 use crate::state::State;
-use crate::status::{NotificationRecord, Status};
+use crate::status::{AlertStatus, GroupStatus, NotificationRecord, Status};
 use crate::store::Refused;
+use crate::why::{self, Episode, Question, RouteNode, Story};
+
+pub use trial::{TEST_ALERT, TestError, Tested};
 
 /// How many notifications are remembered for the UI and the API; the oldest goes first.
 pub const RECORDS_MAX: usize = 200;
@@ -43,6 +48,17 @@ pub struct Options {
     pub external_url: String,
 }
 
+/// What the ledger knows of alerts, and how far back.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Newest first.
+    pub episodes: Vec<Episode>,
+    /// When its oldest event happened.
+    pub since: Option<TimestampMs>,
+    /// How many events went before their time since the start, because it was full.
+    pub dropped: u64,
+}
+
 /// Makes integrations of a configuration.
 type Build = Box<dyn Fn(&Config) -> Receivers + Send + Sync>;
 
@@ -54,6 +70,7 @@ pub struct Dispatcher {
     stop_keeping: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    scribe: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -68,6 +85,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     slots: Semaphore,
+    ledger: Arc<Ledger>,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -106,8 +124,9 @@ impl Dispatcher {
     ) -> Self {
         let external_url = Arc::from(options.external_url.trim_end_matches('/'));
         let receivers = build(&config);
-        let mut core = Core::new(Arc::new(config), receivers, external_url, Arc::clone(&metrics));
-        let State { place, mut saved, .. } = state;
+        let State { place, mut saved, ledger, book, .. } = state;
+        let (config, counts) = (Arc::new(config), Arc::clone(&metrics));
+        let mut core = Core::new(config, receivers, external_url, counts, Arc::clone(&ledger));
         let records = std::mem::take(&mut saved.records).into();
         core.restore(saved, Now { wall: TimestampMs(clock.now_ms()), tick: Instant::now() });
         let shared = Arc::new(Shared {
@@ -119,13 +138,16 @@ impl Dispatcher {
             clock,
             metrics,
             slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
+            ledger: Arc::clone(&ledger),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
         let stop_keeping = CancellationToken::new();
         let keep = |place| tokio::spawn(keep::run(Arc::clone(&shared), place, stop_keeping.clone()));
         let keeper = Mutex::new(place.map(keep));
-        Self { shared, build, stop, stop_keeping, task: Mutex::new(Some(task)), keeper }
+        let scribe = book.map(|book| tokio::spawn(ledger::keep::run(ledger, book, stop_keeping.clone())));
+        let (task, scribe) = (Mutex::new(Some(task)), Mutex::new(scribe));
+        Self { shared, build, stop, stop_keeping, task, keeper, scribe }
     }
 
     /// Takes news of alerts from our own rules; never waits. Of each alert the latest news are kept, so that a slow
@@ -204,6 +226,57 @@ impl Dispatcher {
         }
     }
 
+    /// Takes note that somebody has an alert in hand: what it is told of already is not repeated until it ends. False
+    /// when it does not fire.
+    pub fn acknowledge(&self, alert: Fingerprint, by: &str, comment: &str) -> bool {
+        self.with_core(|core, now| core.acknowledge(alert, by, comment, now))
+    }
+
+    /// Takes note that nobody has it in hand any more. False when nobody had.
+    pub fn unacknowledge(&self, alert: Fingerprint) -> bool {
+        self.with_core(|core, now| core.unacknowledge(alert, now))
+    }
+
+    /// Why somebody was, or was not, told of alerts: alerts that fire first.
+    pub fn why(&self, question: &Question) -> Vec<Story> {
+        let now = self.shared.now();
+        lock(&self.shared.core).why(question, &self.shared.ledger, now)
+    }
+
+    /// Alerts of the past and those that fire, newest first, at most `count`.
+    pub fn history(&self, count: usize) -> History {
+        let ledger = &self.shared.ledger;
+        History { episodes: why::history(ledger, count), since: ledger.since(), dropped: ledger.dropped() }
+    }
+
+    /// When the oldest event that the ledger has happened.
+    pub fn known_since(&self) -> Option<TimestampMs> {
+        self.shared.ledger.since()
+    }
+
+    /// The routing tree, with how many alerts arrive where.
+    pub fn tree(&self) -> RouteNode {
+        let now = self.shared.now();
+        lock(&self.shared.core).tree(now)
+    }
+
+    /// Alerts that have not ended, by labels.
+    pub fn alerts(&self) -> Vec<AlertStatus> {
+        let now = self.shared.now();
+        lock(&self.shared.core).alerts(now)
+    }
+
+    /// Names of all receivers.
+    pub fn receivers(&self) -> Vec<String> {
+        lock(&self.shared.core).receivers()
+    }
+
+    /// Groups with alerts that have not ended, by labels and receiver.
+    pub fn groups(&self) -> Vec<GroupStatus> {
+        let now = self.shared.now();
+        lock(&self.shared.core).groups(now)
+    }
+
     /// Takes another configuration.
     pub fn reload(&self, config: Config) {
         let receivers = (self.build)(&config);
@@ -232,8 +305,9 @@ impl Dispatcher {
         let task = lock(&self.task).take();
         ended(task).await;
         self.stop_keeping.cancel();
-        let keeper = lock(&self.keeper).take();
+        let (keeper, scribe) = (lock(&self.keeper).take(), lock(&self.scribe).take());
         ended(keeper).await;
+        ended(scribe).await;
     }
 }
 
@@ -249,13 +323,15 @@ impl Shared {
         Now { wall: TimestampMs(self.clock.now_ms()), tick: Instant::now() }
     }
 
-    fn attempted(&self, integration: &'static str, result: &Result<u16, Failure>, took: Duration) {
-        let label = IntegrationLabel { integration };
+    fn attempted(&self, integration: &Integration, notification: &Notification, tried: &Tried<'_>) {
+        let label = IntegrationLabel { integration: integration.kind };
         self.metrics.requests.get_or_create(&label).inc();
-        self.metrics.latency.get_or_create(&label).observe(took.as_secs_f64());
-        if result.is_err() {
+        self.metrics.latency.get_or_create(&label).observe(tried.took.as_secs_f64());
+        if tried.result.is_err() {
             self.metrics.requests_failed.get_or_create(&label).inc();
         }
+        let attempted = attempted(integration, notification, tried);
+        self.ledger.record(self.now().wall, What::Attempt(Box::new(attempted)), &self.metrics);
     }
 
     fn told(
@@ -295,7 +371,7 @@ impl Shared {
         took: Duration,
     ) -> NotificationRecord {
         let (http_status, error) = match &outcome.result {
-            Ok(status) => (Some(*status), None),
+            Ok(answer) => (Some(answer.status), None),
             Err(failure) => (failure.status, Some(failure.message.clone())),
         };
         let firing = notification.firing_count();
@@ -312,6 +388,34 @@ impl Shared {
             error,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
+    }
+}
+
+/// What the ledger is told of an attempt.
+fn attempted(integration: &Integration, notification: &Notification, tried: &Tried<'_>) -> Attempted {
+    let named = |ended: bool| {
+        let side = notification.alerts.iter().filter(|alert| alert.ended_at.is_some() == ended);
+        side.take(ALERTS_NAMED_MAX).map(|alert| Fingerprint::of(&alert.labels)).collect::<Vec<_>>()
+    };
+    let (firing, resolved) = (named(false), named(true));
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (status, answer) = match tried.result {
+        Ok(answer) => (Some(answer.status), answer.text.clone()),
+        Err(failure) => (failure.status, failure.message.clone()),
+    };
+    Attempted {
+        receiver: notification.receiver.clone(),
+        integration: integration.place(),
+        group: notification.group_key.clone(),
+        more: firing.len() + resolved.len() < notification.alerts.len(),
+        firing,
+        resolved,
+        number: tried.number,
+        status,
+        answer,
+        taken: tried.result.is_ok(),
+        again_in_ms: tried.again_in.map(millis),
+        took_ms: millis(tried.took),
     }
 }
 
@@ -347,10 +451,9 @@ async fn tell(shared: Arc<Shared>, job: Job) -> bool {
     // Never closed; were it, telling without a slot is better than not telling.
     let slot = shared.slots.acquire().await.ok();
     let begun = Instant::now();
-    let kind = job.integration.kind;
-    let heard = |result: &Result<u16, Failure>, took| shared.attempted(kind, result, took);
+    let heard = |tried: &Tried<'_>| shared.attempted(&job.integration, &job.notification, tried);
     let outcome = deliver(&job.integration, &job.notification, job.time, heard).await;
-    shared.told(kind, &job.notification, &outcome, begun.elapsed());
+    shared.told(job.integration.kind, &job.notification, &outcome, begun.elapsed());
     drop(slot);
     outcome.result.is_ok()
 }

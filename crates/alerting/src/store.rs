@@ -69,9 +69,17 @@ impl Store {
         Ok(known)
     }
 
-    /// Forgets what has ended, but for what is still `wanted`.
-    pub(crate) fn collect(&mut self, now: TimestampMs, wanted: impl Fn(&Labels) -> bool) {
-        self.alerts.retain(|labels, alert| !alert.is_resolved(now) || wanted(labels));
+    /// Forgets what has ended, but for what is still `wanted`; answers what is forgotten.
+    pub(crate) fn collect(&mut self, now: TimestampMs, wanted: impl Fn(&Labels) -> bool) -> Vec<Labels> {
+        let mut gone = Vec::new();
+        self.alerts.retain(|labels, alert| {
+            let kept = !alert.is_resolved(now) || wanted(labels);
+            if !kept {
+                gone.push(labels.clone());
+            }
+            kept
+        });
+        gone
     }
 
     pub(crate) fn get(&self, labels: &Labels) -> Option<&Arc<Known>> {
@@ -180,9 +188,9 @@ mod tests {
     fn what_has_ended_is_forgotten_on_collection() {
         let mut store = Store::default();
         store.put(alert(1, 5, AlertState::Resolved), true, TimestampMs(5), DurationMs(1)).expect("valid");
-        store.collect(TimestampMs(4), |_| false);
+        assert!(store.collect(TimestampMs(4), |_| false).is_empty());
         assert_eq!(store.iter().count(), 1);
-        store.collect(TimestampMs(5), |_| false);
+        assert_eq!(store.collect(TimestampMs(5), |_| false).len(), 1);
         assert_eq!(store.iter().count(), 0);
     }
 }

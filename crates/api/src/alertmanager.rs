@@ -70,7 +70,7 @@ pub(crate) async fn status(State(state): State<Arc<ApiState>>) -> Json<Value> {
 }
 
 pub(crate) async fn receivers(State(state): State<Arc<ApiState>>) -> Json<Value> {
-    let names = state.alerting.status().receivers;
+    let names = state.alerting.receivers();
     Json(names.iter().map(|name| json!({ "name": name })).collect())
 }
 
@@ -79,6 +79,7 @@ struct Wanted {
     active: bool,
     silenced: bool,
     inhibited: bool,
+    muted: bool,
     matchers: Vec<Matcher>,
     receiver: Option<Regex>,
 }
@@ -101,6 +102,7 @@ impl Wanted {
             active: flag("active")?,
             silenced: flag("silenced")?,
             inhibited: flag("inhibited")?,
+            muted: flag("muted")?,
             matchers: matchers(params)?,
             receiver,
         })
@@ -108,7 +110,9 @@ impl Wanted {
 
     fn has(&self, alert: &AlertStatus) -> bool {
         let (silenced, inhibited) = (!alert.silenced_by.is_empty(), !alert.inhibited_by.is_empty());
-        (self.active || silenced || inhibited)
+        let muted = !alert.muted_by.is_empty();
+        (self.active || silenced || inhibited || muted)
+            && (self.muted || !muted)
             && (self.silenced || !silenced)
             && (self.inhibited || !inhibited)
             && self.matchers.iter().all(|matcher| matcher.matches_labels(&alert.labels))
@@ -127,7 +131,7 @@ fn matchers(params: &Params) -> Result<Vec<Matcher>, Refusal> {
 
 pub(crate) async fn alerts(State(state): State<Arc<ApiState>>, params: Params) -> Answer {
     let wanted = Wanted::of(&params)?;
-    let mut alerts = state.alerting.status().alerts;
+    let mut alerts = state.alerting.alerts();
     alerts.retain(|alert| wanted.has(alert) && wanted.has_receiver(alert.receivers.iter()));
     alerts.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
     Ok(Json(alerts.iter().map(alert_body).collect()))
@@ -135,7 +139,7 @@ pub(crate) async fn alerts(State(state): State<Arc<ApiState>>, params: Params) -
 
 pub(crate) async fn groups(State(state): State<Arc<ApiState>>, params: Params) -> Answer {
     let wanted = Wanted::of(&params)?;
-    let groups = state.alerting.status().groups.into_iter().filter_map(|mut group| {
+    let groups = state.alerting.groups().into_iter().filter_map(|mut group| {
         group.alerts.retain(|alert| wanted.has(alert));
         let shown = !group.alerts.is_empty() && wanted.has_receiver(std::iter::once(&group.receiver));
         shown.then(|| group_body(&group))
@@ -152,7 +156,8 @@ fn group_body(group: &GroupStatus) -> Value {
 }
 
 fn alert_body(alert: &AlertStatus) -> Value {
-    let suppressed = !(alert.silenced_by.is_empty() && alert.inhibited_by.is_empty());
+    let suppressed =
+        !(alert.silenced_by.is_empty() && alert.inhibited_by.is_empty() && alert.muted_by.is_empty());
     json!({
         "labels": object(&alert.labels),
         "annotations": object(&alert.annotations),
@@ -166,7 +171,7 @@ fn alert_body(alert: &AlertStatus) -> Value {
             "state": if suppressed { "suppressed" } else { "active" },
             "silencedBy": alert.silenced_by,
             "inhibitedBy": alert.inhibited_by,
-            "mutedBy": [],
+            "mutedBy": alert.muted_by,
         },
     })
 }

@@ -44,9 +44,27 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
         .route("/api/ui/query", post(ui_query::query))
         .route("/api/ui/status", get(status::ui))
         .route("/api/ui/notifications", get(alerting::notifications))
+        .route("/api/ui/why", get(alerting::why::why))
+        .route("/api/ui/alert-history", get(alerting::history))
+        .route("/api/ui/routes", get(alerting::routes))
+        .route("/api/ui/acknowledge", post(alerting::actions::acknowledge))
+        .route("/api/ui/unacknowledge", post(alerting::actions::unacknowledge))
+        .route("/api/ui/test-receiver", post(alerting::actions::test_receiver))
         .route("/ui/{*path}", get(ui_files::file));
     let mut pages = Router::new();
-    for path in ["/", "/dashboards", "/d/{uid}", "/d/{uid}/{slug}", "/targets", "/alerts", "/status"] {
+    for path in [
+        "/",
+        "/dashboards",
+        "/d/{uid}",
+        "/d/{uid}/{slug}",
+        "/targets",
+        "/alerts",
+        "/alerts/history",
+        "/alerts/routes",
+        "/silences",
+        "/inbox",
+        "/status",
+    ] {
         pages = pages.route(path, get(ui_files::index));
     }
     let all =

@@ -127,9 +127,10 @@ impl Monitor {
         db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
         let dir = options.data_dir.join("alerting");
-        let told =
-            tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
-        facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
+        let counts = alerting::ledger_metrics(&mut registry);
+        let open = move || State::open(Arc::new(RealDisk), &dir, started_at, counts);
+        let told = tokio::task::spawn_blocking(open).await??;
+        facts.recovery.quarantined.extend(told.damage().iter().cloned());
         let (core, engine, metrics) = start_services(options, loaded, facts, db, told, clock, &mut registry)?;
         Ok(Self::serve(core, engine, metrics, registry, [ui, prometheus, alertmanager]))
     }

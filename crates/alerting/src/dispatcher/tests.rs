@@ -7,7 +7,7 @@ use model::{AlertState, Labels};
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::notify::{Attempt, Integration, Notify, http};
+use crate::notify::{Answer, Attempt, Integration, Notify, http};
 
 const START_MS: i64 = 1_767_225_600_000;
 
@@ -58,7 +58,7 @@ impl Notify for Inbox {
         let slow = *lock(&self.slow);
         Box::pin(async move {
             tokio::time::sleep(slow).await;
-            http::judge(status, "")
+            http::judge(status, "").map(|status| Answer { status, text: "noted".to_owned() })
         })
     }
 }
@@ -82,8 +82,14 @@ fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher,
     });
     let options = Options { external_url: "http://mon".to_owned() };
     let dir = Path::new("/data/alerting");
-    let state = State::open(Arc::new(disk.clone()), dir, TimestampMs(clock.now_ms())).expect("readable");
-    assert_eq!(state.damage(), None);
+    let state = State::open(
+        Arc::new(disk.clone()),
+        dir,
+        TimestampMs(clock.now_ms()),
+        crate::ledger_metrics(&mut registry),
+    );
+    let state = state.expect("readable");
+    assert_eq!(state.damage(), [""; 0]);
     (Dispatcher::start_with(parse(config), state, build, clock, metrics, options), registry)
 }
 
@@ -110,7 +116,7 @@ impl Bench {
 
     /// Kills the dispatcher where it stands and starts another one `down_s` later.
     async fn kill(&mut self, down_s: u64) {
-        for task in [&self.dispatcher.task, &self.dispatcher.keeper] {
+        for task in [&self.dispatcher.task, &self.dispatcher.keeper, &self.dispatcher.scribe] {
             let task = lock(task).take().expect("it runs");
             task.abort();
             assert!(task.await.is_err_and(|end| end.is_cancelled()), "it ran until it was killed");
@@ -525,5 +531,6 @@ async fn a_real_webhook_is_posted() {
     dispatcher.stop().await;
 }
 
+mod ledger;
 mod muting;
 mod restarts;

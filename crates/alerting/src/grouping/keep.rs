@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Labels, TimestampMs};
 
 use super::{Core, Now};
+use crate::ledger::{EndedHow, What};
 use crate::log::Log;
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
 use crate::state::Saved;
@@ -31,8 +32,14 @@ impl Core {
             }
             let alert = Arc::new(Known { ends_at, updated_at: now.wall, ..(*alert).clone() });
             self.store.restore(Arc::clone(&alert));
+            self.inhibition.insert(&alert.labels);
+            if open {
+                self.open.insert(alert.labels.clone());
+            }
             self.group(&alert, true, now);
         }
+        self.acks = saved.acks.into_iter().filter(|(labels, _)| self.open.contains(labels)).collect();
+        self.record(now, What::Started { alerts: self.open.len() });
         self.count(now);
     }
 
@@ -46,6 +53,7 @@ impl Core {
             log: self.log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
             silences: self.silences.iter().cloned().collect(),
             records: Vec::new(),
+            acks: self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.clone())).collect(),
         };
         (self.changes, saved)
     }
@@ -72,6 +80,7 @@ impl Core {
         if self.awaited.remove(labels) {
             self.changes += 1;
             self.renew(labels, now.wall, now);
+            self.close(labels, now.wall, EndedHow::Gone, now);
         }
     }
 
@@ -87,14 +96,31 @@ impl Core {
     }
 
     pub(crate) fn set_silence(&mut self, draft: SilenceDraft, now: Now) -> Result<String, SilenceError> {
+        let replaced = draft.id.clone();
         let id = self.silences.set(draft, now.wall)?;
         self.changes += 1;
+        if let Some(old) = replaced.filter(|old| *old != id) {
+            self.record(now, What::SilenceExpired { id: old });
+        }
+        if let Some(silence) = self.silences.get(&id) {
+            let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
+            let what = What::SilenceSet {
+                id: id.clone(),
+                matchers: matchers.join(", "),
+                starts: silence.starts_at,
+                ends: silence.ends_at,
+                by: silence.created_by.clone(),
+                comment: silence.comment.clone(),
+            };
+            self.record(now, what);
+        }
         Ok(id)
     }
 
     pub(crate) fn expire_silence(&mut self, id: &str, now: Now) -> Result<(), SilenceError> {
         self.silences.expire(id, now.wall)?;
         self.changes += 1;
+        self.record(now, What::SilenceExpired { id: id.to_owned() });
         Ok(())
     }
 }

@@ -1,18 +1,16 @@
 //! The JSON inside the state file.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Labels, MatchOp, Matcher, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::Saved;
+use crate::ledger::{Pairs, pairs};
 use crate::log::{Entry, Told};
 use crate::silence::Silence;
-use crate::status::NotificationRecord;
+use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
-
-type Pairs = BTreeMap<String, String>;
 
 #[derive(Serialize, Deserialize)]
 struct Body {
@@ -21,6 +19,8 @@ struct Body {
     log: Vec<LogBody>,
     silences: Vec<SilenceBody>,
     records: Vec<RecordBody>,
+    #[serde(default)]
+    acks: Vec<AckBody>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +72,14 @@ struct RecordBody {
     took_ms: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct AckBody {
+    labels: Pairs,
+    by: String,
+    comment: String,
+    at: i64,
+}
+
 pub(super) fn encode(saved: &Saved) -> Vec<u8> {
     let body = Body {
         at: saved.at.0,
@@ -79,6 +87,7 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
         log: saved.log.iter().map(|(key, entry)| LogBody::of(key, entry)).collect(),
         silences: saved.silences.iter().map(SilenceBody::of).collect(),
         records: saved.records.iter().map(RecordBody::of).collect(),
+        acks: saved.acks.iter().map(|(labels, ack)| AckBody::of(labels, ack)).collect(),
     };
     serde_json::to_vec(&body).expect("maps with text as keys always serialise")
 }
@@ -91,11 +100,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Saved, String> {
         log: body.log.into_iter().map(LogBody::read).collect(),
         silences: body.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?,
         records: body.records.into_iter().map(RecordBody::read).collect(),
+        acks: body.acks.into_iter().map(AckBody::read).collect(),
     })
-}
-
-fn pairs(labels: &Labels) -> Pairs {
-    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl AlertBody {
@@ -123,6 +129,17 @@ impl AlertBody {
             timeout: self.timeout,
             from_rules: self.from_rules,
         }
+    }
+}
+
+impl AckBody {
+    fn of(labels: &Labels, ack: &Ack) -> Self {
+        Self { labels: pairs(labels), by: ack.by.clone(), comment: ack.comment.clone(), at: ack.at.0 }
+    }
+
+    fn read(self) -> (Labels, Ack) {
+        let ack = Ack { by: self.by, comment: self.comment, at: TimestampMs(self.at) };
+        (Labels::from_pairs(self.labels), ack)
     }
 }
 
