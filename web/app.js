@@ -20,10 +20,14 @@ import { DashboardsPage } from './pages/dashboards.js';
 import { DashboardPage } from './pages/dashboard/page.js';
 import { TargetsPage } from './pages/targets.js';
 import { AlertsPage } from './pages/alerts/page.js';
+import { HistoryPage } from './pages/alerts/history.js';
+import { RoutesPage } from './pages/alerts/routes.js';
+import { SilencesPage } from './pages/silences/page.js';
+import { InboxPage } from './pages/inbox/page.js';
 import { StatusPage } from './pages/status.js';
 
 /** @type {Record<string, (props: {uid: string}) => any>} */
-const PAGES = { home: HomePage, dashboards: DashboardsPage, dashboard: DashboardPage, targets: TargetsPage, alerts: AlertsPage, status: StatusPage };
+const PAGES = { home: HomePage, dashboards: DashboardsPage, dashboard: DashboardPage, targets: TargetsPage, alerts: AlertsPage, history: HistoryPage, routes: RoutesPage, silences: SilencesPage, inbox: InboxPage, status: StatusPage };
 
 function LostPage() {
   usePage({ title: 'No such page' });

@@ -8,6 +8,10 @@ const PAGES = {
   '/dashboards': 'dashboards',
   '/targets': 'targets',
   '/alerts': 'alerts',
+  '/alerts/history': 'history',
+  '/alerts/routes': 'routes',
+  '/silences': 'silences',
+  '/inbox': 'inbox',
   '/status': 'status',
 };
 

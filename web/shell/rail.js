@@ -16,6 +16,9 @@ const ITEMS = [
   { page: 'status', path: '/status', name: 'Status' },
 ];
 
+/** Pages that belong to one of these. @type {Record<string, string>} */
+const ABOVE = { dashboard: 'dashboards', history: 'alerts', routes: 'alerts', silences: 'alerts', inbox: 'alerts' };
+
 const folded = signal(recall('rail') === 'folded' || (recall('rail') === null && window.innerWidth < 1100));
 document.documentElement.dataset.rail = folded.value ? 'folded' : 'open';
 
@@ -27,7 +30,7 @@ function flip() {
 }
 
 export function Rail() {
-  const here = route.value.page === 'dashboard' ? 'dashboards' : route.value.page;
+  const here = ABOVE[route.value.page] ?? route.value.page;
   const search = address.value.search;
   return html`<nav class="rail" aria-label="Pages">
     <a class="rail-brand" href=${withRange('/', search)} aria-label="Watchfire, home"><${Mark} /><span class="rail-word">Watchfire</span></a>

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::grouping::{Core, Job, Now, Receivers, Ticket};
+use crate::ledger::failures::Failures;
 use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
 use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
@@ -86,6 +87,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     slots: Semaphore,
     ledger: Arc<Ledger>,
+    failures: Mutex<Failures>,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -139,6 +141,7 @@ impl Dispatcher {
             metrics,
             slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
             ledger: Arc::clone(&ledger),
+            failures: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
@@ -330,8 +333,11 @@ impl Shared {
         if tried.result.is_err() {
             self.metrics.requests_failed.get_or_create(&label).inc();
         }
-        let attempted = attempted(integration, notification, tried);
-        self.ledger.record(self.now().wall, What::Attempt(Box::new(attempted)), &self.metrics);
+        let (now, attempted) = (self.now().wall, attempted(integration, notification, tried));
+        let attempted = lock(&self.failures).sift(attempted, now);
+        if let Some(attempted) = attempted {
+            self.ledger.record(now, What::Attempt(Box::new(attempted)), &self.metrics);
+        }
     }
 
     fn told(
@@ -416,6 +422,7 @@ fn attempted(integration: &Integration, notification: &Notification, tried: &Tri
         taken: tried.result.is_ok(),
         again_in_ms: tried.again_in.map(millis),
         took_ms: millis(tried.took),
+        skipped: 0,
     }
 }
 

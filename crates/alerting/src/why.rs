@@ -376,6 +376,7 @@ impl Episode {
     }
 
     fn tried(&mut self, tried: &Attempted) {
+        self.failures += usize::try_from(tried.skipped).unwrap_or(usize::MAX);
         if !tried.taken {
             self.failures += 1;
             return;

@@ -11,7 +11,9 @@ import { usePage } from '../../shell/page.js';
 import { useResource } from '../../shell/resource.js';
 import { SearchField, hasWords } from '../../shell/search.js';
 import { RuleRow } from './rule.js';
+import { AlertTabs } from './tabs.js';
 import { ToldCard } from './told.js';
+import { WhySheet } from './why.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
 /** @typedef {import('../../lib/types.d.ts').RuleGroup} RuleGroup */
@@ -29,7 +31,7 @@ export function AlertsPage() {
   const state = params.value.get('state') ?? '';
   const search = params.value.get('q') ?? '';
   const keep = (/** @type {Rule} */ rule) => rule.type === 'alerting' && (state === '' || rule.state === state) && hasWords(textOf(rule), search);
-  return html`<div class="page">
+  return html`<div class="page"><${AlertTabs} />
     <div class="filters"><${SearchField} name="Search rules and labels" />
       <div class="segmented" role="group" aria-label="State">
         <${StateChoice} value="" now=${state} word="All" count=${rules.length} />
@@ -38,6 +40,7 @@ export function AlertsPage() {
     <${Stale} error=${data ? error : null} />
     <${Groups} loaded=${data !== null} groups=${groups} keep=${keep} state=${state} search=${search} error=${error} told=${told.data} />
     <${ToldCard} told=${told.data} error=${told.error} isFiring=${rules.some((rule) => rule.state === 'firing')} />
+    <${WhySheet} />
   </div>`;
 }
 

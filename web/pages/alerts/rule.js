@@ -7,7 +7,9 @@ import { severityKind } from '../../shell/alerts.js';
 import { clock, utc } from '../../shell/clock.js';
 import { Icon, StateMark } from '../../shell/icons.js';
 import { LabelChips } from '../../shell/labels.js';
+import { alertOf } from '../../lib/told.js';
 import { ToldOf } from './told.js';
+import { whyLink } from './why.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
 /** @typedef {import('../../lib/types.d.ts').ActiveAlert} ActiveAlert */
@@ -83,7 +85,8 @@ function AlertRow({ alert, told }) {
     <td class="col-health"><${StateMark} kind=${kind} word=${firing ? 'Firing' : 'Pending'} /></td>
     <td><${LabelChips} labels=${alert.labels} without=${['alertname']} />
       ${alert.annotations.summary && html`<p class="alert-says">${alert.annotations.summary}</p>`}</td>
-    <td class="col-told">${firing ? html`<${ToldOf} labels=${alert.labels} told=${told} />` : html`<span class="muted">nobody before it fires</span>`}</td>
+    <td class="col-told">${firing ? html`<${ToldOf} labels=${alert.labels} told=${told} />` : html`<span class="muted">nobody before it fires</span>`}
+      ${firing && html`<a class="quiet-mark" href=${whyLink(alert.labels.alertname ?? '', alertOf(alert.labels, told)?.fingerprint)}>Why?</a>`}</td>
     <td class="number" data-name="active for" title=${`since ${formatTime(since, utc.value)}`}>${formatDuration(Math.max(0, clock.value - since))}</td>
     <td class="number" data-name="value" title=${alert.value}>${formatValue(alert.value)}</td>
   </tr>`;

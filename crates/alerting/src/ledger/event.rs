@@ -288,6 +288,14 @@ pub struct Attempted {
     pub again_in_ms: Option<u64>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// Tries of this call since the last event about it that failed in the same way and have no event of their own.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub skipped: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

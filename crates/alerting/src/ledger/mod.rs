@@ -6,6 +6,7 @@
 //! a message. The ledger explains; who is told is decided by the notification log.
 
 mod event;
+pub(crate) mod failures;
 pub(crate) mod keep;
 
 use std::collections::VecDeque;

@@ -304,13 +304,18 @@ fn attempt(tried: &Attempted) -> (&'static str, String) {
         (firing, resolved) => format!("{firing} firing, {resolved} resolved"),
     };
     let more = if tried.more { " and more" } else { "" };
+    let skipped = match tried.skipped {
+        0 => String::new(),
+        1 => " One try before it failed like the one above.".to_owned(),
+        count => format!(" {count} tries before it failed like the one above."),
+    };
     let count = if tried.number == 1 { String::new() } else { format!(", try {}", tried.number) };
     if tried.taken {
-        return ("told", format!("{who} was told, {counts}{more}{count}: {}.", answer(tried)));
+        return ("told", format!("{who} was told, {counts}{more}{count}: {}.{skipped}", answer(tried)));
     }
     let next = match tried.again_in_ms {
         Some(ms) => format!("tried again in {}", lasting_ms(ms)),
         None => "given up until the group is due again".to_owned(),
     };
-    ("failed", format!("{who} did not take it, {counts}{more}{count}: {}; {next}.", answer(tried)))
+    ("failed", format!("{who} did not take it, {counts}{more}{count}: {}; {next}.{skipped}", answer(tried)))
 }

@@ -122,7 +122,7 @@ async fn every_try_is_there_with_what_was_said() {
     let (at, failing) = story.ways[0].calls[0].failing.clone().expect("tried");
     assert_eq!(
         (second(at), failing.number, failing.status, failing.again_in_ms),
-        (11, 3, Some(503), Some(2000))
+        (10, 2, Some(503), Some(1000))
     );
     assert_eq!(failing.answer, "unexpected status code 503");
     bench.answer(200);
