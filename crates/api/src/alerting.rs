@@ -6,14 +6,16 @@ pub(crate) mod why;
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::alerting::why::{Episode, RouteNode};
 use ::alerting::{Ack, GroupStatus, NotificationRecord};
 use axum::Json;
 use axum::extract::State;
+use net::{Client, ClientOptions};
 use serde_json::{Value, json};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorKind};
 use crate::params::Params;
 use crate::state::ApiState;
 use crate::status::rfc3339;
@@ -103,6 +105,26 @@ fn episode(one: &Episode) -> Value {
         "held": one.held,
         "acknowledgedBy": one.acknowledged_by,
     })
+}
+
+/// How long the inbox may take, and how long its list may be: a thousand messages.
+const INBOX_TIMEOUT: Duration = Duration::from_secs(5);
+const INBOX_MAX_BYTES: usize = 16 << 20;
+
+/// What receivers would have got, from the inbox that stands for them in a lab.
+pub(crate) async fn inbox(State(state): State<Arc<ApiState>>) -> Result<Json<Value>, ApiError> {
+    let Some(url) = &state.runtime.facts().inbox_url else {
+        return Ok(Json(json!({ "configured": false, "dropped": 0, "messages": [] })));
+    };
+    let unreached = |cause: String| ApiError {
+        kind: ErrorKind::Unavailable,
+        message: format!("the inbox cannot be reached: {cause}"),
+    };
+    let client = Client::new(ClientOptions::named("watchfire")).map_err(ApiError::internal)?;
+    let answer = client.get(url, &[], INBOX_TIMEOUT, INBOX_MAX_BYTES).await;
+    let answer = answer.map_err(|cause| unreached(cause.to_string()))?;
+    let list: Value = serde_json::from_slice(&answer.body).map_err(|cause| unreached(cause.to_string()))?;
+    Ok(Json(json!({ "configured": true, "dropped": list["dropped"], "messages": list["messages"] })))
 }
 
 /// The routing tree.

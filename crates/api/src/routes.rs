@@ -47,6 +47,7 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
         .route("/api/ui/why", get(alerting::why::why))
         .route("/api/ui/alert-history", get(alerting::history))
         .route("/api/ui/routes", get(alerting::routes))
+        .route("/api/ui/inbox", get(alerting::inbox))
         .route("/api/ui/acknowledge", post(alerting::actions::acknowledge))
         .route("/api/ui/unacknowledge", post(alerting::actions::unacknowledge))
         .route("/api/ui/test-receiver", post(alerting::actions::test_receiver))

@@ -204,6 +204,8 @@ pub struct Facts {
     pub lifecycle: bool,
     /// Our own base URL, as others reach it.
     pub external_url: String,
+    /// Where an inbox lists the messages that receivers would have got.
+    pub inbox_url: Option<String>,
 }
 
 /// Everything the routes need.

@@ -47,6 +47,8 @@ pub struct Options {
     pub alertmanager_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
+    /// Where an inbox lists the messages that receivers would have got.
+    pub inbox_url: Option<String>,
     /// How long samples are kept; zero for as long as there is room.
     pub retention: DurationMs,
     /// How many bytes of samples are kept; zero for no limit.
@@ -331,6 +333,7 @@ fn facts(
         recovery: recovery(report),
         lifecycle: options.lifecycle,
         external_url: options.external_url.clone().unwrap_or(own_url),
+        inbox_url: options.inbox_url.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod agent;
 mod alert;
 mod database;
+mod deadman;
 mod gateway;
 mod load;
 mod monitor;
@@ -67,6 +68,8 @@ enum Command {
     /// Ask a running monitor why people were, or were not, told of an alert; test its receivers.
     #[command(subcommand)]
     Alert(alert::Alert),
+    /// Complain when the alert that always fires stops coming by: the monitor is down, or its messages do not arrive.
+    Deadman(deadman::Arguments),
     /// Service level objectives: their arithmetic, and the rules that watch them.
     #[command(subcommand)]
     Slo(slo::Slo),
@@ -114,6 +117,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Load(load) => load::run(load, mode).await,
         Command::Rules(rules) => rules::run(rules).await,
         Command::Alert(alert) => alert::run(alert).await,
+        Command::Deadman(deadman) => deadman::run(deadman, mode).await,
         Command::Slo(slo) => slo::run(&slo),
     }
 }

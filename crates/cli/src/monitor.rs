@@ -107,6 +107,9 @@ pub(crate) struct Arguments {
     /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
     #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
     enable_admin_api: bool,
+    /// Where an inbox lists the messages that receivers would have got, as that of the lab: shown on the page /inbox.
+    #[arg(long, hide = true, env = "WATCHFIRE_INBOX_URL", value_name = "URL")]
+    inbox_url: Option<String>,
     #[command(flatten)]
     queries: QueryFlags,
     /// Only check the files and say what is wrong.
@@ -196,6 +199,7 @@ fn options(arguments: Arguments) -> Options {
         prometheus_listen: arguments.prometheus_listen,
         alertmanager_listen: arguments.alertmanager_listen,
         external_url: arguments.external_url,
+        inbox_url: arguments.inbox_url,
         retention: arguments.retention,
         retention_size: arguments.retention_size,
         sync: arguments.sync,

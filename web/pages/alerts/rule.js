@@ -20,7 +20,7 @@ const ALERTS_SHOWN_MAX = 200;
 
 /** @param {Rule} rule @returns {{kind: 'ok' | 'warn' | 'crit' | 'none', word: string}} */
 function stateOf(rule) {
-  if (rule.state === 'firing') return { kind: severityKind(rule.labels?.severity) === 'crit' ? 'crit' : 'warn', word: 'Firing' };
+  if (rule.state === 'firing') return { kind: severityKind(rule.labels?.severity), word: 'Firing' };
   if (rule.state === 'pending') return { kind: 'none', word: 'Pending' };
   return { kind: 'ok', word: 'Inactive' };
 }
@@ -29,7 +29,7 @@ function stateOf(rule) {
 export function RuleRow({ rule, told }) {
   const active = rule.alerts ?? [];
   const [chosen, setOpen] = useState(/** @type {boolean | null} */ (null));
-  const open = chosen ?? rule.state === 'firing';
+  const open = chosen ?? (rule.state === 'firing' && rule.labels?.severity !== 'none');
   const state = stateOf(rule);
   const oldest = Math.min(...active.map((alert) => Date.parse(alert.activeAt)));
   return html`<div class="rule rule-${state.kind}">
@@ -80,7 +80,7 @@ function ActiveAlerts({ alerts, told }) {
 function AlertRow({ alert, told }) {
   const since = Date.parse(alert.activeAt);
   const firing = alert.state === 'firing';
-  const kind = firing ? (severityKind(alert.labels.severity) === 'crit' ? 'crit' : 'warn') : 'none';
+  const kind = firing ? severityKind(alert.labels.severity) : 'none';
   return html`<tr>
     <td class="col-health"><${StateMark} kind=${kind} word=${firing ? 'Firing' : 'Pending'} /></td>
     <td><${LabelChips} labels=${alert.labels} without=${['alertname']} />

@@ -333,6 +333,7 @@ fn facts() -> Facts {
         recovery: Recovery::default(),
         lifecycle: false,
         external_url: "http://monitor.example:9090".into(),
+        inbox_url: None,
     }
 }
 
