@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of rules or of the storage behind them: alerts come in as [`model::Alert`].
 
+pub mod alertmanagers;
 pub mod config;
 
 pub mod dispatcher;

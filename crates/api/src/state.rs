@@ -172,6 +172,8 @@ pub trait Runtime: Send + Sync {
     fn flags(&self) -> Vec<(String, String)>;
     /// Labels that series get when they leave for another server.
     fn external_labels(&self) -> Labels;
+    /// Other Alertmanagers that alerts of rules are sent to: URLs.
+    fn alertmanagers(&self) -> Vec<String>;
     /// Facts that do not change while the program runs.
     fn facts(&self) -> &Facts;
     /// When the configuration was last loaded, and whether the last attempt succeeded.

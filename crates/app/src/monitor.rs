@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::ByteSize;
+use alerting::alertmanagers::{Sender, SenderMetrics};
 use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
@@ -190,6 +191,7 @@ impl Monitor {
         self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;
+        self.core.sender.stop().await;
         self.core.alerting.stop().await;
         let db = self.core.db.clone();
         let closed = tokio::task::spawn_blocking(move || db.close()).await;
@@ -271,7 +273,9 @@ fn start_services(
         Arc::new(alerting::Metrics::new(registry)),
         alerting::Options { external_url: facts.external_url.clone() },
     ));
-    let sink = Arc::new(ToDispatcher(dispatcher.clone()));
+    let counts = SenderMetrics::new(registry);
+    let sender = Arc::new(Sender::start(loaded.alertmanagers, client("Prometheus")?, counts));
+    let sink = Arc::new(ToDispatcher(dispatcher.clone(), sender.clone()));
     let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
     let rule_options = rule_options(&loaded.global, &facts.external_url);
     let labels = rule_options.external_labels.clone();
@@ -300,6 +304,7 @@ fn start_services(
         rules,
         engine: engine.clone(),
         alerting: dispatcher,
+        sender,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,
         handover,

@@ -338,6 +338,10 @@ fn facts() -> Facts {
 }
 
 impl Runtime for StillRuntime {
+    fn alertmanagers(&self) -> Vec<String> {
+        vec!["http://am.example:9093/api/v2/alerts".to_owned()]
+    }
+
     fn store_status(&self) -> StoreStatus {
         StoreStatus { series: 4, label_pairs: 9, chunks: 4, ..StoreStatus::default() }
     }
