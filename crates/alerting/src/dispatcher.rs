@@ -17,13 +17,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::grouping::{Core, Job, Now, Receivers, Ticket};
+use crate::grouping::{Core, End, Job, Now, Receivers, Ticket};
 use crate::ledger::failures::Failures;
 use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
 use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
+use crate::peers::{self, PeerOptions, PeerStatus, Peers};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
 use crate::state::State;
+use crate::state::wire::Exchange;
 use crate::status::{AlertStatus, GroupStatus, NotificationRecord, Status};
 use crate::store::Refused;
 use crate::why::{self, Episode, Question, RouteNode, Story};
@@ -47,6 +49,8 @@ const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
 pub struct Options {
     /// Under which people reach the program.
     pub external_url: String,
+    /// Other monitors that share silences and who was told.
+    pub peers: Option<PeerOptions>,
 }
 
 /// What the ledger knows of alerts, and how far back.
@@ -72,9 +76,10 @@ pub struct Dispatcher {
     task: Mutex<Option<JoinHandle<()>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
     scribe: Mutex<Option<JoinHandle<()>>>,
+    pushers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     core: Mutex<Core>,
     records: Mutex<VecDeque<NotificationRecord>>,
     /// There is something new to look at.
@@ -88,6 +93,7 @@ struct Shared {
     slots: Semaphore,
     ledger: Arc<Ledger>,
     failures: Mutex<Failures>,
+    peers: Option<Arc<Peers>>,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -111,9 +117,53 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         options: Options,
     ) -> Self {
-        let time = Arc::clone(&clock);
+        let (time, to_peers) = (Arc::clone(&clock), Arc::clone(&client));
         let build = Box::new(move |config: &Config| build::receivers(config, &client, &time));
-        Self::start_with(config, state, build, clock, metrics, options)
+        let this = Self::start_with(config, state, build, clock, metrics, options);
+        this.start_pushing(&to_peers);
+        this
+    }
+
+    fn start_pushing(&self, client: &Arc<Client>) {
+        let Some(peers) = &self.shared.peers else { return };
+        let push = |number| {
+            let (shared, peers) = (Arc::clone(&self.shared), Arc::clone(peers));
+            tokio::spawn(peers::run(shared, peers, number, Arc::clone(client), self.stop.clone()))
+        };
+        lock(&self.pushers).extend((0..peers.options.urls.len()).map(push));
+    }
+
+    /// Takes over what another monitor of a pair says; answers with this one's run. The error is for that monitor's log.
+    ///
+    /// # Errors
+    /// When there is no pair, the caller is a stranger, or what it says makes no sense.
+    pub fn hear_peer(
+        &self,
+        authorization: Option<&str>,
+        is_from_here: bool,
+        body: &[u8],
+    ) -> Result<String, PeerError> {
+        let Some(peers) = &self.shared.peers else { return Err(PeerError::Alone) };
+        if !peers.lets_in(authorization, is_from_here) {
+            return Err(PeerError::Stranger);
+        }
+        let said: Exchange = serde_json::from_slice(body).map_err(|e| PeerError::Nonsense(e.to_string()))?;
+        let (name, boot, is_complete) = (said.name.clone(), said.boot.clone(), said.complete);
+        if boot == peers.boot {
+            return Err(PeerError::Nonsense("this monitor is its own peer: look at --peer".to_owned()));
+        }
+        let (silences, log) = said.read().map_err(PeerError::Nonsense)?;
+        let is_news = !silences.is_empty() || !log.is_empty();
+        if is_news {
+            self.with_core(|core, now| core.take_over(silences, log, now));
+        }
+        peers.hear(&name, &boot, is_complete);
+        Ok(peers.boot.clone())
+    }
+
+    /// This monitor's name in a pair, and the others; `None` when it is alone.
+    pub fn peers(&self) -> Option<(String, Vec<PeerStatus>)> {
+        self.shared.peers.as_ref().map(|peers| (peers.options.name.clone(), peers.status()))
     }
 
     fn start_with(
@@ -142,6 +192,7 @@ impl Dispatcher {
             slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
             ledger: Arc::clone(&ledger),
             failures: Mutex::default(),
+            peers: options.peers.map(|peers| Arc::new(Peers::new(peers))),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
@@ -150,7 +201,7 @@ impl Dispatcher {
         let keeper = Mutex::new(place.map(keep));
         let scribe = book.map(|book| tokio::spawn(ledger::keep::run(ledger, book, stop_keeping.clone())));
         let (task, scribe) = (Mutex::new(Some(task)), Mutex::new(scribe));
-        Self { shared, build, stop, stop_keeping, task, keeper, scribe }
+        Self { shared, build, stop, stop_keeping, task, keeper, scribe, pushers: Mutex::default() }
     }
 
     /// Takes news of alerts from our own rules; never waits. Of each alert the latest news are kept, so that a slow
@@ -205,6 +256,7 @@ impl Dispatcher {
     /// See [`SilenceError`].
     pub async fn set_silence(&self, draft: SilenceDraft) -> Result<String, SilenceError> {
         let id = self.with_core(|core, now| core.set_silence(draft, now))?;
+        self.shared.tell_peers();
         self.until_saved().await?;
         Ok(id)
     }
@@ -215,6 +267,7 @@ impl Dispatcher {
     /// See [`SilenceError`].
     pub async fn expire_silence(&self, id: &str) -> Result<(), SilenceError> {
         self.with_core(|core, now| core.expire_silence(id, now))?;
+        self.shared.tell_peers();
         self.until_saved().await
     }
 
@@ -307,6 +360,10 @@ impl Dispatcher {
         self.stop.cancel();
         let task = lock(&self.task).take();
         ended(task).await;
+        let pushers = std::mem::take(&mut *lock(&self.pushers));
+        for pusher in pushers {
+            ended(Some(pusher)).await;
+        }
         self.stop_keeping.cancel();
         let (keeper, scribe) = (lock(&self.keeper).take(), lock(&self.scribe).take());
         ended(keeper).await;
@@ -321,8 +378,35 @@ async fn ended(task: Option<JoinHandle<()>>) {
     }
 }
 
+/// Why another monitor is not listened to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// No pair is configured here.
+    #[error("this monitor has no --peer")]
+    Alone,
+    /// The token is missing or another one, or there is none and the caller is not on this machine.
+    #[error("not let in: give both monitors the same --peer-token-file")]
+    Stranger,
+    /// It makes no sense.
+    #[error("{0}")]
+    Nonsense(String),
+}
+
 impl Shared {
-    fn now(&self) -> Now {
+    /// What another monitor of a pair is told.
+    pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
+        lock(&self.core).exchange(since)
+    }
+
+    /// There may be news for other monitors.
+    fn tell_peers(&self) {
+        if let Some(peers) = &self.peers {
+            peers.tell_news();
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
         Now { wall: TimestampMs(self.clock.now_ms()), tick: Instant::now() }
     }
 
@@ -429,7 +513,7 @@ fn attempted(integration: &Integration, notification: &Notification, tried: &Tri
 /// Deliveries under way, with what has to come back of each even if it fails in a way nobody foresaw.
 #[derive(Default)]
 struct Deliveries {
-    tasks: JoinSet<bool>,
+    tasks: JoinSet<End>,
     tickets: HashMap<Id, Ticket>,
 }
 
@@ -441,20 +525,27 @@ impl Deliveries {
     }
 
     /// Waits for the next one to end; for ever when there is none.
-    async fn next(&mut self) -> Option<(Ticket, bool)> {
+    async fn next(&mut self) -> Option<(Ticket, End)> {
         let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
-        let (id, taken) = match ended {
-            Ok((id, taken)) => (id, taken),
+        let (id, end) = match ended {
+            Ok((id, end)) => (id, end),
             Err(cause) => {
                 tracing::error!("a delivery failed: {cause}");
-                (cause.id(), false)
+                (cause.id(), End::Failed)
             }
         };
-        Some((self.tickets.remove(&id)?, taken))
+        Some((self.tickets.remove(&id)?, end))
     }
 }
 
-async fn tell(shared: Arc<Shared>, job: Job) -> bool {
+async fn tell(shared: Arc<Shared>, job: Job) -> End {
+    if let Some(peers) = &shared.peers {
+        peers.settled().await;
+        tokio::time::sleep(peers.wait()).await;
+        if lock(&shared.core).was_told(&job, shared.now()) {
+            return End::ToldByPeer;
+        }
+    }
     // Never closed; were it, telling without a slot is better than not telling.
     let slot = shared.slots.acquire().await.ok();
     let begun = Instant::now();
@@ -462,7 +553,7 @@ async fn tell(shared: Arc<Shared>, job: Job) -> bool {
     let outcome = deliver(&job.integration, &job.notification, job.time, heard).await;
     shared.told(job.integration.kind, &job.notification, &outcome, begun.elapsed());
     drop(slot);
-    outcome.result.is_ok()
+    if outcome.result.is_ok() { End::Taken } else { End::Failed }
 }
 
 async fn run(shared: Arc<Shared>, stop: CancellationToken) {
@@ -475,9 +566,10 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = shared.wake.notified() => {}
             () = tokio::time::sleep_until(due.map_or(collect_at, |due| due.min(collect_at))) => {}
             ended = deliveries.next() => {
-                if let Some((ticket, taken)) = ended {
-                    lock(&shared.core).done(ticket, taken, shared.now());
+                if let Some((ticket, end)) = ended {
+                    lock(&shared.core).done(ticket, end, shared.now());
                     shared.changed.notify_one();
+                    shared.tell_peers();
                 }
             }
         }
@@ -492,8 +584,8 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
     let rest = async {
         while !deliveries.tasks.is_empty() {
-            if let Some((ticket, taken)) = deliveries.next().await {
-                lock(&shared.core).done(ticket, taken, shared.now());
+            if let Some((ticket, end)) = deliveries.next().await {
+                lock(&shared.core).done(ticket, end, shared.now());
             }
         }
     };

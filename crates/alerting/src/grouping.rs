@@ -64,6 +64,17 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
 }
 
+/// What came of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The receiver has it.
+    Taken,
+    /// Another monitor has told it.
+    ToldByPeer,
+    /// Nobody has it.
+    Failed,
+}
+
 /// What has to come back when a job is done.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
@@ -302,15 +313,15 @@ impl Core {
     }
 
     /// Takes note of a job that is done, well or not.
-    pub(crate) fn done(&mut self, ticket: Ticket, taken: bool, now: Now) {
-        if taken {
+    pub(crate) fn done(&mut self, ticket: Ticket, end: End, now: Now) {
+        if end == End::Taken {
             self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
             self.changes += 1;
         }
         let group = self.groups.get_mut(&ticket.group).filter(|group| group.serial == ticket.serial);
         let Some(in_flight) = group.and_then(|group| group.in_flight.as_mut()) else { return };
         in_flight.outstanding = in_flight.outstanding.saturating_sub(1);
-        in_flight.failed |= !taken;
+        in_flight.failed |= end == End::Failed;
         if in_flight.outstanding == 0 {
             self.settle(&ticket.group, now);
         }

@@ -18,6 +18,7 @@ mod log;
 mod matchers;
 pub mod metrics;
 mod notify;
+pub mod peers;
 pub mod route;
 pub mod silence;
 pub mod state;
@@ -29,7 +30,7 @@ pub mod why;
 use std::sync::Arc;
 
 pub use config::Config;
-pub use dispatcher::{Dispatcher, History, Options, TestError, Tested};
+pub use dispatcher::{Dispatcher, History, Options, PeerError, TestError, Tested};
 pub use matchers::parse as parse_matchers;
 pub use metrics::Metrics;
 pub use silence::{Silence, SilenceDraft, SilenceError, SilenceState};

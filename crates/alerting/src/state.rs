@@ -3,7 +3,7 @@
 //! The file is small (alerts that matter, the notification log, silences, the last notifications) and is replaced as a
 //! whole, so that a crash at any moment leaves the old or the new one.
 
-mod wire;
+pub(crate) mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,13 +1,15 @@
 //! Alertmanager's API v2: status, receivers, alerts, groups, silences. Errors are a JSON text, as upstream.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::alerting::{AlertStatus, GroupStatus, Silence, SilenceDraft, SilenceError, SilenceState};
+use ::alerting::{AlertStatus, GroupStatus, PeerError, Silence, SilenceDraft, SilenceError, SilenceState};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use model::{Alert, AlertState, Labels, MatchOp, Matcher, TimestampMs};
@@ -58,7 +60,7 @@ fn moment(at: TimestampMs) -> String {
 
 pub(crate) async fn status(State(state): State<Arc<ApiState>>) -> Json<Value> {
     Json(json!({
-        "cluster": { "status": "disabled", "peers": [] },
+        "cluster": cluster(&state),
         "config": { "original": state.alerting.config_shown() },
         "uptime": moment(state.runtime.facts().started_at),
         "versionInfo": {
@@ -67,6 +69,36 @@ pub(crate) async fn status(State(state): State<Arc<ApiState>>) -> Json<Value> {
             "branch": "", "buildDate": "", "buildUser": "", "goVersion": "",
         },
     }))
+}
+
+/// In Alertmanager's words: monitors of a pair that live.
+fn cluster(state: &ApiState) -> Value {
+    let Some((name, peers)) = state.alerting.peers() else {
+        return json!({ "status": "disabled", "peers": [] });
+    };
+    let living = peers.iter().filter(|peer| peer.is_alive);
+    let others = living.map(|peer| json!({ "name": peer.name, "address": peer.name }));
+    let own = std::iter::once(json!({ "name": name, "address": name }));
+    json!({ "name": name, "status": "ready", "peers": own.chain(others).collect::<Vec<_>>() })
+}
+
+/// What another monitor of a pair says: see `alerting::peers`.
+pub(crate) async fn peer(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(caller): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let heard = state.alerting.hear_peer(authorization, caller.ip().is_loopback(), &body);
+    heard.map(|boot| Json(json!({ "boot": boot }))).map_err(|cause| {
+        let status = match cause {
+            PeerError::Alone => StatusCode::NOT_FOUND,
+            PeerError::Stranger => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Refusal::Text(status, cause.to_string())
+    })
 }
 
 pub(crate) async fn receivers(State(state): State<Arc<ApiState>>) -> Json<Value> {

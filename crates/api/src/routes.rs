@@ -85,6 +85,7 @@ pub fn alertmanager_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url
         .route("/-/healthy", get(|| std::future::ready("OK")))
         .route("/-/ready", get(|| std::future::ready("OK")))
         .route("/-/reload", post(management::reload).get(management::only_by_post))
+        .route(::alerting::peers::PATH, post(alertmanager::peer))
         .route("/api/v1/{*path}", get(alertmanager::gone).post(alertmanager::gone));
     finish(own.nest("/api/v2", api_v2()), state, registry)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ::config::ByteSize;
 use alerting::alertmanagers::{Sender, SenderMetrics};
+use alerting::peers::PeerOptions;
 use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
@@ -48,6 +49,8 @@ pub struct Options {
     pub alertmanager_listen: SocketAddr,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
+    /// Other monitors that share silences and who was told.
+    pub peers: Option<PeerOptions>,
     /// Where an inbox lists the messages that receivers would have got.
     pub inbox_url: Option<String>,
     /// How long samples are kept; zero for as long as there is room.
@@ -271,7 +274,7 @@ fn start_services(
         client("Alertmanager")?,
         clock.clone(),
         Arc::new(alerting::Metrics::new(registry)),
-        alerting::Options { external_url: facts.external_url.clone() },
+        alerting::Options { external_url: facts.external_url.clone(), peers: options.peers },
     ));
     let counts = SenderMetrics::new(registry);
     let sender = Arc::new(Sender::start(loaded.alertmanagers, client("Prometheus")?, counts));

@@ -7,6 +7,7 @@ mod deadman;
 mod gateway;
 mod load;
 mod monitor;
+mod pair_flags;
 mod query_flags;
 mod role;
 mod rules;

@@ -9,6 +9,7 @@ use config::ByteSize;
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::pair_flags::PairFlags;
 use crate::query_flags::QueryFlags;
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
@@ -111,6 +112,8 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true, env = "WATCHFIRE_INBOX_URL", value_name = "URL")]
     inbox_url: Option<String>,
     #[command(flatten)]
+    pair: PairFlags,
+    #[command(flatten)]
     queries: QueryFlags,
     /// Only check the files and say what is wrong.
     #[arg(long)]
@@ -132,6 +135,7 @@ fn between(
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     if arguments.check {
+        arguments.pair.resolve(arguments.alertmanager_listen)?;
         return check(&arguments);
     }
     let ports = [
@@ -140,7 +144,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         ("--alertmanager-listen", arguments.alertmanager_listen),
     ];
     let mut reload = signal(SignalKind::hangup())?;
-    let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
+    let monitor = Monitor::start(options(arguments)?).await.map_err(|error| match error {
         StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
@@ -174,7 +178,8 @@ fn paths(arguments: &Arguments) -> ConfigPaths {
     ConfigPaths { prometheus: arguments.config.clone(), alertmanager: arguments.alertmanager_config.clone() }
 }
 
-fn options(arguments: Arguments) -> Options {
+fn options(arguments: Arguments) -> Result<Options> {
+    let peers = arguments.pair.resolve(arguments.alertmanager_listen)?;
     let flags = [
         ("config", arguments.config.display().to_string()),
         ("data-dir", arguments.data_dir.display().to_string()),
@@ -189,9 +194,10 @@ fn options(arguments: Arguments) -> Options {
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
+        ("peer", arguments.pair.shown()),
     ];
     let shown = arguments.queries.shown();
-    Options {
+    Ok(Options {
         config: paths(&arguments),
         data_dir: arguments.data_dir,
         dashboards: arguments.dashboards,
@@ -200,6 +206,7 @@ fn options(arguments: Arguments) -> Options {
         alertmanager_listen: arguments.alertmanager_listen,
         external_url: arguments.external_url,
         inbox_url: arguments.inbox_url,
+        peers,
         retention: arguments.retention,
         retention_size: arguments.retention_size,
         sync: arguments.sync,
@@ -210,5 +217,5 @@ fn options(arguments: Arguments) -> Options {
         admin_api: arguments.enable_admin_api,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
         queries: arguments.queries.options(),
-    }
+    })
 }

@@ -80,7 +80,7 @@ fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher,
         };
         config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
     });
-    let options = Options { external_url: "http://mon".to_owned() };
+    let options = Options { external_url: "http://mon".to_owned(), peers: None };
     let dir = Path::new("/data/alerting");
     let state = State::open(
         Arc::new(disk.clone()),
@@ -495,7 +495,7 @@ async fn a_real_webhook_is_posted() {
     let client = Arc::new(Client::new(net::ClientOptions::named("Alertmanager/0.28.0")).expect("a client"));
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let clock = Arc::new(stdx::ManualClock::new(START_MS));
-    let options = Options { external_url: "http://mon/".to_owned() };
+    let options = Options { external_url: "http://mon/".to_owned(), peers: None };
     let dispatcher = Dispatcher::start(parse(&config), State::in_memory(), client, clock, metrics, options);
     dispatcher.put(vec![Alert {
         labels: Labels::from_pairs([("alertname", "A")]),

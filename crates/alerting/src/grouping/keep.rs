@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use model::{Labels, TimestampMs};
 
-use super::{Core, Now};
+use super::{Core, Job, Now};
 use crate::ledger::{EndedHow, What};
-use crate::log::Log;
+use crate::log::{Entry, Log, LogKey};
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
 use crate::state::Saved;
+use crate::state::wire::Exchange;
 use crate::store::Known;
+
+/// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
+const EXCHANGE_OVERLAP_MS: i64 = 10_000;
 
 impl Core {
     /// Goes on from what was saved. An alert that fired then is believed for as long as its sender last asked, counted
@@ -122,5 +126,32 @@ impl Core {
         self.changes += 1;
         self.record(now, What::SilenceExpired { id: id.to_owned() });
         Ok(())
+    }
+
+    /// What another monitor of a pair is told: changes from a moment on, or all.
+    pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
+        // Of what happened in the same moment nothing is missed, and little is told twice.
+        let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
+        let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
+        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)))
+    }
+
+    /// Takes over what another monitor of a pair knows.
+    pub(crate) fn take_over(&mut self, silences: Vec<Silence>, log: Vec<(LogKey, Entry)>, now: Now) -> bool {
+        let changed = self.silences.merge(silences) | self.log.merge(log, now.wall);
+        self.changes += u64::from(changed);
+        changed
+    }
+
+    /// Whether what a job is about was told meanwhile, by another monitor; takes note of it.
+    pub(crate) fn was_told(&self, job: &Job, now: Now) -> bool {
+        let ticket = &job.ticket;
+        let (send_resolved, repeat) = (job.integration.send_resolved, Some(ticket.repeat_interval));
+        let told = !self.log.must_tell(&ticket.log_key, &ticket.told, send_resolved, repeat, now.wall);
+        if told {
+            let (group, receiver, integration) = ticket.log_key.clone();
+            self.record(now, What::ToldByPeer { receiver, integration, group });
+        }
+        told
     }
 }

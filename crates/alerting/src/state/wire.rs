@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Saved;
 use crate::ledger::{Pairs, pairs};
-use crate::log::{Entry, Told};
+use crate::log::{Entry, LogKey, Told};
 use crate::silence::Silence;
 use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
@@ -35,8 +35,8 @@ struct AlertBody {
     from_rules: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct LogBody {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LogBody {
     group: String,
     receiver: String,
     integration: String,
@@ -46,8 +46,8 @@ struct LogBody {
     resolved: Vec<u64>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct SilenceBody {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SilenceBody {
     id: String,
     /// Name, operator, value.
     matchers: Vec<(String, String, String)>,
@@ -78,6 +78,62 @@ struct AckBody {
     by: String,
     comment: String,
     at: i64,
+}
+
+/// What one monitor of a pair tells another.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Exchange {
+    /// Who says it.
+    pub(crate) name: String,
+    /// Which run of it.
+    pub(crate) boot: String,
+    /// With this, it has said all that it knew.
+    pub(crate) complete: bool,
+    pub(crate) silences: Vec<SilenceBody>,
+    pub(crate) log: Vec<LogBody>,
+}
+
+/// Pieces of so many bytes are pushed; a server takes two mebibytes.
+const EXCHANGE_BYTES: usize = 1 << 20;
+
+impl Exchange {
+    /// Nothing but a sign of life.
+    pub(crate) fn hello() -> Self {
+        Self::default()
+    }
+
+    /// Silences and log entries, in pieces that a server takes; at least one.
+    pub(crate) fn pieces<'a>(
+        silences: impl Iterator<Item = &'a Silence>,
+        log: impl Iterator<Item = (&'a LogKey, &'a Entry)>,
+    ) -> Vec<Self> {
+        let mut pieces = vec![Self::hello()];
+        let mut bytes = 0;
+        let mut room = |pieces: &mut Vec<Self>, more: usize| {
+            if bytes > 0 && bytes + more > EXCHANGE_BYTES {
+                pieces.push(Self::hello());
+                bytes = 0;
+            }
+            bytes += more;
+        };
+        for silence in silences {
+            let text: usize = silence.matchers.iter().map(|m| m.name.len() + m.value.len() + 20).sum();
+            room(&mut pieces, 250 + text + silence.comment.len() + silence.created_by.len());
+            pieces.last_mut().expect("one is there").silences.push(SilenceBody::of(silence));
+        }
+        for (key, entry) in log {
+            let told = entry.told.firing.len() + entry.told.resolved.len();
+            room(&mut pieces, 150 + key.0.len() + key.1.len() + 21 * told);
+            pieces.last_mut().expect("one is there").log.push(LogBody::of(key, entry));
+        }
+        pieces
+    }
+
+    /// What it holds.
+    pub(crate) fn read(self) -> Result<(Vec<Silence>, Vec<(LogKey, Entry)>), String> {
+        let silences = self.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?;
+        Ok((silences, self.log.into_iter().map(LogBody::read).collect()))
+    }
 }
 
 pub(super) fn encode(saved: &Saved) -> Vec<u8> {

@@ -313,7 +313,7 @@ fn dispatcher() -> Arc<alerting::Dispatcher> {
         Arc::new(Client::new(ClientOptions::named("test")).expect("a client")),
         Arc::new(ManualClock::new(NOW_MS)),
         Arc::new(alerting::Metrics::new(&mut Registry::default())),
-        alerting::Options { external_url: "http://localhost".into() },
+        alerting::Options { external_url: "http://localhost".into(), peers: None },
     ))
 }
 
