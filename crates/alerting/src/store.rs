@@ -57,6 +57,11 @@ impl Store {
         now: TimestampMs,
         resolve_timeout: DurationMs,
     ) -> Result<Arc<Known>, Refused> {
+        let mut alert = alert;
+        if from_rules && alert.starts_at > now {
+            // The clock was set back since our own rule found it.
+            alert.starts_at = now;
+        }
         let news = Known { from_rules, ..read(alert, now, resolve_timeout)? };
         let known = match self.alerts.get(&news.labels) {
             Some(old) if overlap(old, &news) => merge(old, news, now),
@@ -178,7 +183,7 @@ mod tests {
     fn what_is_no_alert_is_refused() {
         let mut store = Store::default();
         let put =
-            |store: &mut Store, alert| store.put(alert, true, TimestampMs(0), DurationMs(1)).map(|_| ());
+            |store: &mut Store, alert| store.put(alert, false, TimestampMs(0), DurationMs(1)).map(|_| ());
         assert_eq!(put(&mut store, alert(10, 5, AlertState::Firing)), Err(Refused::EndsBeforeStart));
         let nameless = Alert { labels: Labels::empty(), ..alert(1, 5, AlertState::Firing) };
         assert_eq!(put(&mut store, nameless), Err(Refused::NoLabels));

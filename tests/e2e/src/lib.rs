@@ -2,12 +2,14 @@
 
 mod browser;
 mod monitor;
+mod receiver;
 mod running;
 mod target;
 mod wait;
 
 pub use browser::Browser;
 pub use monitor::RunningMonitor;
+pub use receiver::{Received, Receiver, now_s};
 pub use running::{RunningLab, binary};
 pub use target::{Sampled, Target, value_of};
 pub use wait::until;

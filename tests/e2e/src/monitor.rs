@@ -27,6 +27,7 @@ pub struct RunningMonitor {
     client: Client,
     url: String,
     alertmanager_url: String,
+    ui_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
     _folder: Option<TempDir>,
@@ -61,7 +62,11 @@ impl RunningMonitor {
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
-            .args(["--alertmanager-listen", any])
+            .args(
+                ["--alertmanager-listen", any]
+                    .iter()
+                    .filter(|_| !arguments.contains(&"--alertmanager-listen")),
+            )
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -77,7 +82,8 @@ impl RunningMonitor {
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
         let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, alertmanager_url, _input: input, _folder: None }
+        let ui_url = ready.urls.get("ui").expect("the address of its pages").clone();
+        Self { child, client, url, alertmanager_url, ui_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -88,6 +94,11 @@ impl RunningMonitor {
     /// Where Alertmanager's API answers.
     pub fn alertmanager_url(&self) -> &str {
         &self.alertmanager_url
+    }
+
+    /// Where its pages are.
+    pub fn ui_url(&self) -> &str {
+        &self.ui_url
     }
 
     /// Host and port of it.
@@ -121,6 +132,18 @@ impl RunningMonitor {
         let answer = self.client.get(&url, &[], ANSWER_LIMIT, ANSWER_MAX_BYTES).await;
         let answer = answer.map_err(|e| format!("{url}: {e}"))?;
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// Posts JSON to any port.
+    ///
+    /// # Errors
+    /// When there is no answer, or a bad one.
+    pub async fn post_json(&self, url: &str, path: &str, body: &Value) -> Result<String, String> {
+        let url = format!("{}{path}", url.trim_end_matches('/'));
+        let answer = self.client.post_json(&url, body, &[], ANSWER_LIMIT).await;
+        let answer = answer.map_err(|e| format!("{url}: {e}"))?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        if (200..300).contains(&answer.status) { Ok(text) } else { Err(format!("{}: {text}", answer.status)) }
     }
 
     /// The samples of [`Target`]s that a range selector gives at a moment, in seconds since the epoch.

@@ -11,13 +11,13 @@ use crate::notify::{Answer, Attempt, Integration, Notify, http};
 
 const START_MS: i64 = 1_767_225_600_000;
 
-/// Wall-clock time that goes with tokio's.
+/// Wall-clock time that goes with tokio's, but where somebody has set it.
 #[derive(Debug)]
-struct TokioClock(Instant);
+struct TokioClock(Arc<Inbox>);
 
 impl Clock for TokioClock {
     fn now_ms(&self) -> i64 {
-        START_MS + i64::try_from(self.0.elapsed().as_millis()).expect("short tests")
+        self.0.wall_ms()
     }
 }
 
@@ -32,11 +32,21 @@ struct Taken {
 }
 
 /// A receiver that answers with whatever status it is set to, as slowly as it is set to, and remembers what it took.
+#[derive(Debug)]
 struct Inbox {
     begun: Instant,
+    /// By how much somebody has set the clock forward.
+    jumped_ms: std::sync::atomic::AtomicI64,
     status: Mutex<u16>,
     slow: Mutex<Duration>,
     taken: Mutex<Vec<Taken>>,
+}
+
+impl Inbox {
+    fn wall_ms(&self) -> i64 {
+        let passed = i64::try_from(self.begun.elapsed().as_millis()).expect("short tests");
+        START_MS + passed + self.jumped_ms.load(std::sync::atomic::Ordering::Relaxed)
+    }
 }
 
 impl Notify for Inbox {
@@ -64,7 +74,7 @@ impl Notify for Inbox {
 }
 
 fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher, Registry) {
-    let clock = Arc::new(TokioClock(inbox.begun));
+    let clock = Arc::new(TokioClock(Arc::clone(inbox)));
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let notify = Arc::clone(inbox);
@@ -105,6 +115,7 @@ impl Bench {
     fn new(config: &str) -> Self {
         let inbox = Arc::new(Inbox {
             begun: Instant::now(),
+            jumped_ms: 0.into(),
             status: Mutex::new(200),
             slow: Mutex::default(),
             taken: Mutex::default(),
@@ -141,7 +152,7 @@ impl Bench {
     }
 
     fn report(&self, name: &str, age_s: i64, valid_s: i64, state: AlertState) {
-        let now = START_MS + i64::try_from(self.inbox.begun.elapsed().as_millis()).expect("short tests");
+        let now = self.inbox.wall_ms();
         let group = name.get(..1).unwrap_or_default();
         self.dispatcher.put(vec![Alert {
             labels: Labels::from_pairs([("alertname", "A"), ("group", group), ("name", name)]),
@@ -389,7 +400,15 @@ async fn routes_tell_their_receivers() {
 #[tokio::test(start_paused = true)]
 async fn alerts_that_are_none_are_counted() {
     let bench = Bench::new(CONFIG);
-    bench.fire("a1", -10, 5);
+    let nameless = Alert {
+        labels: Labels::empty(),
+        annotations: Labels::empty(),
+        starts_at: TimestampMs(START_MS),
+        ends_at: TimestampMs(START_MS + 1000),
+        state: AlertState::Firing,
+        generator_url: String::new(),
+    };
+    assert_eq!(bench.dispatcher.put_from_outside(vec![nameless]), ["at least one label pair required"]);
     assert!(bench.dispatcher.status().alerts.is_empty());
     assert!(bench.exposed().contains("alertmanager_alerts_invalid_total 1\n"));
 }
@@ -531,6 +550,7 @@ async fn a_real_webhook_is_posted() {
     dispatcher.stop().await;
 }
 
+mod jumps;
 mod ledger;
 mod muting;
 mod restarts;

@@ -164,7 +164,8 @@ async fn a_real_alertmanager_gets_our_alerts() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let (mut theirs, url) = their_alertmanager(folder.path()).await;
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("there is room");
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("there is room");
     write(
         "rules.yml",
         "groups: [{name: g, rules: [{alert: Ours, expr: vector(1), labels: {team: db, replica: a}, annotations: {summary: ours}}]}]\n",
