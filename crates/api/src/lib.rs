@@ -7,6 +7,8 @@ mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
+mod datasources;
+mod edit;
 mod encode;
 mod error;
 mod exemplars;
@@ -29,10 +31,11 @@ mod syntax;
 mod targets;
 mod ui_files;
 mod ui_query;
+mod ui_slim;
 
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, prometheus_router, ui_router};
 pub use state::{
-    Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiState, EditRule, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };

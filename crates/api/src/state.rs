@@ -185,6 +185,17 @@ pub trait Runtime: Send + Sync {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
 }
 
+/// Who may write changes of dashboards back to their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditRule {
+    /// Nobody: other machines reach the port, and nobody said that they may.
+    Nobody,
+    /// Whoever reaches the port, which is bound to loopback.
+    Loopback,
+    /// Whoever reaches the port: it was allowed at start.
+    Everybody,
+}
+
 /// Facts that do not change while the program runs.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -204,6 +215,8 @@ pub struct Facts {
     pub recovery: Recovery,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
+    /// Who may change dashboards.
+    pub edits: EditRule,
     /// Our own base URL, as others reach it.
     pub external_url: String,
     /// Where an inbox lists the messages that receivers would have got.

@@ -108,6 +108,13 @@ pub(crate) struct Arguments {
     /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
     #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
     enable_admin_api: bool,
+    /// How far back the series that an objective records get their past when it is new; 0 for none.
+    #[arg(long, env = "WATCHFIRE_RULES_BACKFILL", default_value = "30d", value_name = "DURATION")]
+    rules_backfill: DurationMs,
+    /// Allow dashboards to be changed in the browser although the user interface is open to other machines. Bound to loopback
+    /// it always is.
+    #[arg(long, env = "WATCHFIRE_ALLOW_DASHBOARD_EDITS")]
+    allow_dashboard_edits: bool,
     /// Where an inbox lists the messages that receivers would have got, as that of the lab: shown on the page /inbox.
     #[arg(long, hide = true, env = "WATCHFIRE_INBOX_URL", value_name = "URL")]
     inbox_url: Option<String>,
@@ -194,6 +201,8 @@ fn options(arguments: Arguments) -> Result<Options> {
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
+        ("rules-backfill", arguments.rules_backfill.to_string()),
+        ("allow-dashboard-edits", arguments.allow_dashboard_edits.to_string()),
         ("peer", arguments.pair.shown()),
     ];
     let shown = arguments.queries.shown();
@@ -215,6 +224,8 @@ fn options(arguments: Arguments) -> Result<Options> {
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
         admin_api: arguments.enable_admin_api,
+        rules_backfill: arguments.rules_backfill,
+        dashboard_edits: arguments.allow_dashboard_edits,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
         queries: arguments.queries.options(),
     })

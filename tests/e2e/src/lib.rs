@@ -1,6 +1,7 @@
 //! What end-to-end tests share: the built binary running as a lab on free ports, and patience with a limit.
 
 mod browser;
+mod look;
 mod monitor;
 mod receiver;
 mod running;
@@ -8,6 +9,7 @@ mod target;
 mod wait;
 
 pub use browser::Browser;
+pub use look::SIZES;
 pub use monitor::RunningMonitor;
 pub use receiver::{Received, Receiver, now_s};
 pub use running::{RunningLab, binary};

@@ -96,12 +96,12 @@ impl RunningMonitor {
         &self.alertmanager_url
     }
 
-    /// Where its pages are.
+    /// Where the pages answer, without a slash at the end.
     pub fn ui_url(&self) -> &str {
-        &self.ui_url
+        self.ui_url.trim_end_matches('/')
     }
 
-    /// Host and port of it.
+    /// Host and port of Prometheus' API.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_end_matches('/')
     }
@@ -134,16 +134,15 @@ impl RunningMonitor {
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
-    /// Posts JSON to any port.
+    /// Status and text of the answer to JSON that is sent to any port.
     ///
     /// # Errors
-    /// When there is no answer, or a bad one.
-    pub async fn post_json(&self, url: &str, path: &str, body: &Value) -> Result<String, String> {
+    /// When there is none.
+    pub async fn post_to(&self, url: &str, path: &str, body: &Value) -> Result<(u16, String), String> {
         let url = format!("{}{path}", url.trim_end_matches('/'));
         let answer = self.client.post_json(&url, body, &[], ANSWER_LIMIT).await;
         let answer = answer.map_err(|e| format!("{url}: {e}"))?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        if (200..300).contains(&answer.status) { Ok(text) } else { Err(format!("{}: {text}", answer.status)) }
+        Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
     /// The samples of [`Target`]s that a range selector gives at a moment, in seconds since the epoch.

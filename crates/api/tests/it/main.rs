@@ -7,4 +7,6 @@ mod limits;
 mod rules_and_targets;
 mod services;
 mod streams;
+mod ui;
+mod why;
 mod wire;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, Facts, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, EditRule, Facts, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
@@ -76,17 +77,26 @@ impl Site {
         options: EngineOptions,
         admin: Option<Arc<dyn Admin>>,
     ) -> Self {
+        Self::with_all(store, options, admin, Arc::new(Still), None).await
+    }
+
+    /// With other targets, and dashboards out of a folder.
+    pub(crate) async fn with_all(
+        store: Arc<dyn MetricQuery>,
+        options: EngineOptions,
+        admin: Option<Arc<dyn Admin>>,
+        targets: Arc<dyn Targets>,
+        folder: Option<PathBuf>,
+    ) -> Self {
         let mut registry = Registry::default();
         let refusal = Refusing::default();
-        let sources = Sources {
-            folder: None,
-            builtin: vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }],
-        };
+        let builtin = vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }];
+        let sources = Sources { folder, builtin };
         let state = ApiState::new(Services {
             engine: Arc::new(Engine::new(options)),
             store,
             exemplars: Arc::new(Still),
-            scrape: Arc::new(Still),
+            scrape: targets,
             rules: Arc::new(Still),
             alerting: dispatcher(),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
@@ -116,6 +126,13 @@ impl Site {
         self.fetch(&format!("{}{path}", self.prometheus.url())).await
     }
 
+    /// Asks the UI port as a browser does that opens a page.
+    pub(crate) async fn open_ui(&self, path: &str) -> (u16, String) {
+        let url = format!("{}{path}", self.ui.url());
+        let headers = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+        read(self.client.get(&url, &headers, LIMIT, ANSWER_MAX_BYTES).await.expect("an answer"))
+    }
+
     /// Asks the UI port.
     pub(crate) async fn get_ui(&self, path: &str) -> (u16, String) {
         self.fetch(&format!("{}{path}", self.ui.url())).await
@@ -137,16 +154,15 @@ impl Site {
 
     /// The client of the program never deletes, so this one is written by hand.
     pub(crate) async fn delete_ui(&self, path: &str) -> (u16, String) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let url = self.ui.url();
-        let host = url.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = tokio::net::TcpStream::connect(host).await.expect("it listens");
-        let request = format!("DELETE {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("it answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        (head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status"), body.to_owned())
+        let (head, body) = raw("DELETE", &format!("{}{path}", self.ui.url().trim_end_matches('/'))).await;
+        (status_of(&head), body)
+    }
+
+    /// Status and target of an answer that leads elsewhere, where the client of the program would go at once.
+    pub(crate) async fn redirect(&self, url: &str) -> (u16, String) {
+        let (head, _) = raw("GET", url).await;
+        let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+        (status_of(&head), location.to_owned())
     }
 
     /// The value of a metric of our own without labels.
@@ -173,6 +189,23 @@ impl Site {
     }
 }
 
+/// Head and body of the answer to a request of one line.
+async fn raw(method: &str, url: &str) -> (String, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
+    let mut stream = tokio::net::TcpStream::connect(host).await.expect("it listens");
+    let request = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.to_owned(), body.to_owned())
+}
+
+fn status_of(head: &str) -> u16 {
+    head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status")
+}
+
 fn read(answer: Fetched) -> (u16, String) {
     (answer.status, String::from_utf8(answer.body.to_vec()).expect("UTF-8"))
 }
@@ -182,7 +215,7 @@ async fn any_port() -> tokio::net::TcpListener {
 }
 
 /// Targets, rules and notifications that never change.
-struct Still;
+pub(crate) struct Still;
 
 impl ExemplarQuery for Still {
     fn exemplars(
@@ -332,6 +365,7 @@ fn facts() -> Facts {
         scrape_interval_ms: 15_000,
         recovery: Recovery::default(),
         lifecycle: false,
+        edits: EditRule::Loopback,
         external_url: "http://monitor.example:9090".into(),
         inbox_url: None,
     }

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod alerts;
+mod behaviour;
 mod clients;
 mod dashboard;
 mod databases;
@@ -11,6 +12,8 @@ mod full_disk;
 mod kills;
 mod orders;
 mod pair;
+mod pages;
+mod panels;
 mod queries;
 mod shipped;
 mod storage;

@@ -72,12 +72,14 @@ impl Pair {
         let text = format!("groups: [{{name: g, rules: [{}]}}]\n", rules.join(", "));
         std::fs::write(self.folder.path().join("rules.yml"), text).expect("there is room");
         for monitor in monitors {
-            monitor
-                .post_json(monitor.url(), "/-/reload", &serde_json::Value::Null)
-                .await
-                .expect("it reloads");
+            post_to(monitor, monitor.url(), "/-/reload", &serde_json::Value::Null).await;
         }
     }
+}
+
+async fn post_to(monitor: &RunningMonitor, url: &str, path: &str, body: &serde_json::Value) {
+    let (status, text) = monitor.post_to(url, path, body).await.expect("an answer");
+    assert_eq!(status, 200, "{path}: {text}");
 }
 
 /// Sends an alert to both, as a Prometheus does.
@@ -87,7 +89,7 @@ async fn post(monitors: &[&RunningMonitor], name: &str, is_over: bool) {
         { "labels": { "alertname": name }, "startsAt": "2020-01-01T00:00:00Z", "endsAt": ends },
     ]);
     for monitor in monitors {
-        monitor.post_json(monitor.alertmanager_url(), "/api/v2/alerts", &alerts).await.expect("it is taken");
+        post_to(monitor, monitor.alertmanager_url(), "/api/v2/alerts", &alerts).await;
     }
 }
 
@@ -133,7 +135,7 @@ async fn one_of_a_pair_tells_and_either_may_die() {
         "matchers": [{ "name": "alertname", "value": "Quiet", "isRegex": false }], "createdBy": "me", "comment": "work",
         "startsAt": "2020-01-01T00:00:00Z", "endsAt": "2100-01-01T00:00:00Z",
     });
-    a.post_json(a.alertmanager_url(), "/api/v2/silences", &silence).await.expect("it is made");
+    post_to(&a, a.alertmanager_url(), "/api/v2/silences", &silence).await;
     until("the other knows", LIMIT, async || {
         let (_, text) = b.get_from(b.alertmanager_url(), "/api/v2/silences").await?;
         if text.contains("Quiet") { Ok(()) } else { Err(text) }
