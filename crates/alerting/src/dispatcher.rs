@@ -542,8 +542,8 @@ async fn tell(shared: Arc<Shared>, job: Job) -> End {
     if let Some(peers) = &shared.peers {
         peers.settled().await;
         tokio::time::sleep(peers.wait()).await;
-        if lock(&shared.core).was_told(&job, shared.now()) {
-            return End::ToldByPeer;
+        if let Some(end) = lock(&shared.core).told_meanwhile(&job, shared.now()) {
+            return end;
         }
     }
     // Never closed; were it, telling without a slot is better than not telling.

@@ -11,7 +11,7 @@
 
 mod hand;
 mod keep;
-mod look;
+pub(crate) mod look;
 pub(crate) mod mute;
 
 use std::collections::btree_map::Entry;
@@ -71,6 +71,8 @@ pub(crate) enum End {
     Taken,
     /// Another monitor has told it.
     ToldByPeer,
+    /// Another monitor has told something else of the group meanwhile: it is looked at anew.
+    Outdated,
     /// Nobody has it.
     Failed,
 }
@@ -83,6 +85,8 @@ pub(crate) struct Ticket {
     log_key: LogKey,
     told: Told,
     repeat_interval: DurationMs,
+    /// When it was decided to tell.
+    begun: Instant,
 }
 
 struct Group {
@@ -131,6 +135,8 @@ pub(crate) struct Core {
     open: BTreeSet<Labels>,
     /// Alerts that somebody has in hand; all of them are open.
     acks: BTreeMap<Labels, Ack>,
+    /// When another monitor of a pair was heard to have told something last.
+    heard_at: BTreeMap<LogKey, Instant>,
 }
 
 impl Core {
@@ -157,6 +163,7 @@ impl Core {
             awaited: BTreeSet::new(),
             open: BTreeSet::new(),
             acks: BTreeMap::new(),
+            heard_at: BTreeMap::new(),
         }
     }
 
@@ -300,7 +307,8 @@ impl Core {
                 continue;
             }
             let (told, serial) = (told.clone(), group.serial);
-            let ticket = Ticket { group: key.clone(), serial, log_key, told, repeat_interval };
+            let ticket =
+                Ticket { group: key.clone(), serial, log_key, told, repeat_interval, begun: now.tick };
             jobs.push(group.job(integration, alerts, ticket, &self.external_url));
         }
         let resolved = group.alerts.values().filter(|alert| alert.is_resolved(now.wall)).cloned().collect();
@@ -321,7 +329,8 @@ impl Core {
         let group = self.groups.get_mut(&ticket.group).filter(|group| group.serial == ticket.serial);
         let Some(in_flight) = group.and_then(|group| group.in_flight.as_mut()) else { return };
         in_flight.outstanding = in_flight.outstanding.saturating_sub(1);
-        in_flight.failed |= end == End::Failed;
+        in_flight.failed |= matches!(end, End::Failed | End::Outdated);
+        in_flight.flush_after |= end == End::Outdated;
         if in_flight.outstanding == 0 {
             self.settle(&ticket.group, now);
         }
@@ -359,6 +368,7 @@ impl Core {
         }
         self.ledger.collect(now.wall);
         self.log.collect(now.wall);
+        self.heard_at.retain(|key, _| self.log.get(key).is_some());
         self.changes += u64::from(self.silences.collect(now.wall));
         self.count(now);
     }

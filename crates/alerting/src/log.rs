@@ -62,17 +62,17 @@ impl Log {
         self.0.insert(key, Entry { at: now, expires_at: TimestampMs(now.0 + kept), told });
     }
 
-    /// Takes over what another monitor knows; the later telling counts. True when anything was news.
-    pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> bool {
-        let mut changed = false;
+    /// Takes over what another monitor knows; the later telling counts. Answers what was news.
+    pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> Vec<LogKey> {
+        let mut news = Vec::new();
         for (key, entry) in entries {
             let is_news = self.0.get(&key).is_none_or(|known| known.at < entry.at);
             if is_news && entry.expires_at > now {
-                self.0.insert(key, entry);
-                changed = true;
+                self.0.insert(key.clone(), entry);
+                news.push(key);
             }
         }
-        changed
+        news
     }
 
     /// Forgets what has expired.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use model::{Labels, TimestampMs};
 
 use crate::config::Config;
+use crate::grouping::look::WayNow;
 use crate::grouping::{Core, Now};
 use crate::ledger::{Attempted, EndedHow, Event, Fingerprint, Hold, Ledger, Pairs, Passed, Way, What, pairs};
 use crate::status::Ack;
@@ -58,6 +59,8 @@ pub struct WayStory {
     pub held: Option<Hold>,
     /// The receiver's calls that were tried, in the order of the first try.
     pub calls: Vec<CallStory>,
+    /// When the other monitor of a pair told it last, or somebody before the ledger begins.
+    pub told_by_peer: Option<TimestampMs>,
     /// When it is told again if nothing changes; for a question about now.
     pub repeat_at: Option<TimestampMs>,
 }
@@ -118,11 +121,12 @@ impl Core {
         story.since.get_or_insert(alert.starts_at);
         story.from_rules.get_or_insert(alert.from_rules);
         let before = std::mem::take(&mut story.ways);
-        for (way, held, repeat_at) in self.ways_now(&labels, now) {
+        for WayNow { way, held, told_at, repeat_at } in self.ways_now(&labels, now) {
             let same =
                 before.iter().find(|old| (&old.way.group, &old.way.receiver) == (&way.group, &way.receiver));
             let calls = same.map(|old| old.calls.clone()).unwrap_or_default();
-            story.ways.push(WayStory { way, held, calls, repeat_at });
+            let told_by_peer = same.and_then(|old| old.told_by_peer).or(told_at);
+            story.ways.push(WayStory { way, held, calls, told_by_peer, repeat_at });
         }
         let walk = self.config().route.explain(&labels);
         story.passed = passed(&walk.passed);
@@ -157,7 +161,8 @@ fn fired(name: &str, ledger: &Ledger, until: TimestampMs) -> BTreeSet<(Fingerpri
 
 /// Puts together what the ledger says of an alert until a moment.
 fn tell(alert: Fingerprint, labels: Pairs, ledger: &Ledger, until: TimestampMs) -> Story {
-    let texts = [alert.to_string(), "\"more\":true".to_owned(), "\"what\":\"started\"".to_owned()];
+    let of_all = ["\"more\":true", "\"what\":\"started\"", "\"what\":\"told_by_peer\""];
+    let texts: Vec<String> = of_all.map(str::to_owned).into_iter().chain([alert.to_string()]).collect();
     let mut events = ledger.with_any(&texts, until);
     // From when it last began; where that is not known, from where the ledger begins.
     let begins = |event: &Event| matches!(&event.what, What::Fired { alert: of, .. } if *of == alert);
@@ -209,6 +214,12 @@ impl Story {
                 self.ack = Some(Ack { by: by.clone(), comment: comment.clone(), at: event.at });
             }
             What::Unacknowledged { alert } if *alert == own => self.ack = None,
+            What::ToldByPeer { receiver, group, .. } => {
+                let ways = &mut self.ways;
+                let goes = |one: &&mut WayStory| (&one.way.receiver, &one.way.group) == (receiver, group);
+                let Some(way) = ways.iter_mut().find(goes) else { return false };
+                way.told_by_peer = Some(event.at);
+            }
             // A restart is part of the story of what fires meanwhile.
             What::Started { .. } => return !self.events.is_empty() && self.ended.is_none(),
             // It stands there as what inhibits another.
@@ -221,7 +232,8 @@ impl Story {
         let named = tried.firing.contains(&self.alert) || tried.resolved.contains(&self.alert);
         let goes_there =
             |way: &WayStory| (&way.way.receiver, &way.way.group) == (&tried.receiver, &tried.group);
-        if !named && !(tried.more && self.ways.iter().any(goes_there)) {
+        let is_about = named || tried.more && self.ways.iter().any(goes_there);
+        if !is_about {
             return false;
         }
         let call = self.way(&tried.receiver, &tried.group).call(&tried.integration);
@@ -270,7 +282,7 @@ impl Story {
 
 impl WayStory {
     fn new(way: &Way) -> Self {
-        Self { way: way.clone(), held: None, calls: Vec::new(), repeat_at: None }
+        Self { way: way.clone(), held: None, calls: Vec::new(), told_by_peer: None, repeat_at: None }
     }
 
     fn call(&mut self, integration: &str) -> &mut CallStory {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Labels, TimestampMs};
 
-use super::{Core, Job, Now};
+use super::{Core, End, Job, Now};
 use crate::ledger::{EndedHow, What};
 use crate::log::{Entry, Log, LogKey};
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
@@ -138,20 +138,24 @@ impl Core {
 
     /// Takes over what another monitor of a pair knows.
     pub(crate) fn take_over(&mut self, silences: Vec<Silence>, log: Vec<(LogKey, Entry)>, now: Now) -> bool {
-        let changed = self.silences.merge(silences) | self.log.merge(log, now.wall);
+        let told = self.log.merge(log, now.wall);
+        let changed = self.silences.merge(silences) || !told.is_empty();
         self.changes += u64::from(changed);
+        self.heard_at.extend(told.iter().cloned().map(|key| (key, now.tick)));
+        for (group, receiver, integration) in told {
+            self.record(now, What::ToldByPeer { receiver, integration, group });
+        }
         changed
     }
 
-    /// Whether what a job is about was told meanwhile, by another monitor; takes note of it.
-    pub(crate) fn was_told(&self, job: &Job, now: Now) -> bool {
+    /// What another monitor has made of a job while it waited its turn; `None` when it is still to be done.
+    pub(crate) fn told_meanwhile(&self, job: &Job, now: Now) -> Option<End> {
         let ticket = &job.ticket;
         let (send_resolved, repeat) = (job.integration.send_resolved, Some(ticket.repeat_interval));
-        let told = !self.log.must_tell(&ticket.log_key, &ticket.told, send_resolved, repeat, now.wall);
-        if told {
-            let (group, receiver, integration) = ticket.log_key.clone();
-            self.record(now, What::ToldByPeer { receiver, integration, group });
+        if !self.log.must_tell(&ticket.log_key, &ticket.told, send_resolved, repeat, now.wall) {
+            return Some(End::ToldByPeer);
         }
-        told
+        let heard_at = self.heard_at.get(&ticket.log_key);
+        heard_at.is_some_and(|at| *at >= ticket.begun).then_some(End::Outdated)
     }
 }

@@ -7,11 +7,22 @@ use model::{Labels, TimestampMs};
 use super::{Core, Group, Now};
 use crate::fingerprint;
 use crate::ledger::{Hold, Way};
+use crate::log::Entry;
 use crate::notify::Integration;
 use crate::route::Route;
 use crate::status::{Ack, AlertStatus, GroupStatus};
 use crate::store::Known;
 use crate::why::RouteNode;
+
+/// A way of an alert as it is now.
+pub(crate) struct WayNow {
+    pub(crate) way: Way,
+    pub(crate) held: Option<Hold>,
+    /// When its receiver was told that it fires, as the notification log has it.
+    pub(crate) told_at: Option<TimestampMs>,
+    /// When its receiver is told again if nothing changes.
+    pub(crate) repeat_at: Option<TimestampMs>,
+}
 
 impl Core {
     pub(crate) fn alerts(&self, now: Now) -> Vec<AlertStatus> {
@@ -107,17 +118,20 @@ impl Core {
     }
 
     /// The ways of an alert as they are now: each with what holds it, and when its receiver is told again.
-    pub(crate) fn ways_now(
-        &self,
-        labels: &Labels,
-        now: Now,
-    ) -> Vec<(Way, Option<Hold>, Option<TimestampMs>)> {
+    pub(crate) fn ways_now(&self, labels: &Labels, now: Now) -> Vec<WayNow> {
         let routes = self.config.route.matching(labels);
         let one = |route: &&Route| {
             let held = self.hold(Some(route), labels, now.wall);
             let group = self.groups.get(&(route.id, route.group_labels(labels)))?;
             let repeat_at = self.repeat_at(group).filter(|_| held.is_none());
-            Some((group.way(route, now), held, repeat_at))
+            let print = fingerprint::fingerprint(labels);
+            let told = self.entries(group).filter(|entry| entry.told.firing.contains(&print));
+            Some(WayNow {
+                way: group.way(route, now),
+                held,
+                told_at: told.map(|entry| entry.at).max(),
+                repeat_at,
+            })
         };
         routes.iter().filter_map(one).collect()
     }
@@ -128,11 +142,15 @@ impl Core {
         if firing.all(|labels| self.acks.contains_key(labels)) {
             return None;
         }
-        let integrations = self.receivers.get(&group.receiver)?;
-        let told = integrations.iter().filter_map(|integration| {
+        self.entries(group).map(|entry| TimestampMs(entry.at.0 + group.repeat_interval.0)).min()
+    }
+
+    /// What the notification log has of a group.
+    fn entries<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Entry> {
+        let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
+        integrations.iter().filter_map(|integration| {
             self.log.get(&(group.key.clone(), group.receiver.clone(), integration.place()))
-        });
-        told.map(|entry| TimestampMs(entry.at.0 + group.repeat_interval.0)).min()
+        })
     }
 
     /// The routing tree, with how many alerts arrive where.

@@ -1,3 +1,5 @@
+//! What the ledger keeps, loses on purpose, and finds.
+
 use std::path::Path;
 use std::sync::Arc;
 

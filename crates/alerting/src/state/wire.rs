@@ -93,6 +93,9 @@ pub(crate) struct Exchange {
     pub(crate) log: Vec<LogBody>,
 }
 
+/// What monitors of a pair share.
+pub(crate) type Shared = (Vec<Silence>, Vec<(LogKey, Entry)>);
+
 /// Pieces of so many bytes are pushed; a server takes two mebibytes.
 const EXCHANGE_BYTES: usize = 1 << 20;
 
@@ -130,7 +133,7 @@ impl Exchange {
     }
 
     /// What it holds.
-    pub(crate) fn read(self) -> Result<(Vec<Silence>, Vec<(LogKey, Entry)>), String> {
+    pub(crate) fn read(self) -> Result<Shared, String> {
         let silences = self.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?;
         Ok((silences, self.log.into_iter().map(LogBody::read).collect()))
     }

@@ -107,6 +107,11 @@ impl Words<'_> {
             let why = "there are too many groups of alerts; group by fewer labels";
             return ("failing", format!("{who} is not told: {why}."));
         }
+        if let Some(at) = way.told_by_peer {
+            let by = "by the other monitor of the pair, or before the ledger begins";
+            let told = format!("{who} was told at {}, {by}.", moment(at));
+            return ("told", format!("{told}{}", self.repeat(way)));
+        }
         if self.story.ended.is_some() {
             return ("untold", format!("{who} was not told: it ended before its group was due."));
         }

@@ -34,7 +34,6 @@ async fn start(folder: &tempfile::TempDir) -> RunningMonitor {
 
 /// Rules that become true at known moments; the receiver says when it hears of each.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "the figure that docs/testing.md quotes")]
 async fn what_is_true_is_told_within_a_second_of_the_configured_waits() {
     const RULES: usize = 7;
     /// Between two evaluations, and for the group.
@@ -107,7 +106,6 @@ async fn a_monitor_that_is_killed_before_the_delivery_tells_after_it_and_once() 
 
 /// Somebody else answers under the receiver's name: nothing is sent to him, and the answer says why.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn a_wrong_certificate_is_told_and_nothing_is_sent() {
     let folder = folder("{alert: Never, expr: vector(1) > 2}", "https://localhost:1/", "0s");
     let (key, cert) = (folder.path().join("key.pem"), folder.path().join("cert.pem"));

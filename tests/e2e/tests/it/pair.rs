@@ -152,16 +152,7 @@ async fn one_of_a_pair_tells_and_either_may_die() {
 
     // It comes back, and hears what was told meanwhile before it tells anything.
     let a = pair.start(0).await;
-    until("it knows the silence", LIMIT, async || {
-        let (_, text) = a.get_from(a.alertmanager_url(), "/api/v2/silences").await?;
-        if text.contains("Quiet") { Ok(()) } else { Err(text) }
-    })
-    .await;
-    until("it fires there", LIMIT, async || {
-        let (_, text) = a.get_from(a.alertmanager_url(), "/api/v2/alerts").await?;
-        if text.contains("Second") { Ok(()) } else { Err(text) }
-    })
-    .await;
+    until_left_to_the_other(&a, "Second").await;
 
     // The second dies: the first goes on alone.
     b.kill().await;
