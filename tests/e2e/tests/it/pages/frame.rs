@@ -80,7 +80,9 @@ async fn typed_ranges(browser: &Browser) {
     typed(browser, "2026-01-02 03:04", "2026-01-02 04:00").await;
     browser.wait_words(".time-name", "2026-01-02 03:04 to 04:00").await;
     // Long before anything was kept: every panel that has nothing says so.
-    browser.wait_words("[data-panel-type=timeseries][data-state=empty]", "The oldest sample is from").await;
+    browser
+        .wait_words("[data-panel-type=timeseries][data-state=empty]", "outside the retention of 30d")
+        .await;
     browser.press("t").await;
     browser.click(".picker [role=radio]:nth-child(2)").await;
     browser.wait("times are in UTC", "document.querySelector('.picker [role=radio]:nth-child(2)').getAttribute('aria-checked') === 'true'").await;
