@@ -30,7 +30,9 @@ async fn time_keys_and_addresses() {
     panels(&browser).await;
     assert_eq!(browser.troubles().await, Vec::<String>::new());
 
-    // From anywhere one key leads into the search for dashboards.
+    // One key leads into the search for dashboards from where there is nothing else to search.
+    browser.open(&format!("{ui}/status")).await;
+    browser.wait_words("main", "Last start").await;
     browser.press("/").await;
     browser
         .wait(
