@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use config::{ConfigError, Spanned, Unread};
 use rules::{Groups, RulesError};
-use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
+use scrape::config::{AlertingConfig, Alertmanagers, GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
 
+use crate::config_loki::{self, LokiSettings};
 use crate::config_storage::{StorageSettings, StorageYml};
 
 /// Without an `alertmanager.yml`: alerts are grouped and shown, and no receiver is called.
@@ -22,6 +23,8 @@ pub struct ConfigPaths {
     pub prometheus: PathBuf,
     /// An `alertmanager.yml`; without it alerts are shown but nobody is told.
     pub alertmanager: Option<PathBuf>,
+    /// A `loki.yml`; without it Loki's defaults hold for logs.
+    pub loki: Option<PathBuf>,
 }
 
 /// A configuration that cannot be used.
@@ -43,8 +46,12 @@ pub(crate) struct Loaded {
     pub(crate) jobs: Vec<Job>,
     pub(crate) groups: Groups,
     pub(crate) alerting: alerting::Config,
+    /// Whom rules send to besides.
+    pub(crate) alertmanagers: Alertmanagers,
     /// What the store goes by.
     pub(crate) storage: StorageSettings,
+    /// What the store of logs goes by. Read at start.
+    pub(crate) loki: LokiSettings,
     /// The text of `prometheus.yml` as it was read.
     pub(crate) text: String,
     /// What was left out, each with its place.
@@ -58,8 +65,8 @@ struct PrometheusYml {
     global: GlobalConfig,
     rule_files: Vec<Spanned<String>>,
     scrape_configs: Vec<ScrapeConfig>,
+    alerting: AlertingConfig,
     // Left out aloud: what they ask for is done in another way, or changes nothing that is kept.
-    alerting: Option<Spanned<Unread>>,
     runtime: Option<Spanned<Unread>>,
     tracing: Option<Spanned<Unread>>,
     // Refused: leaving them out would lose targets, samples or answers.
@@ -87,6 +94,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     yml.refuse(file)?;
     let storage = yml.storage.resolve(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
+    let alertmanagers = yml.alerting.resolve(&yml.global, file)?;
     let rule_files =
         yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
     let groups = rules::files::read(rule_files.into_iter().flatten())?;
@@ -96,7 +104,9 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     };
     let mut left_out = yml.left_out(file);
     left_out.extend(alerting.left_out.iter().cloned());
-    Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, text, left_out })
+    let (loki, passed_over) = config_loki::read(paths.loki.as_deref())?;
+    left_out.extend(passed_over);
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, alertmanagers, storage, loki, text, left_out })
 }
 
 impl PrometheusYml {
@@ -115,7 +125,6 @@ impl PrometheusYml {
 
     fn left_out(&self, file: &Path) -> Vec<String> {
         let all = [
-            ("alerting", &self.alerting, "alerts go to the built-in dispatcher (see --alertmanager-config)"),
             ("runtime", &self.runtime, "it tunes another program's memory"),
             ("tracing", &self.tracing, "not supported yet"),
         ];
@@ -147,7 +156,7 @@ mod tests {
         std::fs::write(folder.path().join("rules.yml"), rules).expect("written");
         let path = folder.path().join("prometheus.yml");
         std::fs::write(&path, prometheus).expect("written");
-        let paths = ConfigPaths { prometheus: path, alertmanager: None };
+        let paths = ConfigPaths { prometheus: path, alertmanager: None, loki: None };
         load(&paths).map_err(|e| e.to_string().replace(&folder.path().display().to_string(), "DIR"))
     }
 
@@ -184,9 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_said() {
-        let yml = "alerting:\n  alertmanagers:\n  - static_configs: [{targets: ['localhost:9093']}]\n";
+        let yml = "tracing: {endpoint: x}\nalerting:\n  alertmanagers:\n  - static_configs: [{targets: ['localhost:9093']}]\n";
         let loaded = load_text(yml, RULES).expect("valid");
-        assert_eq!(loaded.left_out.len(), 1);
-        assert!(loaded.left_out[0].contains("alerting is left out"), "{:?}", loaded.left_out);
+        assert_eq!((loaded.left_out.len(), loaded.alertmanagers.entries.len()), (1, 1));
+        assert!(loaded.left_out[0].contains("tracing is left out"), "{:?}", loaded.left_out);
     }
 }

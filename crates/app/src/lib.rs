@@ -5,14 +5,17 @@
 mod admin;
 mod builtin;
 mod config;
+mod config_loki;
 mod config_storage;
 mod core;
 mod handover;
+mod logs;
 mod monitor;
 mod past;
 mod queries;
 pub mod tools;
 
+pub use alerting::peers::{PEERS_MAX, PeerOptions};
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
 pub use past::{RemotePast, StoredPast};

@@ -9,6 +9,7 @@ use config::ByteSize;
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::pair_flags::PairFlags;
 use crate::query_flags::QueryFlags;
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
@@ -26,7 +27,10 @@ pub(crate) struct Arguments {
     /// An alertmanager.yml: whom to tell; without it alerts are shown but nobody is told.
     #[arg(long, env = "WATCHFIRE_ALERTMANAGER_CONFIG", value_name = "FILE")]
     alertmanager_config: Option<PathBuf>,
-    /// Where samples are kept.
+    /// A loki.yml: limits, retention and port of the logs; without it Loki's defaults hold, with 10 MB/s instead of 4.
+    #[arg(long, env = "WATCHFIRE_LOKI_CONFIG", value_name = "FILE")]
+    loki_config: Option<PathBuf>,
+    /// Where samples and logs are kept.
     #[arg(long, env = "WATCHFIRE_DATA_DIR", default_value = "watchfire-data", value_name = "DIR")]
     data_dir: PathBuf,
     /// A folder of Grafana dashboards, besides the built-in ones.
@@ -52,6 +56,9 @@ pub(crate) struct Arguments {
         value_name = "ADDRESS"
     )]
     alertmanager_listen: SocketAddr,
+    /// Where Loki's API answers: pushes, queries [default: 127.0.0.1:3100, or the port of the loki.yml]
+    #[arg(long, env = "WATCHFIRE_LOKI_LISTEN", value_name = "ADDRESS")]
+    loki_listen: Option<SocketAddr>,
     /// Our own address as others reach it, for links in alerts.
     #[arg(long, alias = "web.external-url", env = "WATCHFIRE_EXTERNAL_URL", value_name = "URL")]
     external_url: Option<String>,
@@ -74,6 +81,12 @@ pub(crate) struct Arguments {
         value_name = "SIZE"
     )]
     retention_size: ByteSize,
+    /// How long logs are kept, where the loki.yml does not say; 0 for no limit.
+    #[arg(long, env = "WATCHFIRE_LOG_RETENTION", default_value = "168h", value_name = "DURATION")]
+    log_retention: DurationMs,
+    /// How many bytes of logs are kept, packed and without their write-ahead log, before the oldest leave early; 0 for no limit.
+    #[arg(long, env = "WATCHFIRE_LOG_RETENTION_SIZE", default_value = "10GB", value_name = "SIZE")]
+    log_retention_size: ByteSize,
     /// When commits are made to survive power loss: none, interval(MS), every-commit. `kill -9` never loses any.
     #[arg(long, env = "WATCHFIRE_SYNC", default_value = "interval(1000)", value_name = "POLICY")]
     sync: SyncPolicy,
@@ -114,6 +127,11 @@ pub(crate) struct Arguments {
     /// it always is.
     #[arg(long, env = "WATCHFIRE_ALLOW_DASHBOARD_EDITS")]
     allow_dashboard_edits: bool,
+    /// Where an inbox lists the messages that receivers would have got, as that of the lab: shown on the page /inbox.
+    #[arg(long, hide = true, env = "WATCHFIRE_INBOX_URL", value_name = "URL")]
+    inbox_url: Option<String>,
+    #[command(flatten)]
+    pair: PairFlags,
     #[command(flatten)]
     queries: QueryFlags,
     /// Only check the files and say what is wrong.
@@ -136,15 +154,18 @@ fn between(
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     if arguments.check {
+        arguments.pair.resolve(arguments.alertmanager_listen)?;
         return check(&arguments);
     }
     let ports = [
         ("--ui-listen", arguments.ui_listen),
         ("--prometheus-listen", arguments.prometheus_listen),
         ("--alertmanager-listen", arguments.alertmanager_listen),
+        // Whatever port could not be had and is none of the above.
+        ("--loki-listen", arguments.loki_listen.unwrap_or(([127, 0, 0, 1], 3100).into())),
     ];
     let mut reload = signal(SignalKind::hangup())?;
-    let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
+    let monitor = Monitor::start(options(arguments)?).await.map_err(|error| match error {
         StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
@@ -175,10 +196,15 @@ fn check(arguments: &Arguments) -> Result<()> {
 }
 
 fn paths(arguments: &Arguments) -> ConfigPaths {
-    ConfigPaths { prometheus: arguments.config.clone(), alertmanager: arguments.alertmanager_config.clone() }
+    ConfigPaths {
+        prometheus: arguments.config.clone(),
+        alertmanager: arguments.alertmanager_config.clone(),
+        loki: arguments.loki_config.clone(),
+    }
 }
 
-fn options(arguments: Arguments) -> Options {
+fn options(arguments: Arguments) -> Result<Options> {
+    let peers = arguments.pair.resolve(arguments.alertmanager_listen)?;
     let flags = [
         ("config", arguments.config.display().to_string()),
         ("data-dir", arguments.data_dir.display().to_string()),
@@ -187,6 +213,8 @@ fn options(arguments: Arguments) -> Options {
         ("alertmanager-listen", arguments.alertmanager_listen.to_string()),
         ("retention", arguments.retention.to_string()),
         ("retention-size", arguments.retention_size.to_string()),
+        ("log-retention", arguments.log_retention.to_string()),
+        ("log-retention-size", arguments.log_retention_size.to_string()),
         ("sync", arguments.sync.to_string()),
         ("block-span", arguments.block_span.to_string()),
         ("housekeeping-every", arguments.housekeeping_every.to_string()),
@@ -195,18 +223,24 @@ fn options(arguments: Arguments) -> Options {
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
         ("rules-backfill", arguments.rules_backfill.to_string()),
         ("allow-dashboard-edits", arguments.allow_dashboard_edits.to_string()),
+        ("peer", arguments.pair.shown()),
     ];
     let shown = arguments.queries.shown();
-    Options {
+    Ok(Options {
         config: paths(&arguments),
         data_dir: arguments.data_dir,
         dashboards: arguments.dashboards,
         ui_listen: arguments.ui_listen,
         prometheus_listen: arguments.prometheus_listen,
         alertmanager_listen: arguments.alertmanager_listen,
+        loki_listen: arguments.loki_listen,
         external_url: arguments.external_url,
+        inbox_url: arguments.inbox_url,
+        peers,
         retention: arguments.retention,
         retention_size: arguments.retention_size,
+        log_retention: arguments.log_retention,
+        log_retention_size: arguments.log_retention_size,
         sync: arguments.sync,
         block_span: arguments.block_span,
         housekeeping_every: arguments.housekeeping_every,
@@ -217,5 +251,5 @@ fn options(arguments: Arguments) -> Options {
         dashboard_edits: arguments.allow_dashboard_edits,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
         queries: arguments.queries.options(),
-    }
+    })
 }
