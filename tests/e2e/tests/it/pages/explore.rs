@@ -36,6 +36,12 @@ async fn typed(browser: &Browser) {
     browser.escape().await;
     replace(browser, "sum by (job) (rate(http_requests_total[1m]))\n").await;
     browser.wait("the graph is drawn", &format!("{POINTS} > 1")).await;
+    // Behind a whole expression Enter runs it, whatever operator the list offers.
+    browser.click(".cm-content").await;
+    browser.retype("sum by (job) (rate(http_requests_total[1m]").await;
+    browser.press("))").await;
+    browser.enter().await;
+    browser.wait("the list is gone", "!document.querySelector('.cm-tooltip-autocomplete')").await;
     browser.wait_words(".explore-table tbody", "order-service").await;
     browser.wait_words(".explore-cost", "samples of").await;
     let address = browser.page.current_url().await.expect("an address");
