@@ -82,7 +82,7 @@ export { EditorState, Compartment, Prec, StateEffect, StateField } from '@codemi
 export { EditorView, Decoration, drawSelection, hoverTooltip, keymap, placeholder } from '@codemirror/view';
 export { bracketMatching, syntaxHighlighting, HighlightStyle, StreamLanguage } from '@codemirror/language';
 export { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from '@codemirror/commands';
-export { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, startCompletion } from '@codemirror/autocomplete';
+export { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus, selectedCompletion, startCompletion } from '@codemirror/autocomplete';
 export { setDiagnostics } from '@codemirror/lint';
 export { tags } from '@lezer/highlight';
 export { EqlRegex, EqlSingle, Neq, NeqRegex } from '@prometheus-io/lezer-promql';

@@ -74,6 +74,8 @@ export function panelsOf(exprs, { style, kinds }) {
       title: 'Table',
       targets: targets.map(({ refId, expr }) => ({ refId, expr, instant: true, format: 'table' })),
       fieldConfig: { defaults: {}, overrides: [] },
+      // Values of several queries beside each other, where their labels are the same.
+      transformations: [{ id: 'merge', options: {} }],
       options: {},
     },
   };

@@ -84,9 +84,17 @@ function create(cm, parent, latest, said) {
     latest.current.onRun();
     return true;
   };
-  const keys = [{ key: 'Enter', run }, { key: 'Mod-Enter', run }, { key: 'Shift-Enter', run: cm.insertNewlineAndIndent }, { key: 'Escape', run: leave }];
-  // Enter takes the chosen completion before it runs the query.
-  const completing = cm.completionKeymap.concat([{ key: 'Tab', run: cm.acceptCompletion }]);
+  const keys = [{ key: 'Mod-Enter', run }, { key: 'Shift-Enter', run: cm.insertNewlineAndIndent }, { key: 'Escape', run: leave }];
+  // Enter takes what is offered for a word that has been begun; behind a whole expression it runs the query, whatever could follow.
+  const enter = (/** @type {any} */ view) => {
+    const before = view.state.sliceDoc(0, view.state.selection.main.head);
+    const offered = cm.selectedCompletion(view.state);
+    if (offered && !/[)\]}\s]$/.test(before) && !before.endsWith(offered.label) && cm.acceptCompletion(view)) return true;
+    cm.closeCompletion(view);
+    return run();
+  };
+  const others = cm.completionKeymap.filter((/** @type {any} */ binding) => binding.key !== 'Enter');
+  const completing = [{ key: 'Enter', run: enter }, { key: 'Tab', run: cm.acceptCompletion }, ...others];
   const language = new cm.PromQLExtension().activateLinter(false).setComplete({ remote: completionClient(cm) });
   return new cm.EditorView({
     parent,

@@ -24,6 +24,7 @@ export const closeBracketsKeymap: any;
 export const closeCompletion: any;
 export const completionKeymap: any;
 export const completionStatus: any;
+export const selectedCompletion: any;
 export const startCompletion: any;
 export const setDiagnostics: any;
 export const tags: any;

@@ -75,7 +75,7 @@ async fn empty_panels_say_why_and_changes_go_to_the_file() {
     for (id, words) in [
         (3, "No series of m has i=\"99\"; i is 0, 1 or 2."),
         (4, "Nothing is < 0 in this time: the lowest value is"),
-        (5, "1:4: unclosed left parenthesis"),
+        (5, "1:6: unclosed left parenthesis"),
         (6, "No metric is called quite_another_name."),
     ] {
         browser.wait_words(&format!("[data-panel=\"{id}\"]"), words).await;

@@ -97,6 +97,7 @@ async fn rules_and_status(browser: &Browser, ui: &str) {
 }
 
 /// Counts what came over the wire, in the browser's own figures.
+#[expect(clippy::print_stdout, reason = "figures, for who runs it with --nocapture")]
 async fn first_visit(browser: &Browser, name: &str) {
     let script =
         "return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
