@@ -15,7 +15,7 @@ use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
 use tokio::sync::Semaphore;
 
-use crate::loki::Logs;
+use crate::loki::{Logs, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -185,6 +185,17 @@ pub trait Runtime: Send + Sync {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
 }
 
+/// Who may write changes of dashboards back to their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditRule {
+    /// Nobody: other machines reach the port, and nobody said that they may.
+    Nobody,
+    /// Whoever reaches the port, which is bound to loopback.
+    Loopback,
+    /// Whoever reaches the port: it was allowed at start.
+    Everybody,
+}
+
 /// Facts that do not change while the program runs.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -204,6 +215,8 @@ pub struct Facts {
     pub recovery: Recovery,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
+    /// Who may change dashboards.
+    pub edits: EditRule,
     /// Our own base URL, as others reach it.
     pub external_url: String,
 }
@@ -229,6 +242,8 @@ pub struct ApiState {
     pub(crate) pushes: Arc<Semaphore>,
     /// A place for the body of each push that comes in.
     pub(crate) push_bodies: Semaphore,
+    /// Readers of live lines that may still come.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -293,6 +308,7 @@ impl ApiState {
             logs,
             pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
             push_bodies: Semaphore::new(PUSH_BODIES_MAX),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,
             turnstile,

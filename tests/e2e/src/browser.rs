@@ -46,7 +46,8 @@ impl Browser {
 
     /// Writes a picture of the window to `target/screens/NAME.png` and gives its path.
     pub async fn picture(&self, name: &str) -> PathBuf {
-        let folder = crate::binary().ancestors().nth(2).expect("target/PROFILE").join("screens");
+        let test = std::env::current_exe().expect("a test has a path");
+        let folder = test.ancestors().nth(3).expect("target/PROFILE/deps").join("screens");
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join(format!("{name}.png"));
         self.page.screenshot(&path).await.expect("a picture");

@@ -2,6 +2,7 @@
 //! proportion; with valid examples to begin with, and a mutator. `cargo test -p fuzzing` runs all for a moment, the folder
 //! `fuzz/` hands the same functions to cargo-fuzz.
 
+mod lines;
 mod mutate;
 mod push;
 mod store;
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -43,6 +44,8 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
     Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
+    Target { name: "logql", seeds: lines::query_seeds, rounds: 5000, run: lines::query },
+    Target { name: "log_line", seeds: lines::line_seeds, rounds: 3000, run: lines::line },
     Target { name: "push_json", seeds: push::json_seeds, rounds: 10_000, run: push::json },
     Target { name: "push_protobuf", seeds: push::protobuf_seeds, rounds: 10_000, run: push::protobuf },
     Target { name: "push_otlp_json", seeds: push::otlp_json_seeds, rounds: 10_000, run: push::otlp_json },

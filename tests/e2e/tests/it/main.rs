@@ -2,13 +2,17 @@
 
 mod alertmanager;
 mod alerts;
+mod behaviour;
 mod clients;
 mod dashboard;
 mod databases;
 mod fleet;
 mod full_disk;
 mod kills;
+mod log_clients;
 mod orders;
+mod pages;
+mod panels;
 mod queries;
 mod shipped;
 mod storage;
