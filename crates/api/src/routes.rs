@@ -12,8 +12,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    admin, alerting, alertmanager, datasources, edit, exemplars, federate, grafana, loki, management, metrics,
-    query, rules, series, status, targets, ui_files, ui_query,
+    admin, alerting, alertmanager, datasources, edit, exemplars, federate, grafana, loki, management,
+    metrics, query, rules, series, status, targets, ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
