@@ -174,6 +174,8 @@ pub trait Runtime: Send + Sync {
     fn flags(&self) -> Vec<(String, String)>;
     /// Labels that series get when they leave for another server.
     fn external_labels(&self) -> Labels;
+    /// Other Alertmanagers that alerts of rules are sent to: URLs.
+    fn alertmanagers(&self) -> Vec<String>;
     /// Facts that do not change while the program runs.
     fn facts(&self) -> &Facts;
     /// When the configuration was last loaded, and whether the last attempt succeeded.
@@ -219,6 +221,8 @@ pub struct Facts {
     pub edits: EditRule,
     /// Our own base URL, as others reach it.
     pub external_url: String,
+    /// Where an inbox lists the messages that receivers would have got.
+    pub inbox_url: Option<String>,
 }
 
 /// Pushes that are taken apart and stored at one time, each of which may take some times the bytes of its body; the others wait.
