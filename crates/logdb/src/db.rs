@@ -262,6 +262,7 @@ fn read_deletes(
     damage: &mut Vec<Damage>,
 ) -> Result<Deletes, LogdbError> {
     let disk = &*options.disk;
+    disk.sync_dir(&options.dir)?;
     let reason = match Deletes::open(disk, &options.dir)? {
         Ok(deletes) => return Ok(deletes),
         Err(reason) => reason.to_owned(),

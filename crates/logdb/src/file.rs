@@ -43,6 +43,9 @@ pub(crate) struct Span {
     pub(crate) len: u32,
 }
 
+/// A chunk to be written: what is known of it, and its bytes.
+pub(crate) type Packed = (ChunkInfo, Arc<[u8]>);
+
 /// Why a file was not opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
@@ -76,10 +79,7 @@ impl ChunkFile {
 }
 
 /// All of a file with these chunks; each one's span is told too, in order.
-pub(crate) fn compose(
-    number: u64,
-    streams: &[(Labels, Vec<(ChunkInfo, Arc<[u8]>)>)],
-) -> (Vec<u8>, Vec<Span>) {
+pub(crate) fn compose(number: u64, streams: &[(Labels, Vec<Packed>)]) -> (Vec<u8>, Vec<Span>) {
     let mut bytes = header(number);
     let (mut directory, mut spans) = (Vec::new(), Vec::new());
     put_u64(&mut directory, streams.len() as u64);

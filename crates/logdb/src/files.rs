@@ -46,6 +46,8 @@ impl Files {
     ) -> Result<(Self, Vec<Damage>), LogdbError> {
         let (disk, dir) = (&**opening.disk, opening.dir.as_path());
         disk.create_dir_all(dir)?;
+        // A name that only the kernel has must not be relied upon: the log lets go what a file has.
+        disk.sync_dir(dir)?;
         let (mut kept, mut damage, mut next_number) = (Vec::new(), Vec::new(), 1);
         for number in scan(disk, dir)? {
             next_number = number + 1;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use model::Labels;
 
 use crate::chunk::ChunkInfo;
-use crate::file::{ChunkFile, compose};
+use crate::file::{ChunkFile, Packed, compose};
 use crate::filenames::chunks_file;
 use crate::stream::{Full, Place, Stream};
 use crate::{Db, LogdbError};
@@ -99,7 +99,7 @@ impl Db {
 
     fn write_file(&self, gathered: &Gathered) -> Result<(), LogdbError> {
         let number = self.files.take_number();
-        let streams: Vec<(Labels, Vec<(ChunkInfo, Arc<[u8]>)>)> = gathered
+        let streams: Vec<(Labels, Vec<Packed>)> = gathered
             .iter()
             .map(|(stream, chunks)| {
                 let chunks = chunks.iter().map(|(_, info, bytes)| (*info, Arc::clone(bytes)));

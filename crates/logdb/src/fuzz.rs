@@ -78,15 +78,18 @@ pub fn delete_seeds() -> Vec<Vec<u8>> {
     vec![delete::example()]
 }
 
+/// The text of a line by its number.
+type LineOf = fn(i64) -> String;
+
 /// Chunks to begin with.
 pub fn chunk_seeds() -> Vec<Vec<u8>> {
     let id = |i: i64| Labels::from_pairs([("id", (i % 3).to_string())]);
-    let kinds: [(i64, fn(i64) -> String); 3] = [
+    let kinds: [(i64, LineOf); 3] = [
         (1, |_| String::new()),
         (50, |i| format!("GET /api/order/{i} 200")),
         (5, |i| "é\n".repeat(i as usize)),
     ];
-    let encode = |(count, line): (i64, fn(i64) -> String)| {
+    let encode = |(count, line): (i64, LineOf)| {
         let mut buffer = Buffer::default();
         (0..count).for_each(|i| buffer.add(i * 1000, &line(i), &id(i)));
         chunk::encode(&buffer).1
