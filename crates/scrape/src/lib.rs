@@ -19,6 +19,7 @@ mod target;
 mod timing;
 
 pub use crate::config::{Job, resolve};
+pub use discovery::{FileDiscovery, FileWatch, Group, Looked};
 pub use manager::ScrapeManager;
 pub use metrics::Metrics;
 pub use status::{DroppedTarget, Health, TargetMetadata, TargetStatus, TargetsStatus};
