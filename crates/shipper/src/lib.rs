@@ -11,6 +11,7 @@
 mod batch;
 mod buffer;
 mod config;
+mod dry_run;
 mod entry;
 mod metrics;
 mod pages;
@@ -21,4 +22,5 @@ mod stages;
 mod tail;
 
 pub use config::{ReadOptions, Settings};
+pub use dry_run::dry_run;
 pub use run::{BufferOptions, Running, Shipper, StartError};

@@ -1,5 +1,6 @@
 //! The shipper as a whole: opened, started, stopped.
 
+pub(crate) mod intake;
 mod reader;
 
 use std::io;

@@ -6,20 +6,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use scrape::FileWatch;
 
 use super::Shared;
+use super::intake::Intake;
 use crate::batch::Batcher;
 use crate::buffer::Batch;
-use crate::config::{Limits, Settings};
-use crate::entry::Entry;
+use crate::config::Settings;
 use crate::metrics::{Family, Metrics};
 use crate::pages::{FileStatus, JobStatus};
 use crate::positions::{self, Marks, Positions};
-use crate::stages::{Context, Pipeline, TokenBucket};
-use crate::tail::{self, FolderTimes, Found, Line, Start, Tail, Target};
+use crate::tail::{self, FolderTimes, Found, Start, Tail, Target};
 
 /// Between two looks at files that had nothing new, Promtail's own pace.
 const POLL: Duration = Duration::from_millis(250);
@@ -50,27 +49,16 @@ pub(crate) struct Reader {
     is_dirty: bool,
 }
 
-/// What turns bytes into lines on their way.
-struct Intake {
-    shared: Arc<Shared>,
-    limits: Limits,
-    readline: Option<TokenBucket>,
-    /// The last moment given to a line: no two get the same, or a store would take equal ones for a repeat.
-    last_ns: i64,
-}
-
 impl Reader {
     pub(crate) fn new(settings: Settings, positions: Positions, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        let limits = settings.limits;
-        let bucket = limits.readline.map(|(rate, burst, _)| TokenBucket::new(rate, burst, now));
         Self {
-            batcher: Batcher::new(&settings.clients, limits.streams_max),
+            batcher: Batcher::new(&settings.clients, settings.limits.streams_max),
             watches: settings.jobs.iter().map(|_| FileWatch::default()).collect(),
             targets: Vec::new(),
             folders: FolderTimes::default(),
             tails: BTreeMap::new(),
-            intake: Intake { shared: shared.clone(), limits, readline: bucket, last_ns: 0 },
+            intake: Intake::new(settings.limits, shared.metrics.clone(), now),
             next_find: now,
             next_sync: now + settings.positions_sync,
             full_since: None,
@@ -87,7 +75,7 @@ impl Reader {
         while !self.shared.is_stopped() {
             let now = Instant::now();
             self.find(now);
-            self.look(now);
+            self.look();
             let more = self.may_read(now) && self.read(&mut buffer, now);
             self.flush_when_due(Instant::now());
             self.sync_when_due(now);
@@ -196,23 +184,18 @@ impl Reader {
     }
 
     /// Looks at all paths, also while reading stands still: a file that is renamed twice must not be missed.
-    fn look(&mut self, _: Instant) {
-        let mut failures = Vec::new();
-        for tail in self.tails.values_mut() {
-            match tail.look() {
-                Ok(looked) => {
-                    if looked.rotated {
-                        self.shared.metrics.add(Family::Rotations, &[], 1.0);
-                    }
-                    failures.push((tail.path.clone(), Ok(looked.n_lost)));
+    fn look(&mut self) {
+        let paths: Vec<String> = self.tails.keys().cloned().collect();
+        let is_other = |path: &Path| paths.iter().any(|other| Path::new(other) == path);
+        for path in &paths {
+            let looked = self.tails.get_mut(path).map(|tail| tail.look(&is_other));
+            match looked {
+                Some(Ok(looked)) => {
+                    self.metrics().add(Family::Rotations, &[], f64::from(u8::from(looked.rotated)));
+                    self.lost(path, looked.n_lost);
                 }
-                Err(error) => failures.push((tail.path.clone(), Err(error))),
-            }
-        }
-        for (path, what) in failures {
-            match what {
-                Ok(n_lost) => self.lost(&path, n_lost),
-                Err(error) => self.failed(&path, "look", &error),
+                Some(Err(error)) => self.failed(path, "look", &error),
+                None => {}
             }
         }
     }
@@ -362,7 +345,7 @@ impl Reader {
                         return;
                     }
                     self.shared.pause(Duration::from_secs(1));
-                    self.look(Instant::now());
+                    self.look();
                 }
             }
         }
@@ -412,64 +395,5 @@ impl Reader {
         };
         let jobs = self.settings.jobs.iter().enumerate().map(job).collect();
         self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).jobs = jobs;
-    }
-}
-
-impl Intake {
-    fn now_ns(&mut self) -> i64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        self.last_ns = i64::try_from(now).unwrap_or(i64::MAX).max(self.last_ns + 1);
-        self.last_ns
-    }
-
-    /// Sends a line through its stages; says how long its file shall rest.
-    fn take(
-        &mut self,
-        pipeline: &mut Pipeline,
-        labels: &model::Labels,
-        line: &Line<'_>,
-        now: Instant,
-        out: &mut Vec<Entry>,
-    ) -> Duration {
-        let now_ns = self.now_ns();
-        let metrics = &*self.shared.metrics;
-        let Some(text) = self.limits.fit(line, metrics) else { return Duration::ZERO };
-        let mut rest = Duration::ZERO;
-        if let (Some(bucket), Some((.., drop))) = (&mut self.readline, self.limits.readline) {
-            if drop && !bucket.allow(now) {
-                metrics.line_dropped("global_rate_limiter_drop");
-                return Duration::ZERO;
-            }
-            rest = if drop { rest } else { bucket.borrow(now) };
-        }
-        let mut context = Context { now, now_ns, metrics, rest };
-        let entry = Entry::new(now_ns, text, labels.clone(), line.origin);
-        pipeline.take(entry, &mut context, out);
-        context.rest
-    }
-
-    fn release(&mut self, pipeline: &mut Pipeline, all: bool, now: Instant, out: &mut Vec<Entry>) {
-        let now_ns = self.now_ns();
-        let mut context = Context { now, now_ns, metrics: &self.shared.metrics, rest: Duration::ZERO };
-        pipeline.release(all, &mut context, out);
-    }
-}
-
-impl Limits {
-    /// The text of a line, cut where it may be; nothing when it is too long.
-    fn fit(&self, line: &Line<'_>, metrics: &Metrics) -> Option<String> {
-        let text = String::from_utf8_lossy(line.bytes);
-        let is_long = self.line_bytes_max > 0 && text.len() > self.line_bytes_max;
-        let reason = [("reason", "line_too_long")];
-        if is_long && !self.truncate {
-            metrics.add(Family::DroppedEntries, &reason, 1.0);
-            metrics.add(Family::DroppedBytes, &reason, text.len() as f64);
-            return None;
-        }
-        if is_long || line.is_cut {
-            metrics.add(Family::MutatedEntries, &reason, 1.0);
-        }
-        let end = if is_long { text.floor_char_boundary(self.line_bytes_max) } else { text.len() };
-        Some(text.get(..end).unwrap_or_default().to_owned())
     }
 }

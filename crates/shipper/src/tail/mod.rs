@@ -128,8 +128,8 @@ impl Tail {
         }
     }
 
-    /// Looks who has the path now.
-    pub(crate) fn look(&mut self) -> io::Result<Looked> {
+    /// Looks who has the path now. `is_other` says which files are tailed under names of their own.
+    pub(crate) fn look(&mut self, is_other: &dyn Fn(&Path) -> bool) -> io::Result<Looked> {
         let path = Path::new(&self.path);
         let metadata = match std::fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -149,6 +149,8 @@ impl Tail {
             // It may have been moved again in between.
             if files.iter().all(|file| file.id != newest.id) {
                 looked.rotated = true;
+                let known: Vec<FileId> = files.iter().map(|file| file.id).chain([newest.id]).collect();
+                files.extend(rotated::between(path, &known, is_other));
                 files.push_back(newest);
             }
         }

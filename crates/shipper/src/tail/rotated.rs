@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::file::{TailFile, id_of};
+use crate::entry::FileId;
 use crate::positions::Mark;
 
 /// Rotated files that are looked at beside one path; schemes keep five to a few dozen.
@@ -53,15 +54,33 @@ pub(crate) fn find(path: &Path, marks: &[Mark], is_other: &dyn Fn(&Path) -> bool
             None => found.n_lost += 1,
         }
     }
-    let Some(since) = since else { return found };
-    for sibling in &siblings {
-        let id = Some(id_of(&sibling.metadata));
-        let is_new = sibling.changed > since && id != present && marks.iter().all(|mark| mark.file != id);
-        if is_new && !is_other(&sibling.path) {
-            found.files.extend(TailFile::open(&sibling.path).ok());
-        }
+    if let Some(since) = since {
+        let known: Vec<FileId> = marks.iter().filter_map(|mark| mark.file).chain(present).collect();
+        found.files.extend(later(&siblings, since, &known, is_other));
     }
     found
+}
+
+/// Files that took `path` and lost it again between two looks: those beside it that were written since the last of
+/// `known`, and are not among them.
+pub(crate) fn between(path: &Path, known: &[FileId], is_other: &dyn Fn(&Path) -> bool) -> Vec<TailFile> {
+    let siblings = siblings(path);
+    let of_known = siblings.iter().filter(|sibling| known.contains(&id_of(&sibling.metadata)));
+    let since = of_known.map(|sibling| sibling.changed).max();
+    since.map(|since| later(&siblings, since, known, is_other)).unwrap_or_default()
+}
+
+/// Two files may have been written at the same tick of the clock: rather one too many than one too few.
+fn later(
+    siblings: &[Sibling],
+    since: SystemTime,
+    known: &[FileId],
+    is_other: &dyn Fn(&Path) -> bool,
+) -> Vec<TailFile> {
+    let is_new = |sibling: &&Sibling| {
+        sibling.changed >= since && !known.contains(&id_of(&sibling.metadata)) && !is_other(&sibling.path)
+    };
+    siblings.iter().filter(is_new).filter_map(|sibling| TailFile::open(&sibling.path).ok()).collect()
 }
 
 /// Files beside `path` whose names begin with its name, in the order in which they were last written.
