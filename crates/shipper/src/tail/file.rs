@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::entry::{FileId, Origin};
 use crate::positions::Mark;
@@ -101,6 +101,11 @@ impl TailFile {
     pub(crate) fn mark_at(&self, offset: u64) -> Mark {
         let print = self.bytes_before(offset).unwrap_or_default();
         Mark { file: Some(self.id), offset, print: crc32c::crc32c(&print) }
+    }
+
+    /// When it was written last.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.file.metadata().and_then(|metadata| metadata.modified()).ok()
     }
 
     /// Bytes of the file.

@@ -150,8 +150,11 @@ impl Tail {
             if files.iter().all(|file| file.id != newest.id) {
                 looked.rotated = true;
                 let known: Vec<FileId> = files.iter().map(|file| file.id).chain([newest.id]).collect();
-                files.extend(rotated::between(path, &known, is_other));
-                files.push_back(newest);
+                let mut new = rotated::between(path, &known, is_other);
+                new.push(newest);
+                // The one that had the path may have been rotated since, and others after it.
+                new.sort_by_key(TailFile::modified);
+                files.extend(new);
             }
         }
         while files.len() > WAITING_MAX {

@@ -1,5 +1,6 @@
 //! Files that were rotated while nobody looked: the rest of the one that was being read, and those that came after it.
 
+use std::cmp::Reverse;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -105,6 +106,12 @@ fn siblings(path: &Path) -> Vec<Sibling> {
         Some(Sibling { path: entry.path(), changed: metadata.modified().ok()?, metadata })
     });
     let mut all: Vec<Sibling> = with_times.collect();
-    all.sort_by_key(|sibling| sibling.changed);
+    // At the same tick of the clock the higher number is the older file.
+    all.sort_by_key(|sibling| (sibling.changed, Reverse(count_of(&sibling.path))));
     all
+}
+
+/// The 2 of `x.log.2`.
+fn count_of(path: &Path) -> Option<u32> {
+    path.extension()?.to_str()?.parse().ok()
 }

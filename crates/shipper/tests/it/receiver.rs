@@ -215,6 +215,14 @@ pub(crate) fn expected(until: usize) -> Vec<String> {
     (0..until).map(|n| format!("line {n}")).collect()
 }
 
+/// That `got` are the lines `0..until`, once and in order; shows only where it is not so.
+pub(crate) fn assert_all(got: &[String], until: usize) {
+    let wanted = expected(until);
+    let place = got.iter().zip(&wanted).position(|(got, wanted)| got != wanted);
+    let around = place.map(|at| (at, &got[at.saturating_sub(1)..got.len().min(at + 3)]));
+    assert!(around.is_none() && got.len() == until, "{} lines of {until}, other at {around:?}", got.len());
+}
+
 pub(crate) fn append(path: &Path, text: &str) {
     use std::io::Write;
     let mut file = std::fs::File::options().create(true).append(true).open(path).expect("opened");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::receiver::{Receiver, Site, append, expected, numbered, until};
+use crate::receiver::{Receiver, Site, append, assert_all, expected, numbered, until};
 
 /// `x.log` becomes `x.log.1`, and so on up to five.
 fn rotate(path: &Path) {
@@ -35,8 +35,7 @@ async fn rotation_under_writing_loses_and_doubles_nothing() {
         until("what was written is read", || receiver.lines().len() >= n).await;
     }
     ship.stop().await;
-    assert_eq!(receiver.stored(), expected(n));
-    assert_eq!(receiver.lines().len(), n, "nothing twice");
+    assert_all(&receiver.lines(), n);
 }
 
 #[tokio::test]
