@@ -4,3 +4,4 @@ mod outages;
 mod receiver;
 mod roads;
 mod rotation;
+mod shipped;
