@@ -11,5 +11,6 @@ mod kills;
 mod orders;
 mod queries;
 mod shipped;
+mod shipping;
 mod storage;
 mod supervisor;
