@@ -13,6 +13,7 @@ mod exemplars;
 mod federate;
 mod grafana;
 mod json;
+mod loki;
 mod management;
 mod measured;
 mod metrics;
@@ -30,8 +31,9 @@ mod targets;
 mod ui_files;
 mod ui_query;
 
+pub use loki::{LogAdmin, LogDeletion, LogDiscovery, Logs};
 pub use metrics::ApiMetrics;
-pub use routes::{alertmanager_router, prometheus_router, ui_router};
+pub use routes::{alertmanager_router, loki_router, prometheus_router, ui_router};
 pub use state::{
     Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
     StoreRefusal, StoreStatus, Targets,

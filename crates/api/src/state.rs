@@ -13,7 +13,9 @@ use promql::Engine;
 use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
+use tokio::sync::Semaphore;
 
+use crate::loki::Logs;
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -206,6 +208,9 @@ pub struct Facts {
     pub external_url: String,
 }
 
+/// Pushes that are read and stored at one time, each of which may take some times the bytes of its body; the others wait.
+const PUSHES_MAX: usize = 8;
+
 /// Everything the routes need.
 pub struct ApiState {
     pub(crate) engine: Arc<Engine>,
@@ -217,6 +222,9 @@ pub struct ApiState {
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) admin: Option<Arc<dyn Admin>>,
+    pub(crate) logs: Option<Arc<Logs>>,
+    /// A place for each push at work.
+    pub(crate) pushes: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -242,6 +250,8 @@ pub struct Services {
     pub runtime: Arc<dyn Runtime>,
     /// May change what is stored; `None` where nobody may over HTTP.
     pub admin: Option<Arc<dyn Admin>>,
+    /// Holds logs; `None` where none are kept.
+    pub logs: Option<Arc<Logs>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Where requests and queries are counted.
@@ -261,6 +271,7 @@ impl ApiState {
             dashboards,
             runtime,
             admin,
+            logs,
             clock,
             metrics,
         } = services;
@@ -275,6 +286,8 @@ impl ApiState {
             dashboards,
             runtime,
             admin,
+            logs,
+            pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
             clock,
             metrics,
             turnstile,

@@ -3,8 +3,6 @@
 //! The first of these that says one: the line's own metadata or the stream's labels; OTLP's severity number; a field of the
 //! line when it is JSON or logfmt; the weightiest word of a level in it. Rules and words are Loki's.
 
-use std::borrow::Cow;
-
 use model::Labels;
 
 /// The name under which the level is kept as structured metadata.
@@ -56,27 +54,45 @@ const LOOSE_WORDS: [&str; 9] =
     ["trace", "debug", "fatal", "critical", "error", "err", "warning", "warn", "info"];
 const LOOSE_WORD_LENGTHS: std::ops::RangeInclusive<usize> = 3..=8;
 
-/// The level of a line of a stream. `fields` are names as in [`LEVEL_FIELDS`].
-pub fn detect_level<'a>(
-    labels: &'a Labels,
-    metadata: &'a Labels,
-    line: &str,
-    fields: &[impl AsRef<str>],
-) -> Cow<'a, str> {
-    if let Some(said) = said(labels, metadata, fields) {
-        return normalised(said.as_bytes()).map_or(Cow::Borrowed(said), Cow::Borrowed);
-    }
-    if let Some(number) = metadata.get(SEVERITY_NUMBER) {
-        return Cow::Borrowed(of_severity(number));
-    }
-    Cow::Borrowed(of_line(line, fields))
+/// Finds the levels of the lines of one stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Levels<'a, F> {
+    fields: &'a [F],
+    /// What the stream's labels say, for all its lines.
+    of_stream: Option<&'a str>,
 }
 
-fn said<'a>(labels: &'a Labels, metadata: &'a Labels, fields: &[impl AsRef<str>]) -> Option<&'a str> {
-    metadata.get(DETECTED_LEVEL).or_else(|| {
-        let mut fields = fields.iter().map(AsRef::as_ref);
-        fields.find_map(|field| metadata.get(field).or_else(|| labels.get(field)))
-    })
+impl<'a, F: AsRef<str>> Levels<'a, F> {
+    /// For the stream of these labels. `fields` are names as in [`LEVEL_FIELDS`].
+    pub fn of(labels: &'a Labels, fields: &'a [F]) -> Self {
+        let of_stream = fields.iter().find_map(|field| labels.get(field.as_ref()));
+        Self { fields, of_stream }
+    }
+
+    /// The level of a line.
+    pub fn detect<'b>(&self, metadata: &'b Labels, line: &str) -> &'b str
+    where
+        'a: 'b,
+    {
+        if let Some(said) = self.said(metadata) {
+            return normalised(said.as_bytes()).unwrap_or(said);
+        }
+        if let Some(number) = metadata.get(SEVERITY_NUMBER) {
+            return of_severity(number);
+        }
+        of_line(line, self.fields)
+    }
+
+    fn said<'b>(&self, metadata: &'b Labels) -> Option<&'b str>
+    where
+        'a: 'b,
+    {
+        if metadata.is_empty() {
+            return self.of_stream;
+        }
+        let of_line = || self.fields.iter().find_map(|field| metadata.get(field.as_ref()));
+        metadata.get(DETECTED_LEVEL).or(self.of_stream).or_else(of_line)
+    }
 }
 
 /// The level that a word means.
@@ -206,7 +222,8 @@ mod tests {
 
     fn check(labels: &[(&str, &str)], metadata: &[(&str, &str)], line: &str, expected: &str) {
         let set = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied());
-        let found = detect_level(&set(labels), &set(metadata), line, &LEVEL_FIELDS).into_owned();
+        let (labels_set, metadata_set) = (set(labels), set(metadata));
+        let found = Levels::of(&labels_set, &LEVEL_FIELDS).detect(&metadata_set, line);
         assert_eq!(found, expected, "{labels:?} {metadata:?} {line}");
     }
 
@@ -248,7 +265,7 @@ mod tests {
         fn any_line_has_a_level(line in any::<String>(), inner in r#"[{}\[\]":=a-z\\ ]{0,40}"#) {
             let none = Labels::empty();
             for line in [line, format!("{{{inner}}}"), inner] {
-                prop_assert!(!detect_level(&none, &none, &line, &LEVEL_FIELDS).is_empty());
+                prop_assert!(!Levels::of(&none, &LEVEL_FIELDS).detect(&none, &line).is_empty());
             }
         }
     }

@@ -46,8 +46,8 @@ pub(crate) fn texts(bytes: &[u8]) {
         assert_eq!(logwire::parse_labels(&logwire::format_labels(&labels)), Ok(labels));
     }
     let none = Labels::empty();
-    let level = logwire::level::detect_level(&none, &none, &text, &logwire::level::LEVEL_FIELDS);
-    assert!(!level.is_empty());
+    let levels = logwire::level::Levels::of(&none, &logwire::level::LEVEL_FIELDS);
+    assert!(!levels.detect(&none, &text).is_empty());
 }
 
 fn again(decoded: &Decoded) {

@@ -1,0 +1,5 @@
+//! LogQL from outside: scripts, parser, hostile input.
+
+mod parser;
+mod properties;
+mod scripts;
