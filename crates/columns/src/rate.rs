@@ -64,13 +64,7 @@ impl Stretches {
 
 impl Change {
     /// The change over each window of a series.
-    pub fn column(
-        self,
-        edges: &Edges,
-        windows: &WindowSteps,
-        stretches: &mut Stretches,
-        out: &mut Vec<f64>,
-    ) {
+    pub fn column(self, edges: &Edges, windows: &WindowSteps, stretches: &mut Stretches, out: &mut Vec<f64>) {
         let per = self.per(windows.range_ms);
         let stretches = stretches.of(self, edges, windows);
         let ends = edges.first.iter().zip(&edges.last).zip(stretches);

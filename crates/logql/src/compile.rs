@@ -1,8 +1,8 @@
 //! From what was written to what runs: stages of the tree as stages over lines.
 
 use logstage::{
-    Json, LabelFilter, LabelFormat, LineFilter, Logfmt, NameFilter, NumberFilter, PatternParser, Regexp, Stage, StageError,
-    Template, Unpack, Unwrap,
+    Json, LabelFilter, LabelFormat, LineFilter, Logfmt, NameFilter, NumberFilter, PatternParser, Regexp,
+    Stage, StageError, Template, Unpack, Unwrap,
 };
 use model::matcher::REGEX_SIZE_MAX_BYTES;
 use regex::{Regex, RegexBuilder};
@@ -82,7 +82,10 @@ pub(crate) fn unwrap(expr: &UnwrapExpr) -> Result<Unwrap, StageError> {
 /// A pattern that has to match a whole value.
 pub(crate) fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
     let build = |pattern: &str| {
-        RegexBuilder::new(pattern).size_limit(REGEX_SIZE_MAX_BYTES).dfa_size_limit(REGEX_SIZE_MAX_BYTES).build()
+        RegexBuilder::new(pattern)
+            .size_limit(REGEX_SIZE_MAX_BYTES)
+            .dfa_size_limit(REGEX_SIZE_MAX_BYTES)
+            .build()
     };
     // Checked alone first: "a)(b" must not become valid by the group around it.
     build(pattern)?;

@@ -203,7 +203,11 @@ impl Engine {
     ///
     /// # Errors
     /// See [`EvalError`].
-    pub fn metric(&self, store: &dyn LogQuery, request: &MetricRequest<'_>) -> Result<MetricAnswer, EvalError> {
+    pub fn metric(
+        &self,
+        store: &dyn LogQuery,
+        request: &MetricRequest<'_>,
+    ) -> Result<MetricAnswer, EvalError> {
         self.pool.install(|| eval::metric(&self.options, store, request))
     }
 }

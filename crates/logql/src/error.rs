@@ -178,7 +178,9 @@ impl From<Stop> for EvalError {
             Stop::Timeout => Self::too_much(Limit::Time, TIMED_OUT),
             Stop::TooManyValues { limit } => Self::too_much(
                 Limit::Memory,
-                format!("the query would hold more than {limit} values at once; make the step larger or aggregate more"),
+                format!(
+                    "the query would hold more than {limit} values at once; make the step larger or aggregate more"
+                ),
             ),
         }
     }
@@ -198,7 +200,9 @@ impl From<storage::QueryError> for EvalError {
         match error {
             storage::QueryError::TooManySeries { limit } => Self::too_much(
                 Limit::Streams,
-                format!("the selector finds more than {limit} streams; add a label matcher that leaves most of them out"),
+                format!(
+                    "the selector finds more than {limit} streams; add a label matcher that leaves most of them out"
+                ),
             ),
             other => Self::Store(other),
         }

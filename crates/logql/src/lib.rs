@@ -17,9 +17,9 @@ mod tail;
 
 pub use ast::Expr;
 pub use engine::{
-    Engine, EngineOptions, Entry, LogAnswer, LogRequest, MetricAnswer, MetricRequest, MetricValue, ResultStream,
-    Series, Stats,
+    Engine, EngineOptions, Entry, LogAnswer, LogRequest, MetricAnswer, MetricRequest, MetricValue,
+    ResultStream, Series, Stats,
 };
 pub use error::{EvalError, Limit, Mistake, ParseError};
-pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, parse, parse_matchers};
-pub use tail::{Taken, Tailer, WAITING_BYTES_MAX, WAITING_MAX};
+pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, parse, parse_filter, parse_matchers};
+pub use tail::{Tailer, Taken, WAITING_BYTES_MAX, WAITING_MAX};

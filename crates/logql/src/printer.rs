@@ -8,8 +8,8 @@ use model::Matcher;
 use model::quoted::quote;
 
 use crate::ast::{
-    AggregateExpr, BinaryExpr, Expr, FormatValue, Grouping, LabelExpr, LogExpr, Metric, MetricKind, NameExpr, RangeExpr,
-    StageKind, UnwrapExpr,
+    AggregateExpr, BinaryExpr, Expr, FormatValue, Grouping, LabelExpr, LogExpr, Metric, MetricKind, NameExpr,
+    RangeExpr, StageKind, UnwrapExpr,
 };
 
 impl fmt::Display for Expr {
@@ -185,14 +185,19 @@ impl fmt::Display for BinaryExpr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let strength = self.op.precedence();
         // `^` binds to the right, all others to the left; the other side needs parentheses when it binds no tighter.
-        let (left, right) = if self.op == BinaryOp::Pow { (strength + 1, strength) } else { (strength, strength + 1) };
+        let (left, right) =
+            if self.op == BinaryOp::Pow { (strength + 1, strength) } else { (strength, strength + 1) };
         side(f, &self.lhs, left)?;
         write!(f, " {}", self.op.as_str())?;
         if self.is_bool {
             f.write_str(" bool")?;
         }
         let matching = &self.matching;
-        if matching.on || !matching.labels.is_empty() || matching.cardinality == Cardinality::ManyToOne || matching.cardinality == Cardinality::OneToMany {
+        if matching.on
+            || !matching.labels.is_empty()
+            || matching.cardinality == Cardinality::ManyToOne
+            || matching.cardinality == Cardinality::OneToMany
+        {
             write!(f, " {} ({})", if matching.on { "on" } else { "ignoring" }, matching.labels.join(", "))?;
             match matching.cardinality {
                 Cardinality::ManyToOne => write!(f, " group_left ({})", matching.include.join(", "))?,

@@ -294,7 +294,7 @@ fn read_file(path: &Path) -> Result<(Batch, u64), String> {
     Ok((decode(&bytes)?, length))
 }
 
-fn encode(batch: &Batch) -> Vec<u8> {
+pub(crate) fn encode(batch: &Batch) -> Vec<u8> {
     let mut body = Vec::new();
     let put_text = |body: &mut Vec<u8>, text: &str| {
         varint::put_u64(body, text.len() as u64);
@@ -319,16 +319,21 @@ fn encode(batch: &Batch) -> Vec<u8> {
             .for_each(|n| varint::put_u64(&mut body, n));
         body.extend_from_slice(&part.payload);
     }
+    framed(&body)
+}
+
+/// A body behind its head.
+pub(crate) fn framed(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEAD_BYTES + body.len());
     out.extend_from_slice(MAGIC);
     out.push(VERSION);
     out.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
-    out.extend_from_slice(&body);
+    out.extend_from_slice(&crc32c::crc32c(body).to_le_bytes());
+    out.extend_from_slice(body);
     out
 }
 
-fn decode(bytes: &[u8]) -> Result<Batch, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Batch, String> {
     let Some((head, mut body)) = bytes.split_at_checked(HEAD_BYTES) else {
         return Err("cut short".to_owned());
     };

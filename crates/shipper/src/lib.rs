@@ -13,6 +13,8 @@ mod buffer;
 mod config;
 mod dry_run;
 mod entry;
+#[doc(hidden)]
+pub mod fuzz;
 mod metrics;
 mod pages;
 mod positions;

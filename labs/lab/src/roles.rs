@@ -130,7 +130,7 @@ fn monitor_role(ports: MonitorConfig) -> Role {
             RolePort { flag: "--ui-listen", url: "ui", default: ports.ui },
             RolePort { flag: "--prometheus-listen", url: "prometheus", default: ports.prometheus },
             RolePort { flag: "--alertmanager-listen", url: "alertmanager", default: ports.alertmanager },
-            RolePort { flag: "--loki-listen", url: "loki", default: ports.loki },
+            RolePort { flag: "--loki-listen", url: LOKI, default: ports.loki },
         ],
         after: vec![],
         scrapes: scrape("watchfire", MONITOR, "prometheus"),

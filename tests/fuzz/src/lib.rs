@@ -24,7 +24,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 17] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -52,6 +52,15 @@ pub const TARGETS: [Target; 13] = [
         rounds: 10_000,
         run: push::otlp_protobuf,
     },
+    Target {
+        name: "log_buffer",
+        seeds: shipper::fuzz::batch_seeds,
+        rounds: 20_000,
+        run: shipper::fuzz::batch,
+    },
+    Target { name: "log_lines", seeds: shipper::fuzz::line_seeds, rounds: 1_000, run: shipper::fuzz::lines },
+    Target { name: "log_times", seeds: shipper::fuzz::time_seeds, rounds: 10_000, run: shipper::fuzz::times },
+    Target { name: "promtail", seeds: shipper::fuzz::config_seeds, rounds: 300, run: shipper::fuzz::config },
     Target { name: "push_texts", seeds: push::text_seeds, rounds: 10_000, run: push::texts },
 ];
 

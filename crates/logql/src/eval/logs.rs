@@ -147,9 +147,8 @@ fn in_part(
 ) -> Result<Vec<Found>, EvalError> {
     let mut found: Vec<Found> = Vec::new();
     scan.visit(part, batch, !request.is_forward, |row| {
-        let is_worse = worst_ns.is_some_and(|worst| {
-            if request.is_forward { row.at_ns() > worst } else { row.at_ns() < worst }
-        });
+        let is_worse = worst_ns
+            .is_some_and(|worst| if request.is_forward { row.at_ns() > worst } else { row.at_ns() < worst });
         if is_worse {
             return Ok(ControlFlow::Break(()));
         }

@@ -18,7 +18,9 @@ use storage::{LineBatch, LogQuery, NsRange};
 use super::samples::{Join, Plan, Samples, SeriesBy, SeriesSamples};
 use super::scan::{Counters, LogFilter, PartRef, Scan};
 use super::{range, scalar};
-use crate::ast::{AggregateExpr, BinaryExpr, Grouping, Metric, MetricKind, RangeExpr, RangeOp, ReplaceExpr, VectorOp};
+use crate::ast::{
+    AggregateExpr, BinaryExpr, Grouping, Metric, MetricKind, RangeExpr, RangeOp, ReplaceExpr, VectorOp,
+};
 use crate::compile;
 use crate::engine::{EngineOptions, MetricAnswer, MetricRequest, MetricValue, Series};
 use crate::error::{EvalError, Limit};
@@ -37,7 +39,11 @@ pub(crate) fn metric(
         return Err(EvalError::too_much(Limit::Steps, message));
     }
     let shift_ns = request.start.0.rem_euclid(1_000_000);
-    let steps = Steps { start: TimestampNs(request.start.0 - shift_ns).to_ms(), step_ms: request.step_ms, count: request.count };
+    let steps = Steps {
+        start: TimestampNs(request.start.0 - shift_ns).to_ms(),
+        step_ms: request.step_ms,
+        count: request.count,
+    };
     check_length(options, (steps.last().0 - steps.start.0).saturating_mul(1_000_000))?;
     let guard = Guard::new(options.held_bytes_max / size_of::<f64>(), options.timeout, request.cancel);
     let counters = Counters::default();
@@ -73,7 +79,8 @@ pub(super) fn check_length(options: &EngineOptions, length_ns: i64) -> Result<()
     if length <= options.length_max || options.length_max.is_zero() {
         return Ok(());
     }
-    let shown = |length: Duration| crate::printer::length(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+    let shown =
+        |length: Duration| crate::printer::length(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
     let message = format!(
         "the query time range exceeds the limit (query length: {}, limit: {})",
         shown(length),
@@ -138,7 +145,9 @@ impl<'a> Evaluator<'a> {
         let grouping = aggregate.grouping.as_ref().unwrap_or(&none);
         let by = GroupBy { names: &grouping.labels, without: grouping.without };
         let mut columns = match &aggregate.expr.kind {
-            MetricKind::Range(range) if can_group_early(aggregate.op, range) => self.range(range, Some(grouping))?,
+            MetricKind::Range(range) if can_group_early(aggregate.op, range) => {
+                self.range(range, Some(grouping))?
+            }
             _ => self.vector(&aggregate.expr)?,
         };
         let at_end = |column: &Column| column.values.last().copied().unwrap_or(ABSENT);
@@ -169,7 +178,8 @@ impl<'a> Evaluator<'a> {
         let is_comparison = binary.op.is_comparison();
         let filters = is_comparison && !binary.is_bool;
         let with_number = |mut columns: Vec<Column>, apply: &dyn Fn(f64) -> f64| {
-            for value in columns.iter_mut().flat_map(|column| &mut column.values).filter(|v| !is_absent(**v)) {
+            for value in columns.iter_mut().flat_map(|column| &mut column.values).filter(|v| !is_absent(**v))
+            {
                 let result = apply(*value);
                 *value = if !filters {
                     result
@@ -208,13 +218,18 @@ impl<'a> Evaluator<'a> {
     fn label_replace(&self, replace: &ReplaceExpr) -> Result<Vec<Column>, EvalError> {
         let mut columns = self.vector(&replace.expr)?;
         let texts = &replace.texts;
-        let pattern = compile::anchored(&texts.pattern).map_err(|error| EvalError::Invalid(error.to_string()))?;
+        let pattern =
+            compile::anchored(&texts.pattern).map_err(|error| EvalError::Invalid(error.to_string()))?;
         let references = texts.replacement.matches('$').count();
         for column in &mut columns {
             let value = column.labels.get(&texts.source).unwrap_or("");
             let Some(found) = pattern.captures(value) else { continue };
-            if references.saturating_mul(value.len()).saturating_add(texts.replacement.len()) > LABEL_VALUE_BYTES_MAX {
-                return Err(EvalError::Invalid(format!("label value longer than {LABEL_VALUE_BYTES_MAX} bytes")));
+            if references.saturating_mul(value.len()).saturating_add(texts.replacement.len())
+                > LABEL_VALUE_BYTES_MAX
+            {
+                return Err(EvalError::Invalid(format!(
+                    "label value longer than {LABEL_VALUE_BYTES_MAX} bytes"
+                )));
             }
             let mut result = String::new();
             found.expand(&texts.replacement, &mut result);
@@ -248,8 +263,7 @@ impl<'a> Evaluator<'a> {
         let plan = Plan { sample, join, by, windows, shift_ns: self.shift_ns, held_bytes_max };
         let filter = LogFilter::new(&expr.log, expr.unwrap.as_ref(), needed)?;
         let span = self.span(&windows);
-        let scan =
-            Scan::new(self.options, self.store, &expr.log, filter, span, (self.guard, self.counters))?;
+        let scan = Scan::new(self.options, self.store, &expr.log, filter, span, (self.guard, self.counters))?;
         let series = read_all(&scan, &scan.parts(self.options)?, &plan)?;
         self.guard.allow(series.len().saturating_mul(self.steps.count))?;
         let columns = self.columns(expr, series, join, &windows)?;
@@ -283,7 +297,8 @@ impl<'a> Evaluator<'a> {
     /// One where no line is, under the labels that the selector demands.
     fn absent(&self, expr: &RangeExpr, columns: Vec<Column>) -> Column {
         let demanded = expr.log.matchers.iter().filter(|matcher| matcher.op == MatchOp::Equal);
-        let labels = Labels::from_pairs(demanded.map(|matcher| (matcher.name.as_str(), matcher.value.as_str())));
+        let labels =
+            Labels::from_pairs(demanded.map(|matcher| (matcher.name.as_str(), matcher.value.as_str())));
         let mut values = vec![1.0; self.steps.count];
         for column in &columns {
             for (value, _) in values.iter_mut().zip(&column.values).filter(|(_, there)| !is_absent(**there)) {
@@ -302,9 +317,11 @@ fn can_group_early(op: VectorOp, range: &RangeExpr) -> bool {
         _ => return false,
     };
     match range.op {
-        RangeOp::CountOverTime | RangeOp::Rate | RangeOp::BytesOverTime | RangeOp::BytesRate | RangeOp::SumOverTime => {
-            op == AggregateOp::Sum
-        }
+        RangeOp::CountOverTime
+        | RangeOp::Rate
+        | RangeOp::BytesOverTime
+        | RangeOp::BytesRate
+        | RangeOp::SumOverTime => op == AggregateOp::Sum,
         RangeOp::MinOverTime => op == AggregateOp::Min,
         RangeOp::MaxOverTime => op == AggregateOp::Max,
         _ => false,

@@ -42,7 +42,9 @@ pub(super) fn column(
     let simple = |op: WindowOp, out: &mut Vec<f64>| window::window(op, times_ms, values, windows, out);
     let seconds = windows.range_ms as f64 / 1000.0;
     match op {
-        RangeOp::CountOverTime | RangeOp::BytesOverTime | RangeOp::SumOverTime => simple(WindowOp::Sum, &mut out),
+        RangeOp::CountOverTime | RangeOp::BytesOverTime | RangeOp::SumOverTime => {
+            simple(WindowOp::Sum, &mut out)
+        }
         RangeOp::Rate | RangeOp::BytesRate => {
             simple(WindowOp::Sum, &mut out);
             out.iter_mut().filter(|value| !columns::is_absent(**value)).for_each(|value| *value /= seconds);

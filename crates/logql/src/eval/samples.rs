@@ -123,8 +123,7 @@ impl SeriesSamples {
         if self.times_ms.is_sorted() && join == Join::Never {
             return;
         }
-        let mut all: Vec<(i64, f64)> =
-            self.times_ms.drain(..).zip(self.values.drain(..)).collect();
+        let mut all: Vec<(i64, f64)> = self.times_ms.drain(..).zip(self.values.drain(..)).collect();
         all.sort_by_key(|(ms, _)| *ms);
         for (ms, value) in all {
             self.push(ms, value, join);

@@ -45,14 +45,27 @@ impl Token {
 
 /// Words that are no labels where an expression is expected.
 fn is_reserved(name: &str) -> bool {
-    let words = ["by", "without", "bool", "on", "ignoring", "group_left", "group_right", "offset", "or", "and", "unless", "unwrap"];
+    let words = [
+        "by",
+        "without",
+        "bool",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "offset",
+        "or",
+        "and",
+        "unless",
+        "unwrap",
+    ];
     words.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
 /// Longer ones before those that they begin with.
 const SIGNS: [&str; 32] = [
-    "|=", "|~", "|>", "!=", "!~", "!>", "=~", "==", ">=", "<=", "{", "}", "(", ")", "[", "]", ",", "|", "=", ">", "<", "+",
-    "-", "*", "/", "%", "^", ".", ":", "@", "$", "!",
+    "|=", "|~", "|>", "!=", "!~", "!>", "=~", "==", ">=", "<=", "{", "}", "(", ")", "[", "]", ",", "|", "=",
+    ">", "<", "+", "-", "*", "/", "%", "^", ".", ":", "@", "$", "!",
 ];
 
 /// All words up to the end, which is the last.
@@ -69,9 +82,8 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
             '"' | '`' => {
                 let (length, bytes) = model::quoted::parse(rest)
                     .map_err(|(read, message)| ParseError::syntax(query, at..at + read, message))?;
-                let text = String::from_utf8(bytes).map_err(|_| {
-                    ParseError::syntax(query, at..at + length, "a string must be UTF-8")
-                })?;
+                let text = String::from_utf8(bytes)
+                    .map_err(|_| ParseError::syntax(query, at..at + length, "a string must be UTF-8"))?;
                 (Kind::Text(text), length)
             }
             c if c.is_alphabetic() || c == '_' => {
@@ -82,11 +94,16 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
                 number(rest).ok_or_else(|| {
                     let length = rest.find(|c: char| !c.is_alphanumeric() && c != '.').unwrap_or(rest.len());
                     let word = &rest[..length];
-                    ParseError::syntax(query, at..at + length, format!("not a number, duration or amount of bytes: {word:?}"))
+                    ParseError::syntax(
+                        query,
+                        at..at + length,
+                        format!("not a number, duration or amount of bytes: {word:?}"),
+                    )
                 })?
             }
             '-' if rest.starts_with("--") && rest[2..].starts_with(|c: char| c.is_ascii_alphabetic()) => {
-                let length = 2 + rest[2..].bytes().take_while(|b| b.is_ascii_alphabetic() || *b == b'-').count();
+                let length =
+                    2 + rest[2..].bytes().take_while(|b| b.is_ascii_alphabetic() || *b == b'-').count();
                 (Kind::Flag(rest[2..length].to_owned()), length)
             }
             other => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {

@@ -27,14 +27,20 @@ impl Parser<'_> {
             self.at += 1;
             let is_bool = self.eat_word("bool");
             if is_bool && !op.is_comparison() {
-                return Err(self.meaning(operator_at, format!("bool modifier can only be used on comparison operators, not {}", op.as_str())));
+                return Err(self.meaning(
+                    operator_at,
+                    format!("bool modifier can only be used on comparison operators, not {}", op.as_str()),
+                ));
             }
             let matching = self.matching(op)?;
             // `^` binds to the right.
             let tighter = if op == BinaryOp::Pow { op.precedence() } else { op.precedence() + 1 };
             let right = self.nested(|parser| parser.metric(tighter))?;
             if op.is_set() && (left.as_number().is_some() || right.as_number().is_some()) {
-                let message = format!("unexpected literal for a side of logical/set binary operation ({})", op.as_str());
+                let message = format!(
+                    "unexpected literal for a side of logical/set binary operation ({})",
+                    op.as_str()
+                );
                 return Err(self.meaning(operator_at, message));
             }
             let span = start..self.before();
@@ -42,7 +48,10 @@ impl Parser<'_> {
             let folded = left.as_number().zip(right.as_number()).map(|(a, b)| scalar(op)(a, b));
             left = match folded.filter(|value| value.is_finite()) {
                 Some(value) => node(MetricKind::Number(value), span),
-                None => node(MetricKind::Binary(Box::new(BinaryExpr { op, lhs: left, rhs: right, is_bool, matching })), span),
+                None => node(
+                    MetricKind::Binary(Box::new(BinaryExpr { op, lhs: left, rhs: right, is_bool, matching })),
+                    span,
+                ),
             };
         }
         Ok(left)
@@ -116,7 +125,12 @@ impl Parser<'_> {
                 MetricKind::Number(value)
             }
             Kind::Sign("-" | "+") => {
-                let sign = if self.eat("-") { -1.0 } else { self.at += 1; 1.0 };
+                let sign = if self.eat("-") {
+                    -1.0
+                } else {
+                    self.at += 1;
+                    1.0
+                };
                 let Kind::Number(value) = self.peek().kind else { return Err(self.unexpected("NUMBER")) };
                 self.at += 1;
                 MetricKind::Number(sign * value)
@@ -188,10 +202,14 @@ impl Parser<'_> {
                 return Err(self.meaning(span, format!("parameter required for operation {name}")));
             }
             (RangeOp::QuantileOverTime, Some(quantile)) if quantile < 0.0 => {
-                return Err(self.meaning(param_at, format!("invalid parameter for operation {name}: {quantile}")));
+                return Err(
+                    self.meaning(param_at, format!("invalid parameter for operation {name}: {quantile}"))
+                );
             }
             (RangeOp::QuantileOverTime, Some(_)) | (_, None) => {}
-            (_, Some(_)) => return Err(self.meaning(span, format!("parameter not allowed for operation {name}"))),
+            (_, Some(_)) => {
+                return Err(self.meaning(span, format!("parameter not allowed for operation {name}")));
+            }
         }
         use RangeOp::{AbsentOverTime, BytesOverTime, BytesRate, CountOverTime, Rate};
         let wrong = match (op, unwrap.is_some()) {
@@ -215,7 +233,10 @@ impl Parser<'_> {
         if let (Kind::Number(value), Kind::Sign(",")) = (&self.peek().kind, self.second()) {
             let value = *value;
             if !op.takes_count() {
-                return Err(self.meaning(self.peek().span.clone(), format!("unsupported parameter for operation {}", op.as_str())));
+                return Err(self.meaning(
+                    self.peek().span.clone(),
+                    format!("unsupported parameter for operation {}", op.as_str()),
+                ));
             }
             if value < 1.0 || value.fract() != 0.0 || value > f64::from(u32::MAX) {
                 let message = format!("invalid parameter (must be greater than 0) {}({value}", op.as_str());

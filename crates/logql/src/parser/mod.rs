@@ -43,6 +43,21 @@ pub fn parse_matchers(query: &str) -> Result<Vec<Matcher>, ParseError> {
     Ok(matchers)
 }
 
+/// Parses a selector with stages for lines that are at hand, such as an agent's: it may select everything.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_filter(query: &str) -> Result<LogExpr, ParseError> {
+    let mut parser = Parser::new(query)?;
+    let matchers = parser.matchers()?;
+    let (stages, unwrap) = parser.stages()?;
+    if unwrap.is_some() {
+        return Err(parser.meaning(0..query.len(), "lines cannot be filtered by unwrap"));
+    }
+    parser.end()?;
+    Ok(LogExpr { matchers, stages })
+}
+
 /// The parts of a log range that may stand in any order around `[5m]`.
 struct Ranged {
     log: LogExpr,
@@ -228,10 +243,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads something one level deeper.
-    fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, ParseError>,
-    ) -> Result<T, ParseError> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             let message = format!("expression nests deeper than {DEPTH_MAX}");

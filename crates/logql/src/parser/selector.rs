@@ -58,7 +58,12 @@ impl Parser<'_> {
     }
 
     /// The matcher whose text comes next.
-    pub(super) fn matcher_of(&mut self, start: usize, name: String, op: MatchOp) -> Result<Matcher, ParseError> {
+    pub(super) fn matcher_of(
+        &mut self,
+        start: usize,
+        name: String,
+        op: MatchOp,
+    ) -> Result<Matcher, ParseError> {
         let value = self.text()?;
         Matcher::new(name, op, value).map_err(|error| self.meaning(start..self.before(), error.to_string()))
     }

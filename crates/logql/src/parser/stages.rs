@@ -64,7 +64,8 @@ impl Parser<'_> {
             return self.label_filter().map(StageKind::Label);
         };
         // A label may be called like a stage: then an operator follows.
-        let is_label = matches!(self.second(), Kind::Sign("=" | "==" | "!=" | "=~" | "!~" | ">" | ">=" | "<" | "<="));
+        let is_label =
+            matches!(self.second(), Kind::Sign("=" | "==" | "!=" | "=~" | "!~" | ">" | ">=" | "<" | "<="));
         let word = word.to_ascii_lowercase();
         if is_label || !STAGES.contains(&word.as_str()) {
             return self.label_filter().map(StageKind::Label);
@@ -125,7 +126,8 @@ impl Parser<'_> {
                 _ => return Err(self.unexpected("IDENTIFIER or STRING")),
             };
             if formats.iter().any(|(other, _)| *other == name) {
-                let message = format!("multiple label name '{name}' not allowed in a single format operation");
+                let message =
+                    format!("multiple label name '{name}' not allowed in a single format operation");
                 return Err(self.meaning(span, message));
             }
             formats.push((name, value));
@@ -194,7 +196,8 @@ impl Parser<'_> {
         let mut left = self.label_unit()?;
         let mut count = 1;
         loop {
-            let is_next = matches!(self.peek().kind, Kind::Ident(_)) && !self.is_word("or") && !self.is_word("offset");
+            let is_next =
+                matches!(self.peek().kind, Kind::Ident(_)) && !self.is_word("or") && !self.is_word("offset");
             if !self.eat_word("and") && !self.eat(",") && !is_next && self.peek().kind != Kind::Sign("(") {
                 return Ok(left);
             }
@@ -270,7 +273,16 @@ impl Parser<'_> {
 
 /// Words that begin a stage.
 const STAGES: [&str; 10] = [
-    "json", "logfmt", "regexp", "pattern", "unpack", "decolorize", "line_format", "label_format", "drop", "keep",
+    "json",
+    "logfmt",
+    "regexp",
+    "pattern",
+    "unpack",
+    "decolorize",
+    "line_format",
+    "label_format",
+    "drop",
+    "keep",
 ];
 
 fn line_op(sign: &str) -> Option<LineOp> {

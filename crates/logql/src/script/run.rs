@@ -100,7 +100,8 @@ fn load(store: &MemoryLogs, selector: &str, body: &[&str]) -> Result<(), String>
             "" => Labels::empty(),
             braces => labels(braces)?,
         };
-        let (first, repeat) = when.split_once('+').map_or((when, None), |(first, repeat)| (first, Some(repeat)));
+        let (first, repeat) =
+            when.split_once('+').map_or((when, None), |(first, repeat)| (first, Some(repeat)));
         let (step, count) = match repeat.map(|repeat| repeat.split_once('*').ok_or("write +STEP*COUNT")) {
             None => (0, 0),
             Some(pair) => {

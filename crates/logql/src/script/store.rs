@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use model::{Labels, LogEntry, Matcher, TimestampNs};
 use storage::{
-    LineBatch, LogAppend, LogAppendError, LogFollow, LogQuery, LogSelection, Needles, NsRange, PartInfo, PushReport,
-    QueryError, StreamPush, StreamSet,
+    LineBatch, LogAppend, LogAppendError, LogFollow, LogQuery, LogSelection, Needles, NsRange, PartInfo,
+    PushReport, QueryError, StreamPush, StreamSet,
 };
 
 /// Lines of one moment stay together, since parts share no moment; otherwise a part ends here.
@@ -60,7 +60,9 @@ impl LogAppend for MemoryLogs {
             lines.sort_by_key(|entry| entry.at);
             report.stored += fresh.len();
             for (matchers, follower) in &inner.followers {
-                if let (true, Some(follower)) = (matchers.iter().all(|m| m.matches_labels(labels)), follower.upgrade()) {
+                if let (true, Some(follower)) =
+                    (matchers.iter().all(|m| m.matches_labels(labels)), follower.upgrade())
+                {
                     follower.stored(labels, &fresh);
                 }
             }
@@ -80,7 +82,8 @@ impl LogQuery for MemoryLogs {
     }
 
     fn label_names(&self, selection: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
-        let names = |(labels, _): &(Labels, _)| labels.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+        let names =
+            |(labels, _): &(Labels, _)| labels.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
         let names: BTreeSet<String> = self.found(selection).iter().flat_map(names).collect();
         Ok(names.into_iter().collect())
     }
@@ -129,7 +132,9 @@ impl Stream {
         let mut parts: Vec<Vec<LogEntry>> = Vec::new();
         for entry in lines {
             match parts.last_mut() {
-                Some(part) if part.len() < PART_LINES || part.last().is_some_and(|last| last.at == entry.at) => {
+                Some(part)
+                    if part.len() < PART_LINES || part.last().is_some_and(|last| last.at == entry.at) =>
+                {
                     part.push(entry);
                 }
                 _ => parts.push(vec![entry]),
@@ -163,11 +168,18 @@ impl StreamSet for Found {
         &self.0[i].infos
     }
 
-    fn read(&self, i: usize, part: usize, needles: &Needles, out: &mut LineBatch) -> Result<usize, QueryError> {
+    fn read(
+        &self,
+        i: usize,
+        part: usize,
+        needles: &Needles,
+        out: &mut LineBatch,
+    ) -> Result<usize, QueryError> {
         out.clear();
         let stream = &self.0[i];
         let lines = &stream.parts[part];
-        let has = |line: &str| needles.groups.iter().all(|group| group.iter().any(|text| line.contains(text)));
+        let has =
+            |line: &str| needles.groups.iter().all(|group| group.iter().any(|text| line.contains(text)));
         if !lines.iter().any(|entry| has(&entry.line)) {
             return Ok(0);
         }

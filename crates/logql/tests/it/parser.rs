@@ -13,7 +13,12 @@ fn mistakes_have_a_place() {
     check("{app=\"a\"} |= 5", 1, 14, "unexpected NUMBER, expecting STRING");
     check("{app=\"a\"}\n | json\n | 5", 3, 4, "unexpected NUMBER, expecting IDENTIFIER");
     check("sum(rate({app=\"a\"}[5m])", 1, 24, "unexpected $end, expecting )");
-    check("{app=\"a\"} | regexp \"x\"", 1, 11, "parse error : stage '| regexp \"x\"' : at least one named capture");
+    check(
+        "{app=\"a\"} | regexp \"x\"",
+        1,
+        11,
+        "parse error : stage '| regexp \"x\"' : at least one named capture",
+    );
     check("", 1, 1, "unexpected $end");
 }
 

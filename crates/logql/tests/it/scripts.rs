@@ -53,16 +53,53 @@ fn a_script_that_says_something_else_fails() {
 fn nothing_is_left_out() {
     let all: String = scripts()
         .into_iter()
-        .flat_map(|(_, script)| script.lines().filter(|l| l.starts_with("eval ")).map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|(_, script)| {
+            script.lines().filter(|l| l.starts_with("eval ")).map(str::to_owned).collect::<Vec<_>>()
+        })
         .collect::<Vec<_>>()
         .join("\n");
     let functions = RangeOp::ALL.iter().map(|op| format!("{}(", op.as_str()));
     let aggregations = VectorOp::ALL.iter().map(|op| op.as_str().to_owned());
     let stages = [
-        "|= ", "!= ", "|~ ", "!~ ", "|> ", "!> ", "| json", "| logfmt", "--strict", "--keep-empty", "| regexp", "| pattern",
-        "| unpack", "| decolorize", "| line_format", "| label_format", "| drop", "| keep", "| unwrap", "ip(", "bytes(",
-        "duration(", "duration_seconds(", "offset ", "label_replace(", "vector(", " and ", " or ", " unless ", " bool ",
-        "on (", "ignoring (", "group_left", "group_right", " ^ ", " % ", "without (", "__error__", "__timestamp__",
+        "|= ",
+        "!= ",
+        "|~ ",
+        "!~ ",
+        "|> ",
+        "!> ",
+        "| json",
+        "| logfmt",
+        "--strict",
+        "--keep-empty",
+        "| regexp",
+        "| pattern",
+        "| unpack",
+        "| decolorize",
+        "| line_format",
+        "| label_format",
+        "| drop",
+        "| keep",
+        "| unwrap",
+        "ip(",
+        "bytes(",
+        "duration(",
+        "duration_seconds(",
+        "offset ",
+        "label_replace(",
+        "vector(",
+        " and ",
+        " or ",
+        " unless ",
+        " bool ",
+        "on (",
+        "ignoring (",
+        "group_left",
+        "group_right",
+        " ^ ",
+        " % ",
+        "without (",
+        "__error__",
+        "__timestamp__",
     ];
     let wanted = functions.chain(aggregations).chain(stages.map(str::to_owned));
     let missing: Vec<String> = wanted.filter(|word| !all.contains(word.as_str())).collect();

@@ -1,7 +1,7 @@
 //! Functions of one window of samples that need more of it than its edges or a plain summary.
 
-use columns::spread::{self, quantile};
 use columns::compensated_add;
+use columns::spread::{self, quantile};
 
 /// One window of one series; never empty.
 #[derive(Debug, Clone, Copy)]

@@ -5,50 +5,13 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// Longer words are no durations; Go's longest are some 30 characters.
-const TEXT_MAX_BYTES: usize = 64;
-
-/// Units and their nanoseconds, longer names before those that they begin with.
-const UNITS: [(&str, f64); 11] = [
-    ("ns", 1.0),
-    ("us", 1e3),
-    ("µs", 1e3),
-    ("μs", 1e3),
-    ("ms", 1e6),
-    ("s", 1e9),
-    ("m", 60e9),
-    ("h", 3600e9),
-    ("d", 86_400e9),
-    ("w", 604_800e9),
-    ("y", 31_536_000e9),
-];
-
 /// A duration of a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GoDuration(pub Duration);
 
 /// Seconds of a duration in words, which may be negative; `None` when it is none.
 pub(crate) fn seconds(text: &str) -> Option<f64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(0.0);
-    }
-    if rest.is_empty() || rest.len() > TEXT_MAX_BYTES {
-        return None;
-    }
-    let mut sum = 0.0;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, unit) = rest.split_at(end);
-        let number: f64 = number.parse().ok()?;
-        let (name, nanoseconds) = UNITS.iter().find(|(name, _)| unit.starts_with(name))?;
-        sum += number * nanoseconds;
-        rest = unit.strip_prefix(name)?;
-    }
-    Some(sign * sum / 1e9)
+    logstage::units::duration_nanos(text).map(|nanos| nanos / 1e9)
 }
 
 impl<'de> Deserialize<'de> for GoDuration {

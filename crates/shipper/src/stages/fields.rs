@@ -1,5 +1,7 @@
 //! Stages that find fields in a line: `regex`, `json`, `logfmt`.
 
+use std::ops::ControlFlow;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -133,55 +135,15 @@ impl Change for LogfmtFields {
     fn change(&self, entry: &mut Entry, _: &mut Context<'_>) -> bool {
         let Some(input) = entry.input(self.source.as_deref()) else { return true };
         let mut found = Vec::new();
-        for (key, value) in logfmt(input) {
+        // What is no pair is passed over, so that this reading cannot fail.
+        let _ = logstage::logfmt::pairs(input, false, |key, value| {
             let wanted = self.mapping.iter().filter(|(wanted, _)| *wanted == key);
-            found.extend(wanted.map(|(_, name)| (name, value.clone())));
-        }
+            found.extend(wanted.map(|(_, name)| (name, value.clone().into_owned())));
+            ControlFlow::Continue(())
+        });
         found.into_iter().for_each(|(name, value)| entry.set(name, value));
         true
     }
-}
-
-/// Pairs of a line in logfmt: `key=value key="quoted \"value\"" key`; what is no pair is passed over.
-fn logfmt(line: &str) -> Vec<(&str, String)> {
-    let (mut pairs, mut rest) = (Vec::new(), line.trim_start());
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
-        let (key, tail) = rest.split_at(end);
-        let (value, tail) = match tail.strip_prefix('=') {
-            Some(tail) => logfmt_value(tail),
-            None => (String::new(), tail),
-        };
-        if !key.is_empty() {
-            pairs.push((key, value));
-        }
-        rest = tail.trim_start();
-    }
-    pairs
-}
-
-/// The value at the beginning of `text`, and what follows it.
-fn logfmt_value(text: &str) -> (String, &str) {
-    let Some(inner) = text.strip_prefix('"') else {
-        let end = text.find(char::is_whitespace).unwrap_or(text.len());
-        let (value, tail) = text.split_at(end);
-        return (value.to_owned(), tail);
-    };
-    let (mut value, mut chars) = (String::new(), inner.chars());
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => match chars.next() {
-                Some('n') => value.push('\n'),
-                Some('t') => value.push('\t'),
-                Some('r') => value.push('\r'),
-                Some(other) => value.push(other),
-                None => break,
-            },
-            other => value.push(other),
-        }
-    }
-    (value, chars.as_str())
 }
 
 #[cfg(test)]
@@ -208,15 +170,5 @@ mod tests {
         for path in ["", "a.", "a[*]", "a[?b]", "length(a)", "a | b", "a[", "\"a", "a b", "1a", "{a: b}"] {
             assert!(JsonPath::parse(path).is_err(), "{path:?}");
         }
-    }
-
-    #[test]
-    fn pairs_of_logfmt() {
-        let pairs = logfmt(r#"  level=info msg="a \"b\"\n" bare  x= =y t=1s"#);
-        let expected = [("level", "info"), ("msg", "a \"b\"\n"), ("bare", ""), ("x", ""), ("t", "1s")];
-        assert_eq!(pairs, expected.map(|(key, value)| (key, value.to_owned())));
-        assert_eq!(logfmt(r#"a="unclosed"#), [("a", "unclosed".to_owned())]);
-        assert_eq!(logfmt(r#"a="x\"#), [("a", "x".to_owned())]);
-        assert!(logfmt("  ").is_empty());
     }
 }

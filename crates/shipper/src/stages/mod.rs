@@ -155,6 +155,11 @@ impl Pipeline {
     }
 }
 
+/// A time by a layout, in UTC where it has no zone; for `tests/fuzz`.
+pub(crate) fn read_time(layout: &str, text: &str) -> Option<i64> {
+    layout::Layout::of(layout).parse(text, &jiff::tz::TimeZone::UTC, 0)
+}
+
 fn run(steps: &mut [Step], mut entry: Entry, context: &mut Context<'_>, out: &mut Vec<Entry>) {
     let mut steps = steps;
     while let Some((step, rest)) = steps.split_first_mut() {

@@ -367,9 +367,12 @@ fn what_is_wrong_has_a_place() {
         ("- tenant: {}", "tenant needs exactly one of source, label and value"),
         (
             "- match: {selector: '{a=b}', stages: [{docker: {}}]}",
-            "p.yml:5:23: invalid selector: expected a text in quotes",
+            "p.yml:5:22: invalid selector: parse error at line 1, col 4",
         ),
-        ("- match: {selector: '{a=\"b\"} | json', stages: [{docker: {}}]}", "expected a line filter"),
+        (
+            "- match: {selector: '{a=\"b\"} | json', stages: [{docker: {}}]}",
+            "only line filters may follow its matchers",
+        ),
         ("- match: {selector: '{}'}", "match needs stages, or action: drop"),
         ("- match: {selector: '{}', action: x}", "p.yml:5:37: unknown match action \"x\""),
         ("- metrics: {a: {type: Counter, config: {action: set}}}", "unknown action \"set\" of a counter"),

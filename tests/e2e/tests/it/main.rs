@@ -8,6 +8,7 @@ mod databases;
 mod fleet;
 mod full_disk;
 mod kills;
+mod logs;
 mod orders;
 mod queries;
 mod shipped;
