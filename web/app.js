@@ -2,28 +2,55 @@
 import { html } from './lib/html.js';
 import { render } from './vendor/preact/preact.js';
 import { useEffect } from './vendor/preact/hooks.js';
-// Loaded for its side effect: it makes components follow signals.
-import './vendor/signals/signals.js';
+// It also makes components follow signals.
+import { effect, signal } from './vendor/signals/signals.js';
 import { route, startRouter } from './shell/address.js';
 import { startAlerts } from './shell/alerts.js';
-import { startClock } from './shell/clock.js';
+import { beat, startClock } from './shell/clock.js';
 import { startKeys } from './shell/keys.js';
 import { startTroubles } from './shell/trouble.js';
 import { lostSince, startReach } from './shell/reach.js';
 import { Help } from './shell/help.js';
 import { Rail } from './shell/rail.js';
-import { Empty } from './shell/notice.js';
+import { Empty, Failed } from './shell/notice.js';
 import { TopBar } from './shell/topbar.js';
 import { usePage } from './shell/page.js';
-import { HomePage } from './pages/home/page.js';
-import { DashboardsPage } from './pages/dashboards.js';
-import { DashboardPage } from './pages/dashboard/page.js';
-import { TargetsPage } from './pages/targets.js';
-import { AlertsPage } from './pages/alerts/page.js';
-import { StatusPage } from './pages/status.js';
 
-/** @type {Record<string, (props: {uid: string}) => any>} */
-const PAGES = { home: HomePage, dashboards: DashboardsPage, dashboard: DashboardPage, targets: TargetsPage, alerts: AlertsPage, status: StatusPage };
+/**
+ * Pages are loaded when they are first shown: nobody waits for what is not on the screen.
+ * @type {Record<string, () => Promise<(props: {uid: string}) => any>>}
+ */
+const PAGES = {
+  home: () => import('./pages/home/page.js').then((module) => module.HomePage),
+  dashboards: () => import('./pages/dashboards.js').then((module) => module.DashboardsPage),
+  dashboard: () => import('./pages/dashboard/page.js').then((module) => module.DashboardPage),
+  explore: () => import('./pages/explore/page.js').then((module) => module.ExplorePage),
+  targets: () => import('./pages/targets.js').then((module) => module.TargetsPage),
+  alerts: () => import('./pages/alerts/page.js').then((module) => module.AlertsPage),
+  status: () => import('./pages/status.js').then((module) => module.StatusPage),
+};
+
+/** Those that are here. @type {import('./vendor/signals/signals.js').Signal<Record<string, any>>} */
+const loaded = signal({ lost: LostPage });
+
+/** Why a page could not be had. @type {import('./vendor/signals/signals.js').Signal<Error | null>} */
+const failed = signal(null);
+
+effect(() => {
+  const { page } = route.value;
+  // Asked for again with each refresh while it fails.
+  beat.value;
+  if (loaded.peek()[page] || !PAGES[page]) return;
+  PAGES[page]().then(
+    (component) => {
+      failed.value = null;
+      loaded.value = { ...loaded.peek(), [page]: component };
+    },
+    (error) => {
+      failed.value = error instanceof Error ? error : new Error(String(error));
+    },
+  );
+});
 
 function LostPage() {
   usePage({ title: 'No such page' });
@@ -32,7 +59,7 @@ function LostPage() {
 
 function App() {
   const { page, uid } = route.value;
-  const Page = PAGES[page] ?? LostPage;
+  const Page = loaded.value[page];
   useEffect(() => {
     document.getElementById('main')?.focus({ preventScroll: true });
   }, [page, uid]);
@@ -40,7 +67,7 @@ function App() {
     <${Rail} />
     <div class="column">
       <${TopBar} />
-      <main id="main" tabindex="-1"><${Page} key=${page + uid} uid=${uid} /></main>
+      <main id="main" tabindex="-1">${Page ? html`<${Page} key=${page + uid} uid=${uid} />` : failed.value && html`<${Failed} what="The page" error=${failed.value} />`}</main>
     </div>
     <${Help} />`;
 }

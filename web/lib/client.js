@@ -154,6 +154,16 @@ export const fetchHealth = (o) => get('/api/health', o);
  */
 export const fetchProm = (path, o) => prom(path, o);
 
+/** @param {string} path below `/api/v1` @param {Record<string, string>} form @returns {Promise<any>} */
+export async function postProm(path, form) {
+  const body = await call(`/api/v1${path}`, { method: 'POST', body: new URLSearchParams(form) }, { timeoutMs: QUERY_TIMEOUT_MS });
+  if (body?.status !== 'success') throw new ApiError('format', body?.error ?? `/api/v1${path} gave no data`);
+  return body.data;
+}
+
+/** @param {string} path below `/loki/api/v1` @param {CallOptions} [o] @returns {Promise<string[]>} */
+export const fetchLoki = async (path, o) => (await get(`/loki/api/v1${path}`, o))?.data ?? [];
+
 /**
  * Evaluates targets over one range, in as few requests as the API's limit allows.
  * @param {import('./types.d.ts').Plan} plan
@@ -165,9 +175,31 @@ export async function queryBatch(plan, signal) {
   for (let at = 0; at < plan.targets.length; at += TARGETS_PER_BATCH_MAX) {
     parts.push(plan.targets.slice(at, at + TARGETS_PER_BATCH_MAX));
   }
-  const answers = await Promise.all(parts.map((targets) => post('/api/ui/query', { from: plan.from, to: plan.to, targets }, signal)));
+  const answers = await Promise.all(parts.map((targets) => post('/api/ui/query', { from: plan.from, to: plan.to, targets, why: true }, signal)));
   return answers.flatMap((answer) => answer?.results ?? []);
 }
+
+/**
+ * What a query evaluates to, or what is wrong with it and where. Nothing is evaluated.
+ * @param {string} query
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{kind?: 'vector' | 'matrix' | 'scalar' | 'string', error?: import('./types.d.ts').TargetError}>}
+ */
+export const parseQuery = (query, signal) => form('/api/ui/parse', { query }, signal);
+
+/** A query in the usual layout. @param {string} query @returns {Promise<string>} */
+export const formatQuery = async (query) => (await form('/api/v1/format_query', { query })).data;
+
+/**
+ * Writes changes of a panel into the dashboard's file.
+ * @param {string} uid
+ * @param {number} panel
+ * @param {{version: string, changes: any}} change
+ */
+export const changePanel = (uid, panel, change) => post(`/api/ui/dashboards/${encodeURIComponent(uid)}/panels/${panel}`, change);
+
+/** @param {string} path @param {Record<string, string>} fields @param {AbortSignal} [signal] */
+const form = (path, fields, signal) => call(path, { method: 'POST', body: new URLSearchParams(fields) }, { signal });
 
 /** @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
 function post(path, body, signal) {

@@ -37,10 +37,11 @@ const BY_PALETTE = new Set(['timeseries', 'piechart', 'histogram', 'barchart', '
  * @param {any} panel
  * @param {FieldSubject} subject
  * @param {Variables} variables
+ * @param {Record<string, any>} [given] what a transformation read out of data: above the defaults, below the overrides
  * @returns {FieldConfig}
  */
-export function fieldConfig(panel, subject, variables) {
-  const flat = readDefaults(panel);
+export function fieldConfig(panel, subject, variables, given = {}) {
+  const flat = { ...readDefaults(panel), ...given };
   for (const override of listOf(panel?.fieldConfig?.overrides)) {
     if (!matches(override?.matcher, withName(subject, flat), variables)) continue;
     for (const property of listOf(override?.properties)) setProperty(flat, property?.id, property?.value, variables);

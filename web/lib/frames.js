@@ -1,16 +1,24 @@
-// From the answers to a panel's queries to columns that share one x, with names and configuration. No drawing and no fetching here.
+// From the answers to a panel's queries to what panels draw: columns that share one x, tables, lines of logs; with names and configuration.
+// No drawing and no fetching here.
+import { gather, rawFields, sharedX } from './answers.js';
+import { dataFrames } from './dataframe.js';
+import { sourceOf } from './datasource.js';
 import { fieldConfig } from './fields.js';
-import { modernPanel } from './migrate.js';
 import { interpolate } from './interpolate.js';
+import { linesOf } from './loglines.js';
+import { modernPanel } from './migrate.js';
 import { nameSeries } from './names.js';
-import { panelTargets } from './plan.js';
+import { panelTargets, shownTargets } from './plan.js';
+import { fieldsOfTables, shownTables } from './shown.js';
+import { activeTransforms, transformFrames } from './transform/index.js';
 
 /** @typedef {import('./interpolate.js').Variables} Variables */
 /** @typedef {import('./fields.js').FieldConfig} FieldConfig */
 /** @typedef {import('./types.d.ts').TargetResult} TargetResult */
-/** @typedef {import('./plan.js').PanelTarget} PanelTarget */
+/** @typedef {import('./answers.js').Answer} Answer */
+/** @typedef {import('./answers.js').RawField} RawField */
 
-export { joinPlans, panelTargets, planTargets } from './plan.js';
+export { joinPlans, panelRange, panelTargets, planTargets } from './plan.js';
 
 /**
  * @typedef {object} Field
@@ -35,6 +43,8 @@ export { joinPlans, panelTargets, planTargets } from './plan.js';
  * @property {number} to
  * @property {number} stepMs  the smallest step; 0 when everything is instant
  * @property {Field[]} fields in the order of targets, then of the answer
+ * @property {import('./shown.js').ShownFrame[]} tables after the transformations; empty for panels that draw none
+ * @property {import('./loglines.js').LogLine[]} lines
  * @property {FrameError[]} errors
  * @property {string[]} warnings
  * @property {{kind: 'ok' | 'empty' | 'error', message: string}} state
@@ -51,8 +61,8 @@ export function toFrames(given, results, context = {}) {
   const list = Array.isArray(results) ? results : (/** @type {any} */ (results)?.results ?? []);
   const variables = context.variables ?? {};
   const answers = gather(panel, list);
-  const x = sharedX(answers);
-  const raw = answers.flatMap((answer) => rawFields(answer, x));
+  const wide = sharedX(answers);
+  const raw = answers.flatMap((answer) => rawFields(answer, wide));
   const names = nameSeries(
     raw.map(({ labels, target }) => ({
       labels,
@@ -60,100 +70,63 @@ export function toFrames(given, results, context = {}) {
       legend: interpolate(target.json.legendFormat ?? '', variables),
     })),
   );
-  const fields = raw.map((field, index) => finishField(panel, field, names[index], index, variables));
-  const errors = answers
-    .filter((answer) => answer.result.error)
-    .map((answer) => ({ ...answer.result.error, refId: answer.target.refId, message: answer.result.error?.message ?? '' }));
+  const tables = wantsTables(panel) ? shownTables(panel, tablesOf(panel, raw, names, wide, variables), variables) : [];
+  const fromTables = tables.length > 0 && drawsTables(panel);
+  const { x, fields } = fromTables
+    ? fieldsOfTables(tables)
+    : { x: wide, fields: raw.map((field, index) => finishField(panel, field, names[index], index, variables)) };
+  const errors = [...missingSources(panel, variables), ...failures(answers)];
+  const lines = linesOf(answers);
   const steps = answers.filter((answer) => !answer.instant && answer.result.step).map((answer) => Number(answer.result.step));
   return {
     x,
     fields,
+    tables,
+    lines,
     errors,
-    from: context.from ?? x[0] ?? 0,
-    to: context.to ?? x[x.length - 1] ?? 0,
+    from: context.from ?? wide[0] ?? 0,
+    to: context.to ?? wide[wide.length - 1] ?? 0,
     stepMs: steps.length > 0 ? Math.min(...steps) : 0,
     warnings: [...new Set(answers.flatMap((answer) => answer.result.warnings ?? []))],
-    state: stateOf(answers, fields, errors),
+    state: stateOf(panel, fields, tables, lines.length, errors),
   };
 }
 
-/**
- * @typedef {object} Answer
- * @property {PanelTarget} target
- * @property {boolean} instant
- * @property {TargetResult} result
- */
+/** Kinds that draw a table, or rows of one. */
+const BY_ROWS = new Set(['table', 'barchart']);
+/** Kinds that draw series even out of a query that asks for a table. */
+const BY_SERIES = new Set(['timeseries', 'heatmap', 'logs']);
 
-/** Answers in the order of the panel's targets. @param {any} panel @param {ReadonlyArray<TargetResult>} list @returns {Answer[]} */
-function gather(panel, list) {
-  const byId = new Map(list.map((result) => [String(result.id), result]));
-  const found = [];
-  for (const target of panelTargets(panel)) {
-    const id = `${panel?.id ?? 0}:${target.refId}`;
-    for (const [key, instant] of /** @type {Array<[string, boolean]>} */ ([
-      [id, target.json.instant === true && target.json.range !== true],
-      [`${id}:instant`, true],
-    ])) {
-      const result = byId.get(key);
-      if (result) found.push({ target, instant, result });
-    }
-  }
-  return found;
+/** @param {any} panel */
+function wantsTables(panel) {
+  const { values, fields } = panel?.options?.reduceOptions ?? {};
+  return BY_ROWS.has(panel?.type) || values === true || Boolean(fields) || drawsTables(panel);
 }
 
-/** Every time any answer has a step at. @param {Answer[]} answers @returns {number[]} */
-function sharedX(answers) {
-  const grids = answers.filter(({ result }) => (result.series?.length ?? 0) > 0);
-  const first = grids[0]?.result;
-  const same = grids.every(({ result }) => result.start === first?.start && result.step === first?.step && result.count === first?.count);
-  if (first && same) return times(first);
-  const all = new Set(grids.flatMap(({ result }) => times(result)));
-  return [...all].sort((a, b) => a - b);
+/** Whether the series are taken from tables, too: transformations, or a query that asks for a table where rows are values. @param {any} panel */
+function drawsTables(panel) {
+  return activeTransforms(panel).length > 0 || (!BY_SERIES.has(panel?.type) && panelTargets(panel).some(({ json }) => formatOf(json) === 'table'));
 }
 
-/** @param {TargetResult} result */
-function times(result) {
-  return Array.from({ length: result.count ?? 0 }, (_, i) => Number(result.start) + i * Number(result.step));
+/** @param {any} panel @param {RawField[]} raw @param {string[]} names @param {number[]} x @param {Variables} variables */
+function tablesOf(panel, raw, names, x, variables) {
+  const list = raw.map((one, i) => ({ refId: one.target.refId, name: names[i], format: formatOf(one.target.json), labels: one.labels, values: one.values, stepMs: one.stepMs, tagged: isLogTable(one.target.json) }));
+  const tableCount = panelTargets(panel).filter(({ json }) => formatOf(json) === 'table').length;
+  return transformFrames(dataFrames(list, x, tableCount), panel, variables);
 }
 
-/** @param {Answer} answer @param {number[]} x */
-function rawFields({ target, instant, result }, x) {
-  const own = times(result);
-  const isShared = own.length === x.length && own[0] === x[0];
-  const places = isShared ? null : new Map(x.map((t, i) => [t, i]));
-  return (result.series ?? []).map((series) => {
-    const values = series.values.map(toNumber);
-    return {
-      target,
-      instant,
-      labels: series.labels ?? {},
-      stepMs: Number(result.step ?? 0),
-      values: places ? spread(values, own, places, x.length) : values,
-    };
-  });
-}
+/** Numbers out of logs at one moment are a table in Grafana, whose values carry their query's name. @param {any} json */
+const isLogTable = (json) => json.queryType === 'instant';
 
-/** @param {unknown} value @returns {number | null} */
-function toNumber(value) {
-  if (typeof value === 'number' || value === null) return value;
-  if (value === '+Inf') return Infinity;
-  return value === '-Inf' ? -Infinity : value === 'NaN' ? NaN : null;
-}
-
-/** @param {Array<number | null>} values @param {number[]} own @param {Map<number, number>} places @param {number} length */
-function spread(values, own, places, length) {
-  /** @type {Array<number | null | undefined>} */
-  const wide = new Array(length).fill(undefined);
-  values.forEach((value, i) => {
-    const at = places.get(own[i]);
-    if (at !== undefined) wide[at] = value;
-  });
-  return wide;
+/** @param {any} json */
+function formatOf(json) {
+  if (isLogTable(json)) return 'table';
+  return typeof json.format === 'string' && json.format !== '' ? json.format : 'time_series';
 }
 
 /**
  * @param {any} panel
- * @param {ReturnType<typeof rawFields>[number]} raw
+ * @param {RawField} raw
  * @param {string} name
  * @param {number} index
  * @param {Variables} variables
@@ -162,7 +135,6 @@ function spread(values, own, places, length) {
 function finishField(panel, raw, name, index, variables) {
   const { target, labels, values, stepMs, instant } = raw;
   const config = fieldConfig(panel, { name, rawName: 'Value', refId: target.refId, type: 'number', labels, values }, variables);
-  const format = typeof target.json.format === 'string' && target.json.format !== '' ? target.json.format : 'time_series';
   return {
     refId: target.refId,
     name: config.displayName ?? name,
@@ -173,13 +145,31 @@ function finishField(panel, raw, name, index, variables) {
     index,
     stepMs,
     instant,
-    format,
+    format: formatOf(target.json),
   };
 }
 
-/** @param {Answer[]} answers @param {Field[]} fields @param {FrameError[]} errors @returns {Frames['state']} */
-function stateOf(answers, fields, errors) {
-  if (errors.length > 0 && errors.length === answers.length) return { kind: 'error', message: errors[0].message };
-  const any = fields.some((field) => field.values.some((value) => value !== null && value !== undefined));
+/** Queries that no source of ours can answer. @param {any} panel @param {Variables} variables @returns {FrameError[]} */
+function missingSources(panel, variables) {
+  return shownTargets(panel).flatMap(({ refId, json }) => {
+    const { language, type } = sourceOf(json, panel, variables);
+    return language === null ? [{ refId, message: `data sources of type ${type} are not available here` }] : [];
+  });
+}
+
+/** @param {Answer[]} answers @returns {FrameError[]} */
+function failures(answers) {
+  return answers
+    .filter((answer) => answer.result.error)
+    .map((answer) => ({ ...answer.result.error, refId: answer.target.refId, message: answer.result.error?.message ?? '' }));
+}
+
+/** @param {any} panel @param {Field[]} fields @param {Frames['tables']} tables @param {number} lines @param {FrameError[]} errors @returns {Frames['state']} */
+function stateOf(panel, fields, tables, lines, errors) {
+  const asked = new Set([...panelTargets(panel), ...errors].map((target) => target.refId));
+  for (const { refId } of errors) asked.delete(refId);
+  if (errors.length > 0 && asked.size === 0) return { kind: 'error', message: errors[0].message };
+  const isKnown = (/** @type {unknown} */ value) => value !== null && value !== undefined;
+  const any = lines > 0 || fields.some((field) => field.values.some(isKnown)) || tables.some((table) => table.columns.some((one) => one.values.some(isKnown)));
   return any ? { kind: 'ok', message: '' } : { kind: 'empty', message: 'No data in this time range' };
 }

@@ -9,10 +9,11 @@
  * @property {boolean} [includeAll]
  * @property {string | null} [allValue]       put in verbatim for "All"
  * @property {ReadonlyArray<string | {text: string, value: string}>} [options]
+ * @property {Record<string, string>} [fields]  what `${name.path}` gives
  *
  * @typedef {Record<string, Variable | string | string[] | number>} Variables
  *
- * @typedef {'promql' | 'logql' | 'glob' | 'regex' | 'raw' | 'text'} DefaultFormat  how a value is written when the text names no format
+ * @typedef {'promql' | 'logql' | 'glob' | 'regex' | 'raw' | 'text' | 'uriencode'} DefaultFormat  how a value is written when the text names no format
  */
 
 /** The value that means every option. */
@@ -37,6 +38,7 @@ function replaceAll(text, variables, fallback, deep) {
     const name = plain ?? square ?? curly;
     if (!Object.hasOwn(variables, name)) return whole;
     const variable = normalise(variables[name]);
+    if (path !== undefined && variable.fields && Object.hasOwn(variable.fields, path)) return formatAs(curlyFormat ?? 'raw', name, [variable.fields[path]], variable);
     const format = curlyFormat ?? squareFormat ?? (path === 'text' ? 'text' : undefined);
     if (isAll(variable) && variable.allValue && format !== 'text') {
       return deep ? replaceAll(variable.allValue, variables, fallback, false) : variable.allValue;

@@ -1,6 +1,7 @@
 // Dashboard documents made whole, and where their panels go on the grid of 24 columns. Pure.
 // Cell sizes are Grafana's: rows of 30 px, gaps of 8 px, so that a dashboard looks the same in both.
 
+import { isDashboardSource } from './datasource.js';
 import { panelsOf } from './oldrows.js';
 
 /** @typedef {import('./types.d.ts').PanelJson} PanelJson */
@@ -28,14 +29,32 @@ const DEFAULT_SIZE = { w: 12, h: 8 };
  */
 export function wholeDashboard(raw) {
   const taken = new Set();
-  const panels = panelsOf(raw).filter((/** @type {any} */ p) => p && typeof p === 'object');
+  // Copies that `repeat` once made and saved are made anew.
+  const panels = panelsOf(raw).filter((/** @type {any} */ p) => p && typeof p === 'object' && !Number.isInteger(p.repeatPanelId));
   return {
     ...raw,
     uid: String(raw?.uid ?? ''),
     title: String(raw?.title ?? 'Untitled'),
     tags: Array.isArray(raw?.tags) ? raw.tags.map(String) : [],
-    panels: wholePanels(panels, taken),
+    graphTooltip: raw?.graphTooltip ?? (raw?.sharedCrosshair === true ? 1 : 0),
+    panels: borrowed(wholePanels(panels, taken)),
   };
+}
+
+/** Panels that show another panel's data ask its queries themselves; the same query of two panels is evaluated once. @param {PanelJson[]} panels */
+function borrowed(panels) {
+  /** @type {(panel: PanelJson) => PanelJson} */
+  const change = (panel) => {
+    const inner = panel.panels ? { ...panel, panels: panel.panels.map(change) } : panel;
+    const [first] = Array.isArray(panel.targets) ? panel.targets : [];
+    if (!isDashboardSource(panel.datasource) && !isDashboardSource(first?.datasource)) return inner;
+    const source = findPanel(panels, Number(first?.panelId));
+    if (!source || source === panel) return inner;
+    const own = Array.isArray(panel.transformations) ? panel.transformations : [];
+    const theirs = first.withTransforms === true && Array.isArray(source.transformations) ? source.transformations : [];
+    return { ...inner, datasource: source.datasource, targets: source.targets, interval: source.interval, maxDataPoints: source.maxDataPoints, transformations: [...theirs, ...own] };
+  };
+  return panels.map(change);
 }
 
 /** @param {any[]} panels @param {Set<number>} taken @returns {PanelJson[]} */
@@ -49,8 +68,14 @@ function wholePanels(panels, taken) {
     bottom = Math.max(bottom, gridPos.y + gridPos.h);
     const id = freeId(Number(panel.id), taken);
     const inner = Array.isArray(panel.panels) ? wholePanels(panel.panels.filter(Boolean), taken) : undefined;
-    return { ...panel, id, type: String(panel.type ?? ''), gridPos, ...(inner ? { panels: inner } : {}) };
+    return { ...panel, id, type: String(panel.type ?? ''), gridPos, ...perRow(panel), ...(inner ? { panels: inner } : {}) };
   });
+}
+
+/** Copies were once told how narrow they may get; now how many stand side by side. @param {any} panel */
+function perRow({ minSpan, maxPerRow }) {
+  if (maxPerRow !== undefined || !(Number(minSpan) > 0)) return {};
+  return { maxPerRow: [24, 12, 8, 6, 4, 3, 2, 1].find((count) => count <= COLUMNS / Number(minSpan)) ?? 1 };
 }
 
 /** @param {number} wanted @param {Set<number>} taken */

@@ -1,5 +1,5 @@
-// Markdown to a tree of plain nodes: headings, lists, quotes, code, tables, links, images, emphasis. No HTML passes through: a tag in the text is
-// shown as text, apart from a short list of harmless ones, so that nothing has to be cleaned afterwards.
+// Markdown to a tree of plain nodes: headings, lists, quotes, code, tables, links, images, emphasis. Tags mean nothing here: richtext.js has
+// taken those that may be shown out of the text before.
 
 /**
  * @typedef {{tag: string, props?: Record<string, string>, children: Node[]}} Element
@@ -18,7 +18,7 @@ export function safeUrl(url) {
  * @returns {Node[]}
  */
 export function parseMarkdown(text) {
-  const lines = stripHtml(text).split(/\r?\n/);
+  const lines = text.split(/\r?\n/);
   /** @type {Node[]} */
   const blocks = [];
   let at = 0;
@@ -28,14 +28,6 @@ export function parseMarkdown(text) {
     at = Math.max(at + 1, block.next);
   }
   return blocks;
-}
-
-/** Scripts and styles lose their content, the other tags only themselves. @param {string} text */
-function stripHtml(text) {
-  return text
-    .replace(/<(script|style|iframe|object|form)\b[\s\S]*?<\/\1\s*>/gi, '')
-    .replace(/<br\s*\/?>/gi, '\n')
-    .replace(/<\/?[a-z][a-z0-9]*(?:\s[^<>]*)?\/?>/gi, '');
 }
 
 /** @param {string[]} lines @param {number} at @returns {{node: Node | null, next: number}} */
@@ -119,6 +111,9 @@ function readParagraph(lines, at) {
 
 const INLINE =
   /`([^`]+)`|!\[([^\]]*)\]\(((?:[^()\s]|\([^()]*\))+)[^)]*\)|\[([^\]]+)\]\(((?:[^()\s]|\([^()]*\))+)[^)]*\)|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\b_([^_]+)_\b|~~([^~]+)~~|(https?:\/\/[^\s<>)]+)|(\n)/g;
+
+/** A line of text, without blocks. @param {string} text */
+export const parseInline = (text) => inline(text);
 
 /** @param {string} text @returns {Node[]} */
 function inline(text) {

@@ -1,6 +1,7 @@
 // Old panels as today's: what Grafana changed over the years, done in memory by the looks of the panel rather than by its schema version.
 // The document itself is never changed. Rules: the dashboard specification, part 2.
 import { fromGraph } from './migrategraph.js';
+import { fromOldTable, isOldTable } from './migratetable.js';
 
 /** @type {WeakMap<object, any>} */
 const known = new WeakMap();
@@ -14,7 +15,7 @@ export function modernPanel(panel) {
   if (!panel || typeof panel !== 'object') return {};
   const found = known.get(panel);
   if (found) return found;
-  const modern = migrate(panel);
+  const modern = common(migrate(panel));
   known.set(panel, modern);
   known.set(modern, modern);
   return modern;
@@ -32,14 +33,44 @@ function migrate(panel) {
     case 'stat':
     case 'gauge':
     case 'bargauge':
-      return panel.options?.fieldOptions ? fromFieldOptions(panel) : panel;
+      return panel.options?.fieldOptions || panel.options?.valueOptions ? fromFieldOptions(panel) : panel;
     case 'heatmap':
       return panel.options?.calculate === undefined && panel.dataFormat ? fromOldHeatmap(panel) : panel;
+    case 'table':
     case 'table-old':
-      return { ...panel, type: 'table' };
+      return isOldTable(panel) ? fromOldTable(panel) : panel;
+    case 'grafana-piechart-panel':
+      return fromOldPie(panel);
     default:
       return panel;
   }
+}
+
+/** What changed its name in every kind of panel. @param {any} panel */
+function common(panel) {
+  const options = panel.options;
+  if (!options?.tooltipOptions || options.tooltip) return panel;
+  return { ...panel, options: { ...options, tooltip: options.tooltipOptions } };
+}
+
+/** @param {any} panel */
+function fromOldPie(panel) {
+  const legend = panel.legend ?? {};
+  const shown = [legend.values && 'value', legend.percentage && 'percent'].filter(Boolean);
+  const colors = Object.entries(panel.aliasColors ?? {});
+  return {
+    ...panel,
+    type: 'piechart',
+    fieldConfig: {
+      defaults: { unit: panel.format ?? 'short', decimals: legend.decimals ?? panel.decimals, color: { mode: 'palette-classic' } },
+      overrides: colors.map(([name, color]) => ({ matcher: { id: 'byName', options: name }, properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: color } }] })),
+    },
+    options: {
+      pieType: panel.pieType === 'donut' ? 'donut' : 'pie',
+      reduceOptions: { values: false, calcs: [VALUE_NAMES[panel.valueName] ?? panel.valueName ?? 'lastNotNull'], fields: '' },
+      legend: { showLegend: legend.show !== false, displayMode: shown.length > 0 ? 'table' : 'list', placement: /right/i.test(panel.legendType ?? '') ? 'right' : 'bottom', values: shown },
+    },
+  };
 }
 
 /** @type {Record<string, string>} */
@@ -113,7 +144,8 @@ function fromText(value) {
 
 /** Before version 7 the field's settings lay in the options. @param {any} panel */
 function fromFieldOptions(panel) {
-  const { fieldOptions, ...options } = panel.options;
+  const { fieldOptions: older, valueOptions = {}, thresholds, valueMappings, ...options } = panel.options;
+  const fieldOptions = older ?? oldestOptions(valueOptions, thresholds, valueMappings, options);
   const { title, ...defaults } = { ...fieldOptions.defaults, ...fieldOptions.override };
   const given = panel.fieldConfig ?? {};
   return {
@@ -122,6 +154,23 @@ function fromFieldOptions(panel) {
     options: {
       ...options,
       reduceOptions: options.reduceOptions ?? { values: fieldOptions.values === true, calcs: fieldOptions.calcs ?? ['mean'], fields: '' },
+    },
+  };
+}
+
+/** The first gauges kept it all side by side. @param {any} values @param {unknown} thresholds @param {unknown} mappings @param {any} options */
+function oldestOptions(values, thresholds, mappings, options) {
+  const steps = listOf(thresholds).map((step) => ({ value: step.value, color: step.color })).reverse();
+  return {
+    calcs: [VALUE_NAMES[values.stat] ?? values.stat ?? 'mean'],
+    defaults: {
+      unit: values.unit,
+      decimals: values.decimals,
+      min: options.minValue,
+      max: options.maxValue,
+      ...(steps.length > 0 ? { thresholds: { mode: 'absolute', steps } } : {}),
+      mappings: listOf(mappings),
+      custom: { prefix: values.prefix, postfix: values.suffix },
     },
   };
 }

@@ -5,6 +5,26 @@
  * @returns {any}
  */
 export function fromGraph(panel) {
+  if (panel.xaxis?.mode === 'series') return fromSeriesMode(panel);
+  if (panel.xaxis?.mode === 'histogram') return { ...fromLines(panel), type: 'histogram', options: { legend: legend(panel.legend ?? {}), bucketCount: panel.xaxis.buckets } };
+  return fromLines(panel);
+}
+
+/** Bars of one reduced value a series. @param {any} panel */
+function fromSeriesMode(panel) {
+  const [calc] = Array.isArray(panel.xaxis.values) ? panel.xaxis.values : [];
+  const known = CALCS.find(([old]) => old === calc)?.[1] ?? 'sum';
+  const bars = fromLines(panel);
+  return {
+    ...bars,
+    type: 'barchart',
+    transformations: [...(Array.isArray(panel.transformations) ? panel.transformations : []), { id: 'reduce', options: { reducers: [known] } }],
+    options: { ...bars.options, orientation: 'auto', legend: { showLegend: false } },
+  };
+}
+
+/** @param {any} panel */
+function fromLines(panel) {
   const [left = {}, right = {}] = Array.isArray(panel.yaxes) ? panel.yaxes : [];
   const aliases = Object.entries(panel.aliasColors ?? {}).map(([name, color]) =>
     override('byName', name, [['color', { mode: 'fixed', fixedColor: color }]]),

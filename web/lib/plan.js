@@ -1,6 +1,8 @@
 // What a panel asks for: its targets with final expressions and steps, and the range they share.
+import { withFilters } from './adhoc.js';
+import { isLogQuery, sourceOf } from './datasource.js';
 import { interpolate } from './interpolate.js';
-import { alignDown, formatDuration, planStep, SCRAPE_INTERVAL_DEFAULT_MS } from './step.js';
+import { alignDown, formatDuration, parseDuration, planStep, POINTS_MAX, SCRAPE_INTERVAL_DEFAULT_MS } from './step.js';
 
 /** @typedef {import('./interpolate.js').Variables} Variables */
 /** @typedef {import('./types.d.ts').Target} Target */
@@ -26,13 +28,18 @@ import { alignDown, formatDuration, planStep, SCRAPE_INTERVAL_DEFAULT_MS } from 
  * @returns {PanelTarget[]}
  */
 export function panelTargets(panel) {
+  return shownTargets(panel).filter(({ json }) => String(json.expr ?? '').trim() !== '');
+}
+
+/** Those that are not switched off, whatever they ask and whom. @param {any} panel @returns {PanelTarget[]} */
+export function shownTargets(panel) {
   const all = Array.isArray(panel?.targets) ? panel.targets : [];
   const used = new Set(all.map((/** @type {any} */ target) => target?.refId).filter(Boolean));
   const free = freeIds(used);
   return all
     .filter((/** @type {any} */ target) => target && typeof target === 'object')
     .map((/** @type {any} */ target) => ({ refId: String(target.refId || free.next().value), json: target }))
-    .filter((/** @type {PanelTarget} */ target) => target.json.hide !== true && String(target.json.expr ?? '').trim() !== '');
+    .filter((/** @type {PanelTarget} */ target) => target.json.hide !== true);
 }
 
 /** @param {Set<string>} used */
@@ -42,6 +49,9 @@ function* freeIds(used) {
     if (!used.has(id)) yield id;
   }
 }
+
+/** Whether a target is asked at one moment only. @param {any} json */
+export const isInstant = (json) => json.queryType === 'instant' || (json.instant === true && json.range !== true);
 
 /**
  * What to ask for. The range is moved down to the panel's step, so that a refresh asks for the same points again.
@@ -55,13 +65,12 @@ export function planTargets(panel, input) {
   /** @type {Target[]} */
   const targets = [];
   for (const { refId, json } of panelTargets(panel)) {
-    const plan = planOne(panel, json, variables, rangeMs, input);
     const id = `${panel.id ?? 0}:${refId}`;
-    const expr = interpolate(json.expr, { ...variables, ...builtIns(plan, rangeMs, input) }, 'promql');
-    if (json.instant !== true || json.range === true) targets.push({ id, expr, step_ms: plan.stepMs, instant: false });
-    if (json.instant === true) targets.push({ id: json.range === true ? `${id}:instant` : id, expr, step_ms: plan.stepMs, instant: true });
+    const { language } = sourceOf(json, panel, variables);
+    if (language === 'promql') targets.push(...promTargets(id, panel, json, rangeMs, input));
+    if (language === 'logql') targets.push(logTarget(id, panel, json, rangeMs, input));
   }
-  const step = Math.max(0, ...targets.filter((target) => !target.instant).map((target) => target.step_ms));
+  const step = Math.max(0, ...targets.filter((target) => !target.instant && target.from === undefined).map((target) => target.step_ms));
   if (step === 0) return { from: input.from, to: input.to, targets };
   const offset = input.utcOffsetMs ?? -new Date(input.to).getTimezoneOffset() * 60_000;
   const last = alignDown(input.to, step, offset);
@@ -85,20 +94,58 @@ function isBuckets(panel) {
  */
 export function joinPlans(plans) {
   const { from, to } = plans[0];
-  const targets = plans.flatMap((plan) => (plan.from === from && plan.to === to ? plan.targets : plan.targets.map((target) => ({ ...target, from: plan.from, to: plan.to }))));
+  const targets = plans.flatMap((plan) => (plan.from === from && plan.to === to ? plan.targets : plan.targets.map((target) => ({ from: plan.from, to: plan.to, ...target }))));
   return { from, to, targets };
 }
 
-/** @param {any} panel @param {any} target @param {Variables} variables @param {number} rangeMs @param {PlanInput} input */
-function planOne(panel, target, variables, rangeMs, input) {
-  return planStep({
+/** @param {string} id @param {any} panel @param {any} json @param {number} rangeMs @param {PlanInput} input @returns {Target[]} */
+function promTargets(id, panel, json, rangeMs, input) {
+  const variables = input.variables ?? {};
+  const plan = planStep({
     rangeMs,
-    widthPx: Number(panel.maxDataPoints) > 0 ? Number(panel.maxDataPoints) : Math.round(input.widthPx),
+    widthPx: widthOf(panel, input),
     scrapeMs: input.scrapeIntervalMs ?? SCRAPE_INTERVAL_DEFAULT_MS,
     panelInterval: interpolate(panel.interval ?? '', variables),
-    targetInterval: interpolate(target.interval ?? '', variables),
-    intervalFactor: target.intervalFactor,
+    targetInterval: interpolate(json.interval ?? '', variables),
+    intervalFactor: json.intervalFactor,
   });
+  const expr = withFilters(interpolate(json.expr, { ...variables, ...builtIns(plan, rangeMs, input) }, 'promql'), filtersOf(variables), 'promql');
+  return [
+    ...(json.instant !== true || json.range === true ? [{ id, expr, step_ms: plan.stepMs, instant: false }] : []),
+    ...(json.instant === true ? [{ id: json.range === true ? `${id}:instant` : id, expr, step_ms: plan.stepMs, instant: true }] : []),
+  ];
+}
+
+/** Loki counts its own intervals: they are not tied to scrapes. */
+const LOG_INTERVAL_MS_MIN = 1000;
+const LINES_DEFAULT = 1000;
+/** The API refuses to give more lines at once. */
+const LINES_MAX = 5000;
+
+/** @param {string} id @param {any} panel @param {any} json @param {number} rangeMs @param {PlanInput} input @returns {Target} */
+function logTarget(id, panel, json, rangeMs, input) {
+  const variables = input.variables ?? {};
+  const { intervalMs } = planStep({ rangeMs, widthPx: widthOf(panel, input), scrapeMs: LOG_INTERVAL_MS_MIN, panelInterval: interpolate(panel.interval ?? '', variables) });
+  const resolution = Number(json.resolution) > 0 ? Number(json.resolution) : 1;
+  const own = parseDuration(interpolate(json.step ?? '', variables));
+  const stepMs = Math.ceil(own === null ? Math.max(intervalMs * resolution, rangeMs / (POINTS_MAX - 1)) : Math.max(own * resolution, rangeMs / (POINTS_MAX - 1)));
+  const instant = json.queryType === 'instant' || (json.queryType === undefined && json.instant === true);
+  const words = { ...builtIns({ intervalMs, stepMs: intervalMs, rateIntervalMs: intervalMs }, rangeMs, input), __auto: formatDuration(instant ? rangeMs : stepMs) };
+  const expr = withFilters(interpolate(json.expr, { ...variables, ...words }, 'logql'), filtersOf(variables), 'logql');
+  if (!isLogQuery(expr)) return { id, expr, step_ms: stepMs, instant, language: 'logql' };
+  const limit = Math.min(LINES_MAX, Math.max(1, Math.round(Number(json.maxLines) || LINES_DEFAULT)));
+  const direction = json.direction === 'forward' ? 'forward' : 'backward';
+  return { id, expr, step_ms: stepMs, instant: false, language: 'logql', limit, direction, from: input.from, to: input.to };
+}
+
+/** @param {Variables} variables @returns {import('./adhoc.js').Filter[]} */
+function filtersOf(variables) {
+  return Object.values(variables).flatMap((/** @type {any} */ variable) => (Array.isArray(variable?.filters) ? variable.filters : []));
+}
+
+/** @param {any} panel @param {PlanInput} input */
+function widthOf(panel, input) {
+  return Number(panel.maxDataPoints) > 0 ? Number(panel.maxDataPoints) : Math.round(input.widthPx);
 }
 
 /** @param {import('./step.js').StepPlan} plan @param {number} rangeMs @param {PlanInput} input @returns {Variables} */
@@ -117,4 +164,19 @@ function builtIns(plan, rangeMs, { from, to }) {
     timeFilter: '',
     __searchFilter: '',
   };
+}
+
+/**
+ * The range of one panel: its own `timeFrom` and `timeShift` over the dashboard's. The note is for the panel's head.
+ * @param {any} panel
+ * @param {{from: number, to: number}} range
+ * @param {Variables} variables
+ * @returns {{from: number, to: number, note: string}}
+ */
+export function panelRange(panel, { from, to }, variables) {
+  const text = (/** @type {unknown} */ given) => interpolate(given ?? '', variables).replace(/^now-/, '').trim();
+  const [own, shift] = [parseDuration(text(panel?.timeFrom)), parseDuration(text(panel?.timeShift))];
+  const length = own ?? to - from;
+  const note = [own === null ? '' : `last ${text(panel.timeFrom)}`, shift === null ? '' : `${text(panel.timeShift)} earlier`].filter(Boolean).join(', ');
+  return { from: to - length - (shift ?? 0), to: to - (shift ?? 0), note: panel?.hideTimeOverride === true ? '' : note };
 }

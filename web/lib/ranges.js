@@ -47,7 +47,7 @@ export function rangeName(text, utc, now) {
   const quick = QUICK_RANGES.find(([from, to]) => from === text.from && to === text.to);
   if (quick) return quick[2];
   const last = text.to === 'now' ? /^now-(\d+)([smhdwMy])$/.exec(text.from) : null;
-  if (last) return `Last ${last[1]} ${UNIT_WORDS[last[2]]}${last[1] === '1' ? '' : 's'}`;
+  if (last) return last[1] === '1' ? `Last ${UNIT_WORDS[last[2]]}` : `Last ${last[1]} ${UNIT_WORDS[last[2]]}s`;
   const [from, to] = [endName(text.from, utc, now), endName(text.to, utc, now)];
   const sameDay = from.length > 10 && to.slice(0, 10) === from.slice(0, 10) && !to.startsWith('now');
   return `${from} to ${sameDay ? to.slice(11) : to}`;

@@ -18,7 +18,7 @@ const PER_ROW_DEFAULT = 4;
 const COPIES_MAX = 100;
 
 /** Ids of copies start here, above any that a file has. */
-const COPY_ID = 1_000_000;
+export const COPY_ID = 1_000_000;
 
 /**
  * @param {PanelJson[]} panels

@@ -6,6 +6,7 @@
 const PAGES = {
   '/': 'home',
   '/dashboards': 'dashboards',
+  '/explore': 'explore',
   '/targets': 'targets',
   '/alerts': 'alerts',
   '/status': 'status',

@@ -23,11 +23,36 @@ export interface TargetResult {
   took_ms?: number;
   series_read?: number;
   samples_read?: number;
+  lines_read?: number;
+  bytes_read?: number;
   error?: TargetError;
+  /** Set when the answer holds lines; the columns below are of equal length. */
+  kind?: 'logs';
+  times_ns?: string[];
+  lines?: string[];
+  label_sets?: Labels[];
+  labels?: number[];
+  metadata?: (Labels | null)[];
+  why?: Why;
 }
 
+/** Why a target's answer is empty. `{at}` in the message stands for `at_ms`; offsets are bytes of the expression that `instead` may replace. */
+export interface Why { kind: 'metric' | 'labels' | 'target' | 'time' | 'expression'; message: string; start: number; end: number; at_ms?: number; instead?: string[] }
+
 /** One expression to evaluate. An instant target is evaluated at the end of the range; `from` and `to` where they are not the plan's. */
-export interface Target { id: string; expr: string; step_ms: number; instant: boolean; from?: number; to?: number }
+export interface Target {
+  id: string;
+  expr: string;
+  step_ms: number;
+  instant: boolean;
+  from?: number;
+  to?: number;
+  /** PromQL when missing. */
+  language?: 'promql' | 'logql';
+  /** Of a query for lines. */
+  limit?: number;
+  direction?: 'backward' | 'forward';
+}
 
 /** What a panel wants to ask, with the range aligned to its step. Times in ms. */
 export interface Plan { from: number; to: number; targets: Target[] }
@@ -90,6 +115,8 @@ export interface Variable {
   /** Chosen values; `$__all` stands for all of them. */
   selected: string[];
   error: string | null;
+  /** Of a data source: what kind it offers. */
+  plugin?: string;
 }
 
 /** A variable as `interpolate.js` reads it; the value `$__all` stands for every option. */
@@ -100,6 +127,10 @@ export interface VariableValue {
   includeAll: boolean;
   allValue: string | null;
   options: Option[];
+  /** Of a data source: what kind it is. */
+  plugin?: string;
+  /** Of an ad hoc variable: what is put into every selector. */
+  filters?: { key: string; operator: string; value: string }[];
 }
 
 /** One row of `GET /api/dashboards`. */

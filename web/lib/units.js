@@ -1,6 +1,7 @@
 // Numbers as people read them: Grafana's unit ids, decimals and texts (dashboard specification, part 8).
 import { binary, clockParts, clockSpan, count, currency, fixed, short, si, timeSpan, wordyDuration } from './unitscale.js';
 import { formatDate, fromNow } from './dates.js';
+import { MORE_UNITS } from './unitlist.js';
 
 /** @typedef {import('./unitscale.js').Scale} Scale */
 
@@ -13,6 +14,7 @@ import { formatDate, fromNow } from './dates.js';
 
 /** @type {Record<string, Scale>} */
 const UNITS = {
+  ...MORE_UNITS,
   none: fixed(''), '': fixed(''), string: fixed(''), short, sishort: si(''),
   percent: fixed('%'), percentunit: fixed('%', 100), humidity: fixed(' %H'), dB: fixed(' dB'), dBm: fixed(' dBm'),
   bytes: binary('B'), kbytes: binary('B', 1), mbytes: binary('B', 2), gbytes: binary('B', 3), tbytes: binary('B', 4),

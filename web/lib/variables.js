@@ -1,6 +1,9 @@
 // Dashboard variables: their definitions read leniently, what to ask the store for, and the options that come of it.
 // Putting values into texts is interpolate.js. Pure; the asking itself is in pages/dashboard/variables.js.
 
+import { readFilter, savedFilters } from './adhoc.js';
+import { mentioned } from './interpolate.js';
+
 /** @typedef {import('./types.d.ts').Option} Option */
 /** @typedef {import('./types.d.ts').Variable} Variable */
 /** @typedef {import('./types.d.ts').VariableValue} VariableValue */
@@ -39,6 +42,7 @@ export function readVariable(raw) {
     options: TYPES_FIXED.includes(raw?.type) ? fixedOptions(raw) : [],
     selected: [],
     error: null,
+    ...(raw?.type === 'datasource' ? { plugin: String(raw.query ?? 'prometheus') } : {}),
   };
 }
 
@@ -66,8 +70,49 @@ function splitList(text) {
 /** The query text of a `query` variable, whichever form the file has. @param {any} raw @returns {string} */
 export function queryText(raw) {
   const query = raw?.query;
-  const text = typeof query === 'string' ? query : query?.query ?? '';
+  const text = typeof query === 'string' ? query : query?.query || builtQuery(query);
   return String(text || raw?.definition || '').trim();
+}
+
+/** What Grafana's form holds instead of a text. @param {any} query @returns {string} */
+function builtQuery(query) {
+  const filters = (Array.isArray(query?.labelFilters) ? query.labelFilters : [])
+    .map((/** @type {any} */ one) => `${one?.label}${one?.op ?? '='}"${one?.value ?? ''}"`)
+    .join(',');
+  const selector = `${query?.metric ?? ''}${filters === '' ? '' : `{${filters}}`}`;
+  if (typeof query?.label === 'string' && query.qryType === undefined) return query.type === 0 ? 'label_names()' : `label_values(${[query.stream, query.label].filter(Boolean).join(', ')})`;
+  switch (query?.qryType) {
+    case 0: return `label_names(${query.match ?? ''})`;
+    case 1: return `label_values(${[selector, query.label].filter(Boolean).join(', ')})`;
+    case 2: return `metrics(${query.metric ?? ''})`;
+    case 3: return `query_result(${query.varQuery ?? query.query ?? ''})`;
+    case 4: return query.seriesQuery ?? query.metric ?? '';
+    default: return '';
+  }
+}
+
+/**
+ * The order in which variables are resolved: as in the file, but what a variable mentions comes before it.
+ * @param {any[]} list
+ * @returns {number[]} places in the list
+ */
+export function resolveOrder(list) {
+  const places = new Map(list.map((raw, at) => [String(raw?.name ?? ''), at]));
+  /** @type {Set<number>} */
+  const done = new Set();
+  const visit = (/** @type {number} */ at, /** @type {number[]} */ above) => {
+    // Two that mention each other: the file's order decides.
+    if (done.has(at) || above.includes(at)) return;
+    const raw = list[at];
+    const texts = [queryText(raw), raw?.regex, raw?.datasource?.uid ?? raw?.datasource, raw?.allValue];
+    for (const name of texts.flatMap(mentioned)) {
+      const other = places.get(name);
+      if (other !== undefined && other !== at) visit(other, [...above, at]);
+    }
+    done.add(at);
+  };
+  list.forEach((_, at) => visit(at, []));
+  return [...done];
 }
 
 /** What a query text (variables put in already) asks for. @param {string} text @returns {Ask} */
@@ -148,11 +193,14 @@ export function choose(variable, inAddress, raw) {
   const exists = (/** @type {string} */ value) => variable.options.some((option) => option.value === value);
   const listed = (/** @type {string[]} */ values) => {
     if (variable.includeAll && values.some((value) => value === ALL || value === 'All')) return [ALL];
+    if (variable.type === 'adhoc') return values.filter(readFilter);
     const kept = variable.type === 'textbox' ? values : values.filter(exists);
     return variable.multi ? kept : kept.slice(0, 1);
   };
   const fromAddress = listed(inAddress);
   if (fromAddress.length > 0) return fromAddress;
+  // Filters that the reader took away are gone: then the address names an empty one.
+  if (variable.type === 'adhoc') return inAddress.length > 0 ? [] : listed(savedFilters(raw));
   const saved = listed([raw?.current?.value ?? []].flat().map(String));
   if (saved.length > 0) return saved;
   if (variable.includeAll) return [ALL];
@@ -174,10 +222,10 @@ export function provisional(raw, inAddress) {
 
 /** A variable in the form expressions take. @param {Variable} variable @returns {VariableValue} */
 export function valueOf(variable) {
-  const { multi, includeAll, allValue, options, selected } = variable;
+  const { multi, includeAll, allValue, options, selected, plugin } = variable;
   const all = selected.includes(ALL);
   const value = all ? ALL : multi ? selected : selected[0] ?? '';
-  return { value, text: selectionText(variable), multi, includeAll, allValue, options };
+  return { value, text: selectionText(variable), multi, includeAll, allValue, options, ...(plugin ? { plugin } : {}), ...(variable.type === 'adhoc' ? { filters: selected.flatMap((text) => readFilter(text) ?? []) } : {}) };
 }
 
 /** What the picker's button says. @param {Variable} variable */

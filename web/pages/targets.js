@@ -35,6 +35,7 @@ export function TargetsPage() {
         ${ORDER.map((one) => html`<${HealthChoice} key=${one} value=${one} now=${health} word=${HEALTH[one].word} count=${all.filter((t) => t.health === one).length} />`)}
       </div>
       ${data && data.droppedTargets?.length > 0 && html`<span class="muted filters-count">${plural(data.droppedTargets.length, 'target')} dropped by relabelling</span>`}
+      <a class="only-narrow" href="/status">Status of the monitor</a>
     </div>
     <${Stale} error=${data ? error : null} />
     <${Pools} loaded=${data !== null} all=${all} found=${found} error=${error} />

@@ -12,6 +12,9 @@ const X_AXIS_HEIGHT = 26;
 /** Least distance of ticks, px. */
 const X_SPACE = 72;
 const Y_SPACE = 34;
+const Y_SPACE_MIN = 18;
+/** A low plot has closer ticks rather than one alone, which would tell nothing. */
+const Y_TICKS_MIN = 4;
 /** The room for y labels grows in steps, so that a refresh rarely moves the plot. */
 const Y_ROOM_STEP = 8;
 const Y_ROOM_MIN = 40;
@@ -125,7 +128,7 @@ export function valueAxis(scale, theme, color, drawsGrid) {
     scale: scale.key,
     side: isRight ? 1 : 3,
     gap: 8,
-    space: Y_SPACE,
+    space: (_u, _axis, _min, _max, px) => Math.max(Y_SPACE_MIN, Math.min(Y_SPACE, px / Y_TICKS_MIN)),
     stroke: custom.axisColorMode === 'series' ? color : look.stroke,
     grid: { ...look.grid, show: drawsGrid && custom.axisGridShow !== false, ...(scale.log > 0 ? { filter: wholePowers(scale.log) } : {}) },
     ...(scale.label === '' ? {} : { label: scale.label, labelSize: LABEL_ROOM, labelFont: FONT, labelGap: 0 }),
@@ -157,7 +160,7 @@ function tickText(value, unit, decimals) {
 function increments(unit, decimals) {
   const family = tickFamily(unit);
   const all = family === 'binary' ? BINARY_STEPS : family === 'seconds' ? SECOND_STEPS : DECIMAL_STEPS;
-  return decimals === 0 && unit !== 'percentunit' && family === 'decimal' ? all.filter((step) => step >= 1) : all;
+  return decimals === 0 && unit !== 'percentunit' && family === 'decimal' ? all.filter((step) => Number.isInteger(step)) : all;
 }
 
 const DECIMAL_STEPS = Array.from({ length: 45 }, (_, power) => [1, 2, 2.5, 5].map((digit) => Number(`${digit}e${power - 20}`))).flat();

@@ -4,7 +4,9 @@ import { useRef } from '../vendor/preact/hooks.js';
 import { resolveColor } from '../lib/color.js';
 import { absoluteSteps, percentOf } from '../lib/thresholds.js';
 import * as css from './classes.js';
-import { reducedFields } from './reduced.js';
+import { formatTick } from '../lib/units.js';
+import { Linked } from './linked.js';
+import { linksOf, reducedFields } from './reduced.js';
 import { useReport } from './report.js';
 import { useSize } from './useplot.js';
 
@@ -16,7 +18,7 @@ const INNER_WIDTH = 56;
 const LETTER_WIDTH = 0.62;
 
 /** @param {import('./index.js').KindProps} props */
-export function Gauge({ panel, frames, theme, report }) {
+export function Gauge({ panel, frames, theme, variables, report }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const size = useSize(host);
   const gauges = reducedFields(panel, frames, theme);
@@ -28,7 +30,7 @@ export function Gauge({ panel, frames, theme, report }) {
   const drawn = size.width > 0 ? gauges : [];
   useReport(report, { series: drawn.length, points: drawn.filter((one) => one.value !== null).length });
   return html`<div class=${css.GAUGES} ref=${host} style=${{ gridTemplateColumns: `repeat(${across}, 1fr)` }}>
-    ${size.width > 0 && gauges.map((one) => html`<${Dial} key=${one.key} ...${{ one, theme, named, side, markers }} />`)}</div>`;
+    ${size.width > 0 && gauges.map((one) => html`<${Dial} key=${one.key} ...${{ one, theme, named, side, markers, labels: panel?.options?.showThresholdLabels === true, links: linksOf(one, variables ?? {}) }} />`)}</div>`;
 }
 
 /** The number of columns that leaves each gauge the most room. @param {number} count @param {{width: number, height: number}} size */
@@ -51,22 +53,30 @@ function arc(radius, from, to) {
   return `M${at(from)} A${radius} ${radius} 0 ${(to - from) * SWEEP > 180 ? 1 : 0} 1 ${at(to)}`;
 }
 
-/** @param {{one: import('./reduced.js').Reduced, theme: import('../lib/color.js').Theme, named: boolean, side: number, markers: boolean}} props */
-function Dial({ one, theme, named, side, markers }) {
+/** Where a word stands beside the arc. @param {number} radius @param {number} share */
+function placeOn(radius, share) {
+  const angle = ((START + SWEEP * share) * Math.PI) / 180;
+  return { x: (50 + radius * Math.sin(angle)).toFixed(2), y: (51.5 - radius * Math.cos(angle)).toFixed(2), 'text-anchor': share < 0.45 ? 'end' : share > 0.55 ? 'start' : 'middle' };
+}
+
+/** @param {{one: import('./reduced.js').Reduced, theme: import('../lib/color.js').Theme, named: boolean, side: number, markers: boolean, labels: boolean, links: import('../lib/links.js').Link[]}} props */
+function Dial({ one, theme, named, side, markers, labels, links }) {
   const { field, extent, display, value } = one;
   const filled = value === null ? 0 : display.percent;
   const text = `${display.prefix}${display.text || '–'}${display.suffix}`;
   const steps = absoluteSteps(field.config.thresholds, extent.min, extent.max).map((step) => ({
+    value: step.value,
     at: percentOf(step.value, extent.min, extent.max),
     color: resolveColor(step.color, theme),
   }));
   const marks = steps.map((step, i) => ({ from: step.at, to: steps[i + 1]?.at ?? 1, color: step.color })).filter((mark) => mark.to > mark.from);
   const fontSize = Math.min(17, INNER_WIDTH / (Math.max(3, text.length) * LETTER_WIDTH)).toFixed(1);
   return html`<figure class=${css.GAUGE} data-value=${value === null ? '' : String(value)} data-text=${text} data-percent=${filled.toFixed(4)}>
-    <svg viewBox="0 4 100 80" width=${side} height=${side * 0.8} role="img" aria-label="${field.name} ${text}">
+    <${Linked} links=${links}><svg viewBox="0 3 100 80" width=${side} height=${side * 0.8} role="img" aria-label="${field.name} ${text}">
       <path d=${arc(38, 0, 1)} fill="none" stroke="var(--line)" stroke-width="9" />
       ${filled > 0.001 && html`<path d=${arc(38, 0, filled)} fill="none" stroke=${display.color} stroke-width="9" />`}
       ${markers && marks.map(({ from, to, color }) => html`<path d=${arc(45.5, from, to)} fill="none" stroke=${color} stroke-width="2" />`)}
-      <text x="50" y="56" text-anchor="middle" fill=${value === null ? 'var(--muted)' : display.color} font-size=${fontSize}>${text}</text></svg>
+      ${labels && steps.filter((step) => step.at > 0 && step.at < 1).map((step, i) => html`<text key=${i} ...${placeOn(49.5, step.at)} font-size="4.5" fill="var(--muted)">${formatTick(step.value, field.config.unit, field.config.decimals)}</text>`)}
+      <text x="50" y="56" text-anchor="middle" fill=${value === null ? 'var(--muted)' : display.color} font-size=${fontSize}>${text}</text></svg><//>
     ${named && html`<figcaption class=${css.STAT_NAME} title=${field.name}>${field.name}</figcaption>`}</figure>`;
 }

@@ -1,11 +1,9 @@
 // The inside of one panel: picks the drawing by the panel's type, and says in one sentence why there is none.
 import { html } from '../lib/html.js';
-import { useCallback, useLayoutEffect, useRef } from '../vendor/preact/hooks.js';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact/hooks.js';
 import { modernPanel } from '../lib/migrate.js';
 import { BarGauge } from './bargauge.js';
 import * as css from './classes.js';
-import { Gauge } from './gauge.js';
-import { Heatmap } from './heatmap.js';
 import { Stat } from './stat.js';
 import { Table } from './table.js';
 import { Text } from './text.js';
@@ -29,17 +27,54 @@ import { TimeSeries } from './timeseries.js';
  * @property {(from: number, to: number) => void} [onZoom]
  * @property {import('./useplot.js').Hover} [hover]   pointer's time, shared between panels
  * @property {import('../lib/interpolate.js').Variables} [variables]
+ * @property {import('../lib/annotations.js').Mark[]} [marks] what is to be marked on graphs
  *
  * @typedef {Omit<PanelProps, 'frames' | 'state'> & {frames: Frames, report: (drawn: Drawn) => void}} KindProps
  */
 
-/** @type {Record<string, (props: any) => any>} */
-const KINDS = { timeseries: TimeSeries, heatmap: Heatmap, stat: Stat, gauge: Gauge, bargauge: BarGauge, table: Table, text: Text };
+/** @typedef {(props: any) => any} Kind */
+
+/** The drawings that nearly every page has, and those that were fetched since. @type {Record<string, Kind>} */
+const READY = { timeseries: TimeSeries, stat: Stat, table: Table, bargauge: BarGauge, text: Text };
+
+/** The others come when a panel wants one: a page that has none need not wait for them. @type {Record<string, () => Promise<Kind>>} */
+const FETCHED = {
+  heatmap: () => import('./heatmap.js').then((module) => module.Heatmap),
+  gauge: () => import('./gauge.js').then((module) => module.Gauge),
+  logs: () => import('./logs.js').then((module) => module.Logs),
+  piechart: () => import('./pie.js').then((module) => module.Pie),
+  'state-timeline': () => import('./timeline.js').then((module) => module.Timeline),
+  'status-history': () => import('./timeline.js').then((module) => module.Timeline),
+  barchart: () => import('./barplot.js').then((module) => module.BarChart),
+  histogram: () => import('./barplot.js').then((module) => module.Histogram),
+  alertlist: () => import('./lists.js').then((module) => module.AlertList),
+  dashlist: () => import('./lists.js').then((module) => module.DashList),
+};
+
+/** What draws a kind, fetched when needed. @param {string} type @returns {{kind: Kind | null, error: string}} */
+function useKind(type) {
+  const [error, setError] = useState('');
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    if (READY[type] || !Object.hasOwn(FETCHED, type)) return;
+    FETCHED[type]().then(
+      (kind) => {
+        READY[type] = kind;
+        redraw((count) => count + 1);
+      },
+      (failure) => setError(String(failure.message ?? failure)),
+    );
+  }, [type]);
+  return { kind: READY[type] ?? null, error };
+}
 
 /** Kinds that need no data. */
-const WITHOUT_DATA = new Set(['text']);
+const WITHOUT_DATA = new Set(['text', 'alertlist', 'dashlist']);
 /** Kinds that say "no data" by themselves when the panel has words for it. */
 const WITH_NO_VALUE = new Set(['stat', 'gauge', 'bargauge']);
+
+/** Kinds that show the panel's own words where an answer is empty. */
+const WITH_WORDS = new Set(['stat', 'gauge', 'bargauge', 'table', 'piechart']);
 
 /**
  * True when panels of this type are drawn.
@@ -47,11 +82,12 @@ const WITH_NO_VALUE = new Set(['stat', 'gauge', 'bargauge']);
  * @returns {boolean}
  */
 export function isSupported(type) {
-  return Object.hasOwn(KINDS, String(modernPanel({ type }).type));
+  const kind = String(modernPanel({ type }).type);
+  return Object.hasOwn(READY, kind) || Object.hasOwn(FETCHED, kind);
 }
 
 /** @type {Frames} */
-const NO_FRAMES = { x: [], from: 0, to: 0, stepMs: 0, fields: [], errors: [], warnings: [], state: { kind: 'empty', message: '' } };
+const NO_FRAMES = { x: [], from: 0, to: 0, stepMs: 0, fields: [], tables: [], lines: [], errors: [], warnings: [], state: { kind: 'empty', message: '' } };
 
 /** @param {PanelProps} props */
 export function Panel(props) {
@@ -60,12 +96,14 @@ export function Panel(props) {
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const report = useCallback((/** @type {Drawn} */ drawn) => mark(root.current, drawn), []);
   const type = String(panel?.type ?? '');
-  const shown = whatToShow(type, panel, frames, state);
+  const { kind, error } = useKind(type);
+  const wanted = whatToShow(type, panel, frames, state);
+  const shown = wanted.kind !== 'ok' || kind ? wanted : notYet(error);
   useLayoutEffect(() => {
     if (shown.kind !== 'ok') unmark(root.current);
   }, [shown.kind]);
   return html`<div class=${css.ROOT} ref=${root} data-panel-type=${type} data-state=${shown.kind}>
-    ${shown.kind === 'ok' && html`<${KINDS[type]} ...${{ ...props, panel, frames: frames ?? NO_FRAMES, report }} />`}
+    ${shown.kind === 'ok' && html`<${kind} ...${{ ...props, panel, frames: frames ?? NO_FRAMES, report }} />`}
     ${shown.kind !== 'ok' && html`<${Note} ...${shown} />`}
     ${shown.kind === 'ok' && html`<${Strip} frames=${frames} state=${state} />`}</div>`;
 }
@@ -78,7 +116,7 @@ function mark(root, drawn) {
 
 /** Nothing is drawn, so nothing is counted. @param {HTMLElement | null} root */
 function unmark(root) {
-  for (const key of ['series', 'points', 'cells', 'rows']) delete root?.dataset[key];
+  for (const key of ['series', 'points', 'cells', 'rows', 'marks']) delete root?.dataset[key];
 }
 
 /** @typedef {{kind: 'ok' | 'loading' | 'empty' | 'error' | 'unsupported', title: string, text: string}} Shown */
@@ -100,9 +138,16 @@ function whatToShow(type, panel, frames, state) {
   const message = (state?.message || own.message) ?? '';
   if (kind === 'loading') return { kind: 'loading', title: 'Loading', text: '' };
   if (kind === 'error') return { kind: 'error', title: 'The query failed', text: message };
+  const words = panel?.fieldConfig?.defaults?.noValue;
+  if (kind === 'empty' && WITH_WORDS.has(type) && (frames?.fields.length ?? 0) === 0 && typeof words === 'string' && words !== '') return { kind: 'empty', title: words, text: '' };
   if (kind === 'empty' && !(WITH_NO_VALUE.has(type) && hasNoValue(panel, frames)))
     return { kind: 'empty', title: 'No data', text: message.replace(/^No data\.?\s*/i, '') };
   return { kind: 'ok', title: '', text: '' };
+}
+
+/** @param {string} error @returns {Shown} */
+function notYet(error) {
+  return error === '' ? { kind: 'loading', title: 'Loading', text: '' } : { kind: 'error', title: 'What draws this panel could not be fetched', text: error };
 }
 
 /** @param {any} panel @param {Frames | null | undefined} frames */
@@ -116,7 +161,8 @@ function hasNoValue(panel, frames) {
 /** @param {any} panel @param {string} type @returns {Shown} */
 function unsupported(panel, type) {
   const queries = (Array.isArray(panel?.targets) ? panel.targets : []).map((/** @type {any} */ target) => target?.expr).filter(Boolean);
-  return { kind: 'unsupported', title: `Panels of type “${type || 'unknown'}” are not supported`, text: queries.join('\n') };
+  const title = type === '' && panel?.libraryPanel ? `The library panel “${panel.libraryPanel.name ?? 'unnamed'}” is not in this file` : `Panels of type “${type || 'unknown'}” are not supported`;
+  return { kind: 'unsupported', title, text: queries.join('\n') };
 }
 
 /** @param {{kind: string, title: string, text: string}} props */

@@ -108,3 +108,17 @@ function nextSort(sort, name) {
   if (sort.by !== name) return { by: name, desc: true };
   return sort.desc ? { by: name, desc: false } : { by: '', desc: false };
 }
+
+/** Only this one; when it already is the only one, all again. @param {ReadonlySet<string>} hidden @param {string[]} keys @param {string} key @returns {ReadonlySet<string>} */
+export function isolate(hidden, keys, key) {
+  const others = keys.filter((other) => other !== key);
+  const isAlone = !hidden.has(key) && others.length > 0 && others.every((other) => hidden.has(other));
+  return new Set(isAlone ? [] : others);
+}
+
+/** @param {ReadonlySet<string>} hidden @param {string} key @returns {ReadonlySet<string>} */
+export function toggle(hidden, key) {
+  const next = new Set(hidden);
+  if (!next.delete(key)) next.add(key);
+  return next;
+}

@@ -13,6 +13,8 @@ import { stackColumns } from '../lib/stack.js';
  * @property {string} name
  * @property {string} color
  * @property {Field} field
+ * @property {Field[]} all       every field of the panel: ends that a field does not name are theirs
+ * @property {Theme} theme
  * @property {string} scale      key of its y scale
  * @property {Column} drawn      after stacking and mirroring; null breaks the line
  * @property {boolean} hidden    by a click on the legend or by the panel
@@ -26,6 +28,7 @@ import { stackColumns } from '../lib/stack.js';
  * @property {number[]} dash
  * @property {'auto' | 'always' | 'never'} points
  * @property {number} pointSize
+ * @property {{share: number, align: -1 | 0 | 1}} bar how much of a step a bar fills, and on which side of its time it stands
  * @property {{legend?: boolean, tooltip?: boolean, viz?: boolean}} hideFrom
  *
  * @typedef {object} PlotScale
@@ -76,6 +79,8 @@ export function plotModel(frames, hidden, theme) {
     key: seriesKey(field),
     name: field.name,
     field,
+    all: fields,
+    theme,
     color: seriesColor(field, fields, theme),
     scale: scaleFor(scales, field).key,
     drawn: stacked[i].values,
@@ -116,8 +121,15 @@ function look(field) {
     gradient: String(custom.gradientMode ?? 'none'),
     dash: dashOf(custom.lineStyle),
     pointSize: numberOr(custom.pointSize, 5),
+    bar: barOf(custom),
     hideFrom: hideFrom(field),
   };
+}
+
+/** @param {Record<string, any>} custom @returns {PlotSeries['bar']} */
+function barOf({ barWidthFactor, barAlignment }) {
+  const share = Math.min(1, Math.max(0.05, numberOr(barWidthFactor, 0.6)));
+  return { share, align: barAlignment === -1 ? -1 : barAlignment === 1 ? 1 : 0 };
 }
 
 /** @param {unknown} value @param {number} otherwise */
@@ -128,9 +140,9 @@ function numberOr(value, otherwise) {
 
 /** @param {any} lineStyle @returns {number[]} */
 function dashOf(lineStyle) {
-  if (lineStyle?.fill !== 'dash' && lineStyle?.fill !== 'dot') return [];
+  if (lineStyle?.fill !== 'dash' && lineStyle?.fill !== 'dot' && lineStyle?.fill !== 'square') return [];
   if (Array.isArray(lineStyle.dash) && lineStyle.dash.length > 0) return lineStyle.dash.map(Number);
-  return lineStyle.fill === 'dot' ? [0, 6] : [8, 6];
+  return lineStyle.fill === 'dot' ? [0, 6] : lineStyle.fill === 'square' ? [4, 4] : [8, 6];
 }
 
 /** @param {Field} field @returns {{mode: 'none' | 'normal' | 'percent', group: string}} */
@@ -144,6 +156,11 @@ function stacking(field) {
 function prepare(field, x) {
   const { custom } = field.config;
   const sign = custom.transform === 'negative-Y' ? -1 : 1;
+  if (custom.transform === 'constant') {
+    // The first value, all along: a limit that is asked for like a series.
+    const first = field.values.find((value) => typeof value === 'number' && Number.isFinite(value)) ?? null;
+    return field.values.map(() => first);
+  }
   const isLog = custom.scaleDistribution?.type === 'log';
   const asZero = custom.nullsAsZero === true;
   const plain = field.values.map((value) => {

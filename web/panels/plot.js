@@ -1,6 +1,8 @@
 // Options for uPlot out of a plot model: paths, fills, points, scales. The live object lets ranges follow a refresh without building anew.
 import uPlot from '../vendor/uplot/uplot.js';
-import { TOKENS, withAlpha } from '../lib/color.js';
+import { continuousColor, resolveColor, TOKENS, toRgb, withAlpha } from '../lib/color.js';
+import { fieldExtent } from '../lib/display.js';
+import { absoluteSteps } from '../lib/thresholds.js';
 import { timeAxis, valueAxis, valueRange } from './axes.js';
 import { isolatedPoints } from './model.js';
 import { thresholdHooks } from './thresholdlines.js';
@@ -83,7 +85,7 @@ function seriesOptions(series) {
     scale: series.scale,
     label: series.name,
     show: !series.hidden,
-    stroke: series.color,
+    stroke: strokeOf(series),
     width: series.style === 'points' ? 0 : series.width,
     dash: series.dash,
     alpha: 1,
@@ -100,23 +102,58 @@ function baseOptions({ scale, style, curve }) {
   return { scale, width: 0, stroke: 'transparent', paths: pathsOf({ style, curve }), points: { show: false } };
 }
 
+/** @param {PlotSeries} series @returns {uPlot.Series.Stroke} */
+function strokeOf(series) {
+  return series.gradient === 'scheme' ? (u) => schemeGradient(u, series, 1) ?? series.color : series.color;
+}
+
 /** @param {PlotSeries} series @returns {uPlot.Series.Fill} */
 function fillOf(series) {
+  if (series.gradient === 'scheme') return (u) => schemeGradient(u, series, series.fill) ?? withAlpha(series.color, series.fill);
   if (series.gradient === 'none' || series.style === 'bars') return withAlpha(series.color, series.fill);
   return (u) => {
     const { top, height } = u.bbox;
     if (!(height > 0)) return withAlpha(series.color, series.fill);
     const gradient = u.ctx.createLinearGradient(0, top, 0, top + height);
     gradient.addColorStop(0, withAlpha(series.color, series.fill));
-    gradient.addColorStop(1, withAlpha(series.color, 0));
+    // By opacity the colour fades; by hue it stays and darkens.
+    gradient.addColorStop(1, series.gradient === 'hue' ? withAlpha(darker(series.color), series.fill) : withAlpha(series.color, 0));
     return gradient;
   };
 }
 
-/** @param {{style: string, curve: string}} series @returns {uPlot.Series.PathBuilder | undefined} */
+/** @param {string} color */
+function darker(color) {
+  return `rgb(${toRgb(color).map((part) => Math.round(part * 0.55)).join(',')})`;
+}
+
+/** The colour of each height by the field's thresholds or scale: steps stay sharp, scales run into each other. @param {uPlot} u @param {PlotSeries} series @param {number} alpha */
+function schemeGradient(u, { field, scale, all, theme }, alpha) {
+  const { min, max } = u.scales[scale];
+  const { top, height } = u.bbox;
+  if (min === undefined || max === undefined || min === null || max === null || !(max > min) || !(height > 0)) return null;
+  const extent = fieldExtent(field, all);
+  const gradient = u.ctx.createLinearGradient(0, top + height, 0, top);
+  const at = (/** @type {number} */ value) => Math.min(1, Math.max(0, 1 - (u.valToPos(value, scale, true) - top) / height));
+  const { mode } = field.config.color;
+  if (mode === 'thresholds') {
+    const steps = absoluteSteps(field.config.thresholds, extent.min, extent.max);
+    steps.forEach((step, i) => {
+      const color = withAlpha(resolveColor(step.color, theme), alpha);
+      gradient.addColorStop(Number.isFinite(step.value) ? at(step.value) : 0, color);
+      gradient.addColorStop(steps[i + 1] ? at(steps[i + 1].value) : 1, color);
+    });
+    return gradient;
+  }
+  if (continuousColor(mode, 0, theme) === null) return null;
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) gradient.addColorStop(at(extent.min + share * (extent.max - extent.min)), withAlpha(continuousColor(mode, share, theme) ?? '', alpha));
+  return gradient;
+}
+
+/** @param {{style: string, curve: string, bar?: PlotSeries['bar']}} series @returns {uPlot.Series.PathBuilder | undefined} */
 function pathsOf(series) {
   if (series.style === 'points') return () => null;
-  if (series.style === 'bars') return uPlot.paths.bars?.({ size: [0.6, BAR_WIDTH_MAX], align: 0 });
+  if (series.style === 'bars') return uPlot.paths.bars?.({ size: [series.bar?.share ?? 0.6, BAR_WIDTH_MAX], align: series.bar?.align ?? 0 });
   if (series.curve === 'smooth') return uPlot.paths.spline?.();
   if (series.curve === 'stepAfter') return uPlot.paths.stepped?.({ align: 1 });
   if (series.curve === 'stepBefore') return uPlot.paths.stepped?.({ align: -1 });
@@ -176,7 +213,7 @@ export function plotShape(model, theme) {
   return JSON.stringify([
     theme,
     model.scales.map(({ field, ...rest }) => [rest, field.config.unit, field.config.min, field.config.max, field.config.decimals]),
-    model.series.map(({ drawn, field, ...rest }) => rest),
+    model.series.map(({ drawn, field, all, ...rest }) => rest),
     model.bases.map(({ values, ...rest }) => rest),
   ]);
 }

@@ -7,6 +7,7 @@ import { useLayoutEffect } from '../vendor/preact/hooks.js';
  * @property {number} points
  * @property {number} [cells]
  * @property {number} [rows]
+ * @property {number} [marks]
  *
  * @typedef {(drawn: Drawn) => void} Report
  */

@@ -8,7 +8,8 @@ import { formatNumber } from '../lib/units.js';
 import * as css from './classes.js';
 import { useReport } from './report.js';
 import { useSize } from './useplot.js';
-import { reducedFields } from './reduced.js';
+import { Linked } from './linked.js';
+import { linksOf, reducedFields } from './reduced.js';
 
 /** @typedef {import('./reduced.js').Reduced} Reduced */
 /** @typedef {import('../lib/color.js').Theme} Theme */
@@ -23,7 +24,7 @@ const VALUE_PX_MIN = 13;
 const SPARK_SHARE = 0.36;
 
 /** @param {import('./index.js').KindProps} props */
-export function Stat({ panel, frames, theme, report }) {
+export function Stat({ panel, frames, theme, variables, report }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const size = useSize(host);
   const options = panel?.options ?? {};
@@ -36,11 +37,11 @@ export function Stat({ panel, frames, theme, report }) {
   useReport(report, { series: drawn.length, points: drawn.filter((one) => one.value !== null).length });
   return html`<div class=${css.STATS} ref=${host} style=${{ gridTemplateColumns: `repeat(${across}, 1fr)` }}>
     ${tiles.length === 0 && html`<div class=${css.NOTE}>No field of the answer is chosen by this panel</div>`}
-    ${size.width > 0 && tiles.map((one) => html`<${Tile} key=${one.key} ...${{ one, options, theme, tile, many: tiles.length > 1, frames }} />`)}</div>`;
+    ${size.width > 0 && tiles.map((one) => html`<${Tile} key=${one.key} ...${{ one, options, theme, tile, many: tiles.length > 1, frames, links: linksOf(one, variables ?? {}) }} />`)}</div>`;
 }
 
-/** @param {{one: Reduced, options: any, theme: Theme, tile: {width: number, height: number}, many: boolean, frames: import('../lib/frames.js').Frames}} props */
-function Tile({ one, options, theme, tile, many, frames }) {
+/** @param {{one: Reduced, options: any, theme: Theme, tile: {width: number, height: number}, many: boolean, frames: import('../lib/frames.js').Frames, links: import('../lib/links.js').Link[]}} props */
+function Tile({ one, options, theme, tile, many, frames, links }) {
   const mode = options.textMode ?? 'auto';
   const hasName = mode === 'name' || mode === 'value_and_name' || (mode === 'auto' && many);
   const hasValue = mode !== 'name' && mode !== 'none';
@@ -48,7 +49,7 @@ function Tile({ one, options, theme, tile, many, frames }) {
   const { prefix, text, suffix, color } = one.display;
   const shown = { prefix, text: text === '' ? '–' : text, suffix };
   const hasSpark = (options.graphMode ?? 'area') !== 'none' && tile.height > 56;
-  const px = fontSize(prefix.length + shown.text.length + suffix.length * UNIT_SHARE, tile, hasName || options.showPercentChange === true, hasSpark);
+  const px = Number(options.text?.valueSize) || fontSize(prefix.length + shown.text.length + suffix.length * UNIT_SHARE, tile, hasName || options.showPercentChange === true, hasSpark);
   const ink = isFilled
     ? readableOn(color)
     : one.value === null && one.field.values.length > 0
@@ -70,9 +71,9 @@ function Tile({ one, options, theme, tile, many, frames }) {
   return html`<div class=${css.STAT} style=${{ ...clear, ...(isFilled ? { background: color, color: ink } : {}) }} title=${one.field.name}
       data-value=${one.value === null ? '' : String(one.value)} data-text="${shown.prefix}${shown.text}${shown.suffix}" data-color=${color}>
     ${hasSpark && html`<${Sparkline} ...${spark} />`}
-    ${hasName && html`<div class=${css.STAT_NAME}>${one.field.name}</div>`}
+    ${hasName && html`<div class=${css.STAT_NAME} style=${Number(options.text?.titleSize) > 0 ? { fontSize: `${options.text.titleSize}px` } : {}}>${one.field.name}</div>`}
     ${hasValue && html`<div class=${css.STAT_VALUE} style=${{ fontSize: `${px}px`, color: ink }}>
-      ${shown.prefix}${shown.text}<span class=${css.STAT_UNIT}>${shown.suffix}</span></div>`}
+      <${Linked} links=${links}>${shown.prefix}${shown.text}<span class=${css.STAT_UNIT}>${shown.suffix}</span><//></div>`}
     ${hasValue && options.showPercentChange && html`<${Change} values=${one.field.values} />`}</div>`;
 }
 

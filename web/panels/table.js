@@ -1,80 +1,102 @@
-// A table panel: rows of labels and values, sortable by column, cells coloured by threshold where the panel asks for it.
+// A table panel: sortable and filterable columns, a footer, pages, and a choice where the answer has several tables.
 import { html } from '../lib/html.js';
-import { useMemo, useState } from '../vendor/preact/hooks.js';
-import { readableOn } from '../lib/color.js';
-import { formatDate } from '../lib/dates.js';
+import { useMemo, useRef, useState } from '../vendor/preact/hooks.js';
 import { display, fieldExtent } from '../lib/display.js';
-import { fieldConfig } from '../lib/fields.js';
-import { sortRows, TABLE_ROWS_MAX, toTable, transform } from '../lib/tabledata.js';
+import { alignOf, cellLook, firstSort, footerCells, nextSort, ROWS_MAX, shownRows, visibleColumns } from '../lib/tableview.js';
 import * as css from './classes.js';
 import { useReport } from './report.js';
+import { Cell, cellColours, cellText, shownCell } from './tablecells.js';
+import { useSize } from './useplot.js';
 
-/** @typedef {import('../lib/tabledata.js').TableColumn} TableColumn */
-/** @typedef {import('../lib/fields.js').FieldConfig} FieldConfig */
-/** @typedef {TableColumn & {config: FieldConfig, shownName: string}} ShownColumn */
+/** @typedef {import('../lib/shown.js').ShownColumn} ShownColumn */
+/** @typedef {import('./tablecells.js').Look} Look */
+
+/** Heights of a row by `cellHeight`, px. @type {Record<string, number>} */
+const ROW_PX = { sm: 28, md: 36, lg: 44 };
+/** Header, pages and footer of a table that has pages, px. */
+const AROUND_PX = 76;
 
 /** @param {import('./index.js').KindProps} props */
 export function Table({ panel, frames, theme, variables, timeRange, report }) {
-  const first = panel?.options?.sortBy?.[0];
-  const [sort, setSort] = useState({ by: String(first?.displayName ?? ''), desc: first?.desc === true });
-  const columns = useMemo(
-    () => withConfig(transform(toTable(frames), panel?.transformations), panel, variables ?? {}),
-    [frames, panel, variables],
-  );
-  const sorted = useMemo(() => sortRows(columns, columns.find((one) => one.shownName === sort.by)?.name, sort.desc), [columns, sort]);
-  const rows = sorted[0]?.cells.length ?? 0;
-  useReport(report, { series: sorted.length, points: rows, rows });
-  const shown = Array.from({ length: Math.min(rows, TABLE_ROWS_MAX) }, (_, i) => i);
-  if (sorted.length === 0) return html`<div class=${css.NOTE}>The panel's settings leave no column of the answer</div>`;
-  const utc = timeRange.utc === true;
-  const order = (/** @type {ShownColumn} */ one) => (sort.by !== one.shownName ? 'none' : sort.desc ? 'descending' : 'ascending');
-  const arrow = { none: '', descending: ' ↓', ascending: ' ↑' };
-  const header = (/** @type {ShownColumn} */ one) => html`
-    <th class=${isNumber(one) ? css.TABLE_NUMBER : ''} style=${widthOf(one)} aria-sort=${order(one)}>
-      <button type="button" onClick=${() => setSort(next(sort, one.shownName))}>${one.shownName}${arrow[order(one)]}</button></th>`;
-  return html`<div class=${css.TABLE}><table>
-    ${panel?.options?.showHeader !== false && html`<thead><tr>${sorted.map(header)}</tr></thead>`}
-    <tbody>${shown.map((i) => html`<tr key=${i}>${sorted.map((one) => html`<${Cell} ...${{ one, value: one.cells[i], theme, frames, utc }} />`)}</tr>`)}</tbody></table>
-    ${rows > TABLE_ROWS_MAX && html`<p>${rows - TABLE_ROWS_MAX} more rows</p>`}</div>`;
+  const options = panel?.options ?? {};
+  const host = useRef(/** @type {HTMLElement | null} */ (null));
+  const { height } = useSize(host);
+  const [chosen, setChosen] = useState(Number(options.frameIndex) || 0);
+  const tables = frames.tables.filter((table) => table.columns.length > 0);
+  const table = tables[Math.min(chosen, tables.length - 1)];
+  const columns = useMemo(() => visibleColumns(table), [table]);
+  const [sort, setSort] = useState(/** @type {import('../lib/tableview.js').Sort | null} */ (null));
+  const [filters, setFilters] = useState(/** @type {Record<string, string>} */ ({}));
+  const [page, setPage] = useState(0);
+  /** @type {Look} */
+  const look = { theme, utc: timeRange.utc === true, columns: table?.columns ?? [], variables: variables ?? {} };
+  const by = sort ?? firstSort(options, columns);
+  const rows = useMemo(() => shownRows(columns, by, filters, (one, row) => cellText(one, row, look)), [columns, by.by, by.desc, filters, look.utc]);
+  useReport(report, { series: columns.length, points: rows.length, rows: rows.length });
+  if (columns.length === 0) return html`<div class=${css.NOTE}>The panel's settings leave no column of the answer</div>`;
+  const rowPx = ROW_PX[options.cellHeight] ?? ROW_PX.sm;
+  const hasPages = options.footer?.enablePagination === true || options.enablePagination === true;
+  const perPage = hasPages ? Math.max(1, Math.floor((height - AROUND_PX) / rowPx)) : ROWS_MAX;
+  const at = Math.min(page, Math.max(0, Math.ceil(rows.length / perPage) - 1));
+  const shown = rows.slice(at * perPage, (at + 1) * perPage);
+  const head = html`<thead><${Head} columns=${columns} sort=${by} onSort=${(/** @type {string} */ name) => setSort(nextSort(by, name))} />
+    <${Filters} columns=${columns} filters=${filters} onFilter=${(/** @type {string} */ name, /** @type {string} */ text) => setFilters({ ...filters, [name]: text })} /></thead>`;
+  return html`<div class=${css.TABLE} ref=${host} style=${{ '--row': `${rowPx}px` }}>
+    ${tables.length > 1 && html`<${Choice} tables=${tables} chosen=${tables.indexOf(table)} onChoose=${setChosen} />`}
+    <div class=${css.TABLE_SCROLL}><table>${options.showHeader !== false && head}
+      <tbody>${shown.map((row) => html`<tr key=${row} style=${rowColours(columns, row, look)}>${columns.map((one) => html`<${Cell} key=${one.name} one=${one} row=${row} look=${look} />`)}</tr>`)}</tbody>
+      <${Foot} cells=${footerCells(options, columns, rows)} columns=${columns} theme=${theme} /></table>
+    ${!hasPages && rows.length > ROWS_MAX && html`<p>${rows.length - ROWS_MAX} more rows</p>`}</div>
+    ${hasPages && rows.length > perPage && html`<${Pages} at=${at} perPage=${perPage} count=${rows.length} onPage=${setPage} />`}</div>`;
 }
 
-/** @param {ShownColumn} one */
-function isNumber(one) {
-  return (one.config.custom.align ?? 'auto') === 'auto' ? one.type === 'number' : one.config.custom.align === 'right';
+/** A cell may colour its whole row. @param {ShownColumn[]} columns @param {number} row @param {Look} look */
+function rowColours(columns, row, look) {
+  const by = columns.find((one) => cellLook(one).applyToRow && cellLook(one).type === 'color-background');
+  return by ? cellColours(cellLook(by), shownCell(by, row, look).color) : {};
 }
 
-/** @param {ShownColumn} one */
-function widthOf(one) {
-  return Number(one.config.custom.width) > 0 ? { width: `${one.config.custom.width}px` } : {};
+/** @param {{columns: ShownColumn[], sort: import('../lib/tableview.js').Sort, onSort: (name: string) => void}} props */
+function Head({ columns, sort, onSort }) {
+  return html`<tr>${columns.map((one) => {
+    const order = sort.by !== one.name ? 'none' : sort.desc ? 'descending' : 'ascending';
+    const { width, minWidth } = one.config.custom;
+    const style = { textAlign: alignOf(one), ...(Number(width) > 0 ? { width: `${width}px`, minWidth: `${width}px` } : Number(minWidth) > 0 ? { minWidth: `${minWidth}px` } : {}) };
+    return html`<th key=${one.name} style=${style} aria-sort=${order} title=${one.name}><button type="button" onClick=${() => onSort(one.name)}>${one.name}${{ none: '', descending: ' ↓', ascending: ' ↑' }[order]}</button></th>`;
+  })}</tr>`;
 }
 
-/** @param {{by: string, desc: boolean}} sort @param {string} name */
-function next(sort, name) {
-  return sort.by !== name ? { by: name, desc: false } : { by: name, desc: !sort.desc };
+/** @param {{columns: ShownColumn[], filters: Record<string, string>, onFilter: (name: string, text: string) => void}} props */
+function Filters({ columns, filters, onFilter }) {
+  const isFilterable = (/** @type {ShownColumn} */ one) => one.config.custom.filterable === true;
+  if (!columns.some(isFilterable)) return null;
+  return html`<tr class=${css.TABLE_FILTERS}>${columns.map((one) => html`<th key=${one.name}>${isFilterable(one) && html`<input type="search" placeholder="Filter" aria-label=${`Filter ${one.name}`} value=${filters[one.name] ?? ''}
+    onInput=${(/** @type {any} */ event) => onFilter(one.name, event.target.value)} />`}</th>`)}</tr>`;
 }
 
-/** @param {TableColumn[]} columns @param {any} panel @param {import('../lib/interpolate.js').Variables} variables @returns {ShownColumn[]} */
-function withConfig(columns, panel, variables) {
-  return columns
-    .map((one) => {
-      const subject = { name: one.name, rawName: one.name, refId: one.refId, type: one.type, labels: {}, values: one.cells };
-      const config = fieldConfig(panel, subject, variables);
-      return { ...one, config, shownName: config.displayName ?? one.name };
-    })
-    .filter((one) => one.config.custom.hidden !== true && one.config.custom.hideFrom?.viz !== true);
+/** @param {{cells: ReturnType<typeof footerCells>, columns: ShownColumn[], theme: import('../lib/color.js').Theme}} props */
+function Foot({ cells, columns, theme }) {
+  if (!cells) return null;
+  const text = (/** @type {ShownColumn} */ one, /** @type {any} */ cell) => {
+    if (!cell) return '';
+    if ('label' in cell) return cell.label;
+    const shown = display({ ...one, config: { ...one.config, mappings: [] } }, cell.value, fieldExtent(one, [one]), theme);
+    return `${shown.prefix}${shown.text}${shown.suffix}`;
+  };
+  return html`<tfoot><tr>${columns.map((one, i) => html`<td key=${one.name} style=${{ textAlign: alignOf(one) }}>${text(one, cells[i])}</td>`)}</tr></tfoot>`;
 }
 
-/** @param {{one: ShownColumn, value: any, theme: import('../lib/color.js').Theme, frames: import('../lib/frames.js').Frames, utc: boolean}} props */
-function Cell({ one, value, theme, frames, utc }) {
-  if (one.type === 'time') return html`<td>${formatDate(value, 'YYYY-MM-DD HH:mm:ss', utc)}</td>`;
-  if (one.type === 'string' || !one.field) return html`<td title=${value}>${value}</td>`;
-  const field = { ...one.field, config: one.config, values: one.cells };
-  const shown = display(field, value, fieldExtent(field, [field, ...(one.config.fieldMinMax ? [] : frames.fields)]), theme);
-  const cell = one.config.custom.cellOptions?.type ?? one.config.custom.displayMode ?? 'auto';
-  const style = String(cell).startsWith('color-background')
-    ? { background: shown.color, color: readableOn(shown.color) }
-    : cell === 'color-text'
-      ? { color: shown.color }
-      : {};
-  return html`<td class=${isNumber(one) ? css.TABLE_NUMBER : ''} style=${style}>${shown.prefix}${shown.text}${shown.suffix}</td>`;
+/** @param {{tables: import('../lib/shown.js').ShownFrame[], chosen: number, onChoose: (at: number) => void}} props */
+function Choice({ tables, chosen, onChoose }) {
+  return html`<select class="field ${css.TABLE_CHOICE}" aria-label="Which table" value=${String(chosen)} onChange=${(/** @type {any} */ event) => onChoose(Number(event.target.value))}>
+    ${tables.map((table, at) => html`<option key=${at} value=${String(at)}>${table.name || table.refId || `Table ${at + 1}`}</option>`)}</select>`;
+}
+
+/** @param {{at: number, perPage: number, count: number, onPage: (page: number) => void}} props */
+function Pages({ at, perPage, count, onPage }) {
+  const last = Math.ceil(count / perPage) - 1;
+  return html`<div class=${css.TABLE_PAGES}>
+    <button type="button" class="button" disabled=${at === 0} onClick=${() => onPage(at - 1)}>Previous</button>
+    <span>${at * perPage + 1} – ${Math.min(count, (at + 1) * perPage)} of ${count}</span>
+    <button type="button" class="button" disabled=${at >= last} onClick=${() => onPage(at + 1)}>Next</button></div>`;
 }

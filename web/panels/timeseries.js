@@ -4,10 +4,13 @@ import { useCallback, useEffect, useMemo, useRef, useState } from '../vendor/pre
 import { formatExact } from '../lib/dates.js';
 import { formatValue } from '../lib/units.js';
 import * as css from './classes.js';
-import { Legend, readLegend } from './legend.js';
+import { isolate, Legend, readLegend, toggle } from './legend.js';
 import { plotModel } from './model.js';
 import { DIMMED, plotOptions, plotShape } from './plot.js';
-import { hideTip, SeriesTip, showTip } from './tip.js';
+import { attributes } from './linked.js';
+import { drawMarks, marksAt } from './marks.js';
+import { resolveLinks } from '../lib/links.js';
+import { hideTip, pinTip, SeriesTip, showTip } from './tip.js';
 import { usePlot } from './useplot.js';
 
 /** @typedef {import('../lib/frames.js').Frames} Frames */
@@ -16,8 +19,11 @@ import { usePlot } from './useplot.js';
 /** @typedef {import('./useplot.js').Pointer} Pointer */
 /** @typedef {import('../vendor/uplot/uplot.js').default} Plot */
 
+/** @type {import('../lib/annotations.js').Mark[]} */
+const NO_MARKS = [];
+
 /** @param {import('./index.js').KindProps} props */
-export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, report }) {
+export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, variables, marks = NO_MARKS, report }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const [hidden, setHidden] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   const model = useMemo(() => plotModel(frames, hidden, theme), [frames, hidden, theme]);
@@ -29,8 +35,16 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, rep
   );
   const me = useRef({});
   const options = useMemo(() => readLegend(panel), [panel]);
-  const onPointer = useCallback((/** @type {Pointer | null} */ pointer) => point(me.current, live.current, panel, pointer), [panel]);
-  const onDraw = useCallback((/** @type {Plot} */ u) => report(countDrawn(u, live.current.model.series.length)), [report]);
+  const now = useRef({ marks, variables, pointer: /** @type {Pointer | null} */ (null) });
+  now.current = { ...now.current, marks, variables };
+  const onPointer = useCallback((/** @type {Pointer | null} */ pointer) => {
+    if (pointer) now.current.pointer = pointer;
+    point(me.current, live.current, panel, pointer, pointer ? marksAt(plot.current, now.current.marks, pointer.time) : []);
+  }, [panel]);
+  const onDraw = useCallback((/** @type {Plot} */ u) => {
+    const drawn = drawMarks(u, now.current.marks, theme);
+    report({ ...countDrawn(u, live.current.model.series.length), ...(drawn > 0 ? { marks: drawn } : {}) });
+  }, [report, theme]);
   const plot = usePlot({
     host,
     shape: plotShape(model, theme),
@@ -42,6 +56,11 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, rep
     options: () => ({ ...plotOptions(live, theme), focus: { alpha: DIMMED } }),
   });
   useEffect(() => () => hideTip(me.current), []);
+  useEffect(() => plot.current?.redraw(false), [marks]);
+  const onClick = () => {
+    const { pointer, variables: scope } = now.current;
+    if (pointer) pinLinks(me.current, live.current, pointer, scope ?? {});
+  };
   const onPoint = useCallback((/** @type {string | null} */ key) => {
     const at = key === null ? null : live.current.model.series.findIndex((series) => series.key === key) + 1;
     plot.current?.setSeries(at, { focus: true });
@@ -55,26 +74,12 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, rep
       onIsolate=${(/** @type {string} */ key) => setHidden(isolate(hidden, keys, key))}
       onToggle=${(/** @type {string} */ key) => setHidden(toggle(hidden, key))} /></div>`;
   return html`<div class="${css.CHART} ${options.place === 'right' ? css.CHART_RIGHT : ''}">
-    <div class=${css.PLOT} ref=${host} role="img" aria-label=${summary(panel, model)} />${legend}</div>`;
+    <div class=${css.PLOT} ref=${host} onClick=${onClick} role="img" aria-label=${summary(panel, model)} />${legend}</div>`;
 }
 
 /** @param {Frames} frames @param {{from: number, to: number}} timeRange */
 function rangeOf(frames, timeRange) {
   return frames.to > frames.from ? { from: frames.from, to: frames.to } : { from: timeRange.from, to: timeRange.to };
-}
-
-/** Only this one; when it already is the only one, all again. @param {ReadonlySet<string>} hidden @param {string[]} keys @param {string} key @returns {ReadonlySet<string>} */
-export function isolate(hidden, keys, key) {
-  const others = keys.filter((other) => other !== key);
-  const isAlone = !hidden.has(key) && others.length > 0 && others.every((other) => hidden.has(other));
-  return new Set(isAlone ? [] : others);
-}
-
-/** @param {ReadonlySet<string>} hidden @param {string} key @returns {ReadonlySet<string>} */
-export function toggle(hidden, key) {
-  const next = new Set(hidden);
-  if (!next.delete(key)) next.add(key);
-  return next;
 }
 
 /** Series and points that reached the canvas. @param {Plot} u @param {number} count series; the rest are grounds of stacks */
@@ -101,14 +106,16 @@ function summary(panel, model) {
   return `${panel.title || 'graph'}: ${model.series.length} series${names ? `, ${names}` : ''}`;
 }
 
-/** @param {object} me @param {import('./plot.js').Live} live @param {any} panel @param {Pointer | null} pointer */
-function point(me, { model, utc }, panel, pointer) {
-  const mode = panel?.options?.tooltip?.mode ?? 'multi';
-  if (!pointer || mode === 'none' || model.x[pointer.idx] === undefined) return hideTip(me);
-  const rows = tipRows(model, pointer);
+/** @param {object} me @param {import('./plot.js').Live} live @param {any} panel @param {Pointer | null} pointer @param {import('../lib/annotations.js').Mark[]} marks under the pointer */
+function point(me, { model, utc }, panel, pointer, marks) {
+  const { mode = 'multi', sort = 'desc', hideZeros = false } = panel?.options?.tooltip ?? {};
+  if (!pointer || (mode === 'none' && marks.length === 0) || model.x[pointer.idx] === undefined) return hideTip(me);
+  const rows = mode === 'none' ? [] : tipRows(model, pointer);
   const nearest = nearestOf(rows, pointer);
-  const shown = rows.filter((row) => mode !== 'single' || row === nearest).sort((a, b) => b.value - a.value);
-  if (shown.length === 0) return hideTip(me);
+  const shown = rows.filter((row) => (mode !== 'single' || row === nearest) && !(hideZeros === true && row.value === 0 && row !== nearest));
+  // Without a word in the file the largest come first: they are what one looks for.
+  shown.sort((a, b) => (sort === 'asc' ? a.value - b.value : b.value - a.value));
+  if (shown.length === 0 && marks.length === 0) return hideTip(me);
   return showTip(
     me,
     html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${shown.map((row) => ({
@@ -116,9 +123,24 @@ function point(me, { model, utc }, panel, pointer) {
       name: row.series.name,
       near: row === nearest && shown.length > 1,
       value: formatValue(row.value, row.series.field.config.unit, row.series.field.config.decimals),
-    }))} />`,
+    }))} notes=${marks.map(noteOf)} />`,
     pointer,
   );
+}
+
+/** @param {import('../lib/annotations.js').Mark} mark */
+function noteOf(mark) {
+  return [mark.title, mark.text, mark.tags.join(', ')].filter(Boolean).join(': ');
+}
+
+/** A click holds the links of the series under the pointer, so that one can be followed. @param {object} me @param {import('./plot.js').Live} live @param {Pointer} pointer @param {import('../lib/interpolate.js').Variables} variables */
+function pinLinks(me, { model }, pointer, variables) {
+  const nearest = nearestOf(tipRows(model, pointer), pointer);
+  if (!nearest) return;
+  const { field, name } = nearest.series;
+  const text = formatValue(nearest.value, field.config.unit, field.config.decimals);
+  const links = resolveLinks(field.config.links, variables, { name, labels: field.labels, text, raw: nearest.value, time: model.x[pointer.idx] });
+  if (links.length > 0) pinTip(me, html`<div class=${css.TIP_TIME}>${name} ${text}</div>${links.map((link) => html`<a key=${link.href} class=${css.TIP_LINK} ...${attributes(link)}>${link.title}</a>`)}`, pointer);
 }
 
 /** @typedef {{series: PlotSeries, value: number, drawn: number}} ValueAt */

@@ -19,7 +19,7 @@ function tipBox() {
   box.className = css.TIP;
   box.setAttribute('role', 'tooltip');
   document.body.append(box);
-  addEventListener('scroll', () => hideTip(owner), { capture: true, passive: true });
+  addEventListener('scroll', () => (isPinned ? release() : hideTip(owner)), { capture: true, passive: true });
   return box;
 }
 
@@ -28,7 +28,36 @@ function tipBox() {
  * @param {any} content
  * @param {{x: number, y: number}} at client px
  */
-export function showTip(by, content, { x, y }) {
+export function showTip(by, content, at) {
+  if (isPinned) return;
+  place(by, content, at);
+}
+
+/** Whether the box stays until a click elsewhere, so that something in it can be clicked. */
+let isPinned = false;
+
+/** Shows the box and holds it. @param {object} by @param {any} content @param {{x: number, y: number}} at client px */
+export function pinTip(by, content, at) {
+  place(by, content, at);
+  isPinned = true;
+  tipBox().classList.add(css.TIP_PINNED);
+  const end = (/** @type {Event} */ event) => {
+    const isInside = event.target instanceof Node && tipBox().contains(event.target);
+    if (event instanceof KeyboardEvent ? event.key !== 'Escape' : isInside) return;
+    for (const name of ['pointerdown', 'keydown']) removeEventListener(name, end, true);
+    release();
+  };
+  for (const name of ['pointerdown', 'keydown']) addEventListener(name, end, true);
+}
+
+function release() {
+  isPinned = false;
+  tipBox().classList.remove(css.TIP_PINNED);
+  hideTip(owner);
+}
+
+/** @param {object} by @param {any} content @param {{x: number, y: number}} at */
+function place(by, content, { x, y }) {
   const element = tipBox();
   owner = by;
   render(content, element);
@@ -47,7 +76,7 @@ export function showTip(by, content, { x, y }) {
 
 /** @param {object | null} by */
 export function hideTip(by) {
-  if (!box || owner !== by) return;
+  if (!box || owner !== by || isPinned) return;
   owner = null;
   box.hidden = true;
   render(null, box);
@@ -65,12 +94,13 @@ export function hideTip(by) {
 const ROW_PX = 19;
 const SHARE_OF_SCREEN = 0.6;
 const ROWS_MAX = 20;
+const NOTES_MAX = 4;
 
 /**
  * All series at one time. Sorted by the caller.
- * @param {{time: string, rows: TipRow[]}} props
+ * @param {{time: string, rows: TipRow[], notes?: string[]}} props notes: what is marked there
  */
-export function SeriesTip({ time, rows }) {
+export function SeriesTip({ time, rows, notes = [] }) {
   const fits = Math.min(ROWS_MAX, Math.max(6, Math.floor((innerHeight * SHARE_OF_SCREEN) / ROW_PX)));
   const near = rows.findIndex((row) => row.near);
   // The nearest series is always among those shown.
@@ -78,6 +108,7 @@ export function SeriesTip({ time, rows }) {
   const shown = rows.slice(first, first + fits);
   return html`
     <div class=${css.TIP_TIME}>${time}</div>
+    ${notes.slice(0, NOTES_MAX).map((note, at) => html`<div class=${css.TIP_NOTE} key=${`n${at}`}>${note}</div>`)}
     ${first > 0 && html`<div class=${css.TIP_MORE}>${first} above</div>`}
     ${shown.map(
       (row) => html`<div class="${css.TIP_ROW} ${row.near ? css.TIP_NEAR : ''}">

@@ -14,7 +14,7 @@ export function Help() {
   const close = () => {
     helpOpen.value = false;
   };
-  const list = keys.value.filter((entry) => entry.key !== 'Escape').sort((a, b) => a.key.localeCompare(b.key));
+  const list = keys.value.filter((entry, at, all) => entry.key !== 'Escape' && all.findLastIndex((other) => other.key === entry.key) === at).sort((a, b) => a.key.localeCompare(b.key));
   return html`<${Sheet} title="Keyboard" onClose=${close}>
     <dl class="keys">${list.map(({ key, says }) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${says}</dd></div>`)}
       <div><dt><kbd>Esc</kbd></dt><dd>Close, or leave full screen</dd></div>

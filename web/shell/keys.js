@@ -1,4 +1,4 @@
-// Keys that do what the mouse does. A page adds its own while it is shown; the help sheet lists what holds now.
+// Keys that do what the mouse does. A page adds its own while it is shown, in the place of the frame's; the help sheet lists what holds now.
 import { useEffect, useRef } from '../vendor/preact/hooks.js';
 import { signal } from '../vendor/signals/signals.js';
 
@@ -20,7 +20,7 @@ export function useKey(key, says, run) {
   latest.current = run;
   useEffect(() => {
     const entry = { key, says, run: () => latest.current() };
-    keys.value = [...keys.peek().filter((other) => other.key !== key), entry];
+    keys.value = [...keys.peek(), entry];
     return () => {
       keys.value = keys.peek().filter((other) => other !== entry);
     };
@@ -34,7 +34,7 @@ export function startKeys() {
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
     // An open dialog has the keys to itself: the browser closes it on Escape.
     if (document.querySelector('dialog[open]')) return;
-    const found = keys.peek().find((entry) => entry.key === event.key);
+    const found = keys.peek().findLast((entry) => entry.key === event.key);
     if (!found) return;
     event.preventDefault();
     found.run();

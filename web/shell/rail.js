@@ -2,15 +2,18 @@
 import { html } from '../lib/html.js';
 import { signal } from '../vendor/signals/signals.js';
 import { withRange } from '../lib/route.js';
-import { address, route } from './address.js';
+import { address, go, route } from './address.js';
 import { critical, firing } from './alerts.js';
 import { Icon, Mark } from './icons.js';
+import { useKey } from './keys.js';
+import { searchDashboards } from './search.js';
 import { recall, remember } from './store.js';
 
 /** Pages that exist, in the order of a shift: look, dig, check. */
 const ITEMS = [
   { page: 'home', path: '/', name: 'Home' },
   { page: 'dashboards', path: '/dashboards', name: 'Dashboards' },
+  { page: 'explore', path: '/explore', name: 'Explore' },
   { page: 'alerts', path: '/alerts', name: 'Alerts' },
   { page: 'targets', path: '/targets', name: 'Targets' },
   { page: 'status', path: '/status', name: 'Status' },
@@ -29,9 +32,11 @@ function flip() {
 export function Rail() {
   const here = route.value.page === 'dashboard' ? 'dashboards' : route.value.page;
   const search = address.value.search;
+  useKey('/', 'Search the dashboards', searchDashboards);
+  useKey('e', 'Explore', () => go(withRange('/explore', address.peek().search)));
   return html`<nav class="rail" aria-label="Pages">
     <a class="rail-brand" href=${withRange('/', search)} aria-label="Watchfire, home"><${Mark} /><span class="rail-word">Watchfire</span></a>
-    <ul>${ITEMS.map(({ page, path, name }) => html`<li key=${page}>
+    <ul>${ITEMS.map(({ page, path, name }) => html`<li key=${page} class=${page === 'status' ? 'rail-wide' : undefined}>
       <a class="rail-link" href=${withRange(path, search)} aria-current=${page === here ? 'page' : undefined} title=${folded.value ? name : undefined}>
         <${Icon} name=${page} /><span class="rail-word">${name}</span>
         ${page === 'alerts' && html`<${Badge} />`}

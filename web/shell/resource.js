@@ -57,12 +57,13 @@ export function useResource(ask, key = '') {
  * The same for what does not change while the page is open: asked again only after a failure.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} ask
+ * @param {string} [key] asked anew, forgetting the old, when this changes
  * @returns {Resource<T>}
  */
-export function useOnce(ask) {
-  const held = useRef(/** @type {T | null} */ (null));
+export function useOnce(ask, key = '') {
+  const held = useRef(/** @type {{key: string, data: T} | null} */ (null));
   return useResource(async (signal) => {
-    held.current ??= await ask(signal);
-    return held.current;
-  });
+    if (held.current?.key !== key) held.current = { key, data: await ask(signal) };
+    return held.current.data;
+  }, key);
 }

@@ -1,14 +1,27 @@
 // A search field that lives in the address (`?q=`). `/` goes to it, Escape empties it.
 import { html } from '../lib/html.js';
-import { useRef } from '../vendor/preact/hooks.js';
-import { params, setParams } from './address.js';
+import { useEffect, useRef } from '../vendor/preact/hooks.js';
+import { go, params, setParams } from './address.js';
 import { Icon } from './icons.js';
 import { useKey } from './keys.js';
+
+/** Set by who leads to a page in order to search there. */
+let isWanted = false;
+
+/** Goes to the list of dashboards and into its search. */
+export function searchDashboards() {
+  isWanted = true;
+  go('/dashboards');
+}
 
 /** @param {{name: string}} props name: what is searched, shown in the empty field */
 export function SearchField({ name }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   useKey('/', 'Search', () => field.current?.focus());
+  useEffect(() => {
+    if (isWanted) field.current?.focus();
+    isWanted = false;
+  }, []);
   const set = (/** @type {string} */ text) => setParams({ q: text === '' ? null : text }, { replace: true });
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== 'Escape') return;

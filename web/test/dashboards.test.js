@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { planTargets, toFrames } from '../lib/frames.js';
+import { dashboardLinks } from '../lib/links.js';
+import { isSupported } from '../panels/index.js';
 import { plotModel } from '../panels/model.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,15 +38,31 @@ function render(panel) {
   return { plan, frames: toFrames(panel, answers(plan.targets), { variables: {} }) };
 }
 
-test('our dashboards use the datasource variable, describe each panel, and fit the grid', () => {
+/** Kinds whose numbers need no unit: they have none, or it stands elsewhere. */
+const WITHOUT_UNIT = new Set(['heatmap', 'text', 'logs', 'alertlist', 'dashlist', 'table']);
+
+test('our dashboards load in the real Grafana: a variable for each source, no inputs, a schema of today', () => {
   for (const [name, dashboard] of read(`${ROOT}deploy/provision/dashboards`)) {
-    assert.equal(name, `${dashboard.uid}.json`);
+    assert.ok(name.startsWith(dashboard.uid), `${name} has the uid ${dashboard.uid}`);
     assert.ok(dashboard.schemaVersion >= 39 && dashboard.title && dashboard.description, name);
+    assert.ok(!dashboard.__inputs && !JSON.stringify(dashboard).includes('${DS_'), `${name}: inputs are left open when a file is provisioned`);
+    const sources = new Map(dashboard.templating.list.filter((/** @type {any} */ one) => one.type === 'datasource').map((/** @type {any} */ one) => [`\${${one.name}}`, one.query]));
+    const isSource = (/** @type {any} */ given) => given && sources.get(given.uid) === given.type;
+    for (const variable of dashboard.templating.list) if (variable.type === 'query') assert.ok(isSource(variable.datasource), `${name}: variable ${variable.name} has no source`);
+    for (const one of dashboard.annotations.list) if (one.builtIn !== 1) assert.ok(isSource(one.datasource) && one.expr, `${name}: annotation ${one.name} has no source`);
+    for (const panel of panelsOf(dashboard)) for (const target of panel.targets ?? []) assert.ok(isSource(target.datasource), `${name}: ${panel.title} has no source`);
+    const scope = Object.fromEntries(dashboard.templating.list.map((/** @type {any} */ one) => [one.name, { value: 'x' }]));
+    for (const panel of panelsOf(dashboard)) for (const { expr } of planTargets(panel, { ...RANGE, variables: scope }).targets) assert.ok(!expr.includes('$'), `${name}: ${panel.title} names an unknown variable: ${expr}`);
+  }
+});
+
+test('our dashboards describe each panel, and fit the grid', () => {
+  for (const [name, dashboard] of read(`${ROOT}deploy/provision/dashboards`)) {
     const taken = new Set();
     const ids = new Set();
     for (const panel of panelsOf(dashboard)) {
       const { x, y, w, h } = panel.gridPos;
-      assert.ok(panel.description && panel.title, `${name}: a panel lacks words`);
+      assert.ok((panel.description || panel.type === 'text') && panel.title !== undefined, `${name}: a panel lacks words`);
       assert.ok(x + w <= 24, `${name}: ${panel.title} is wider than the grid`);
       for (let at = 0; at < w * h; at++) {
         const cell = `${x + (at % w)},${y + Math.floor(at / w)}`;
@@ -53,9 +71,23 @@ test('our dashboards use the datasource variable, describe each panel, and fit t
       }
       assert.ok(!ids.has(panel.id), `${name}: id ${panel.id} twice`);
       ids.add(panel.id);
-      for (const target of panel.targets) assert.deepEqual(target.datasource, { type: 'prometheus', uid: '${datasource}' });
-      assert.ok(panel.fieldConfig.defaults.unit !== undefined || panel.type === 'heatmap', `${name}: ${panel.title} has no unit`);
+      assert.ok(isSupported(panel.type), `${name}: ${panel.type}`);
+      assert.ok(WITHOUT_UNIT.has(panel.type) || panel.fieldConfig.defaults.unit !== undefined, `${name}: ${panel.title} has no unit`);
     }
+  }
+});
+
+test('every dashboard of ours leads to another or is led to, by addresses that exist', () => {
+  const all = read(`${ROOT}deploy/provision/dashboards`);
+  const uids = new Set(all.map(([, dashboard]) => dashboard.uid));
+  const entries = all.map(([, { uid, title, tags, description }]) => ({ uid, title, tags, description, folder: '', url: `/d/${uid}/x` }));
+  /** Where a dashboard leads. @param {any} dashboard */
+  const led = (dashboard) => dashboardLinks(dashboard, {}, entries).flatMap((link) => link.many ?? [link]).map(({ href }) => /^\/d\/([^/?]+)/.exec(href)?.[1] ?? href);
+  for (const [name, dashboard] of all) {
+    const own = led(dashboard);
+    assert.ok(own.length > 0 || all.some(([, other]) => led(other).includes(dashboard.uid)), `${name} stands alone`);
+    for (const uid of own) assert.ok(uids.has(uid), `${name}: ${uid}`);
+    for (const [, uid] of JSON.stringify(dashboard).matchAll(/"url":"\/d\/([^/?"]+)/g)) assert.ok(uids.has(uid), `${name}: ${uid}`);
   }
 });
 

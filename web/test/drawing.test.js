@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { paintedRange, toHeat } from '../lib/buckets.js';
 import { toFrames } from '../lib/frames.js';
-import { parseMarkdown, safeUrl } from '../lib/markdown.js';
-import { sortRows, toTable, transform } from '../lib/tabledata.js';
+import { safeUrl } from '../lib/markdown.js';
+import { parseRich } from '../lib/richtext.js';
 import { stackColumns } from '../lib/stack.js';
 import { valueRange } from '../panels/axes.js';
 import { isolatedPoints, plotModel } from '../panels/model.js';
 import { reducedFields } from '../panels/reduced.js';
-import { isolate, toggle } from '../panels/timeseries.js';
+import { isolate, toggle } from '../panels/legend.js';
 
 /** @param {any} panel @param {Array<[Record<string, string>, Array<number | null>]>} list */
 function framesOf(panel, list) {
@@ -37,6 +37,11 @@ test('bounds are compared as numbers, other labels are added up', () => {
 test('format time_series: rows are buckets already', () => {
   const heat = toHeat(framesOf({ type: 'heatmap' }, [[{ n: '10' }, [3]], [{ n: '5' }, [4]]]));
   assert.deepEqual(heat.rows.map((row) => [row.highText, row.counts[0]]), [['5', 4], ['10', 3]]);
+});
+
+test('rows named by their lower bound', () => {
+  const heat = toHeat(framesOf({ type: 'heatmap' }, [[{ n: '10' }, [3]], [{ n: '5' }, [4]]]), { rowsFrame: { layout: 'ge' } });
+  assert.deepEqual(heat.rows.map((row) => [row.lowText, row.highText, row.counts[0]]), [['5', '10', 4], ['10', '+Inf', 3]]);
 });
 
 test('calculate: plain values are counted in nice buckets', () => {
@@ -116,18 +121,8 @@ test('a stat of a label shows its text', () => {
   assert.deepEqual(reducedFields(panel, framesOf(panel, [[{ other: 'x' }, [1]]]), 'dark'), []);
 });
 
-test('tables: queries meet in rows with equal labels; organize and sort', () => {
-  const panel = { id: 1, type: 'table', targets: [{ refId: 'A', expr: 'x', instant: true }, { refId: 'B', expr: 'y', instant: true }] };
-  const part = (/** @type {string} */ id, /** @type {number} */ value) => ({ id, start: 50, step: 1, count: 1, series: [{ labels: { i: 'a' }, values: [value] }, { labels: { i: 'b' }, values: [value + 1] }] });
-  const table = toTable(toFrames(panel, [part('1:A', 1), part('1:B', 5)]));
-  assert.deepEqual(table.map((column) => [column.name, column.cells]), [['Time', [50, 50]], ['i', ['a', 'b']], ['Value #A', [1, 2]], ['Value #B', [5, 6]]]);
-  const shown = transform(table, [{ id: 'merge' }, { id: 'organize', options: { excludeByName: { Time: true }, indexByName: { 'Value #B': 0 }, renameByName: { i: 'Instance' } } }]);
-  assert.deepEqual(shown.map((column) => column.name), ['Value #B', 'Instance', 'Value #A']);
-  assert.deepEqual(sortRows(shown, 'Value #A', true)[1].cells, ['b', 'a']);
-});
-
 test('Markdown holds nothing that could run', () => {
-  const text = JSON.stringify(parseMarkdown('# T\n<script>alert(1)</script><img src=x onerror=alert(1)>\n[x](javascript:alert(1)) [y](https://y.z)\n\n- a\n- b\n\n| h |\n|---|\n| c |\n\n```\n<b>\n```'));
+  const text = JSON.stringify(parseRich('# T\n<script>alert(1)</script><img src=x onerror=alert(1)>\n[x](javascript:alert(1)) [y](https://y.z)\n\n- a\n- b\n\n| h |\n|---|\n| c |\n\n```\n<b>\n```'));
   assert.ok(!/alert\(1\)"|onerror|javascript:/.test(text.replace(/"children":\["x"\]/, '')), text);
   for (const part of ['"tag":"h1"', '"tag":"ul"', '"tag":"table"', '"tag":"pre"', 'https://y.z']) assert.ok(text.includes(part), part);
   assert.deepEqual(['javascript:x', 'JAVASCRIPT:x', 'data:text/html,x', 'vbscript:x'].map(safeUrl), [null, null, null, null]);

@@ -9,7 +9,7 @@ test('names of ranges', () => {
   check('now-1h', 'now', 'Last hour');
   check('now-1d/d', 'now-1d/d', 'Yesterday');
   check('now-2h', 'now', 'Last 2 hours');
-  check('now-1M', 'now', 'Last 1 month');
+  check('now-1M', 'now', 'Last month');
   check(String(NOW), String(NOW + 90_000), '2026-11-20 14:35:10 to 14:36:40');
   check('2026-11-19', '2026-11-20 10:00', '2026-11-19 00:00 to 2026-11-20 10:00');
   check(String(NOW), 'now', '2026-11-20 14:35:10 to now');

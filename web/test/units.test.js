@@ -21,6 +21,7 @@ const TABLE = [
   [-3.5, 'dB', '-3.50 dB'], [1500, 'watt', '1.50 kW'], [0.25, 'amp', '250 mA'], [255, 'hex', 'FF'], [255, 'hex0x', '0xFF'], [1234.5, 'sci', '1.2345e+3'], [12, 'areaM2', '12 m²'],
   [1, 'bool', 'True'], [0, 'bool_yes_no', 'No'], [1, 'bool_on_off', 'On'], [1, 'bool:Up/Down', 'Up'], [1234567.891, 'locale', '1,234,567.891'],
   [12, 'rows/s', '12 rows/s'], [12, 'prefix:X', 'X12'], [12, 'suffix:X', '12 X'], [1200, 'count:X', '1.20K X'], [1500, 'si:ku', '1.50 Mu'],
+  [12, 'lengthkm', '12 km'], [1500, 'Hs', '1.50 kH/s'], [2048, 'Kibits', '2 Mib/s'], [0.002, 'farad', '2 mF'], [3, 'ppm', '3 ppm'], [1500, 'currencyINR', '₹1.50K'], [1500, 'currencySEK', '1.50K kr'], [250, 'mwatt', '250 mW'],
   [1e15, 'short', '1 Quadr'], [1e-9, 's', '1 ns'], [-1536, 'bytes', '-1.50 KiB'], [12.4, '', '12', -1],
   [NaN, 's', 'NaN'], [Infinity, 'bytes', '∞'], [-Infinity, '', '-∞'], [null, 's', ''],
 ];

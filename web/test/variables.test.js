@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { typedFilter, withFilters } from '../lib/adhoc.js';
 import { ALL, choose, optionsFrom, provisional, queryText, readQuery, readVariable, selectionText, toggled, valueOf } from '../lib/variables.js';
 
 const texts = (raw) => readVariable(raw).options.map((o) => [o.text, o.value]);
@@ -78,4 +79,19 @@ test('clicks in a list of several', () => {
   assert.deepEqual(toggled(['a', 'b'], 'a'), ['b']);
   assert.deepEqual(toggled([ALL], 'a'), ['a']);
   assert.deepEqual(toggled(['a'], ALL), [ALL]);
+});
+
+test('filters are put into every selector, and nowhere else', () => {
+  const filters = [{ key: 'job', operator: '=~', value: 'a|"b"' }];
+  const check = (/** @type {string} */ expr, /** @type {string} */ expected, /** @type {'promql' | 'logql'} */ language = 'promql') => assert.equal(withFilters(expr, filters, language).replaceAll('job=~"a|\\"b\\""', 'F'), expected);
+  check('up', 'up{F}');
+  check('sum by (job, le) (rate(http_total{code="5}"}[5m] offset 1h)) / on (job) group_left (x) foo', 'sum by (job, le) (rate(http_total{code="5}",F}[5m] offset 1h)) / on (job) group_left (x) foo{F}');
+  check('{__name__="x",} or vector(1) and bool_x > bool 2e3', '{__name__="x",F} or vector(1) and bool_x{F} > bool 2e3');
+  check('label_replace(up, "a", "{x}", "b", "(.*)") # up\n + topk(3, cpu:rate5m)', 'label_replace(up{F}, "a", "{x}", "b", "(.*)") # up\n + topk(3, cpu:rate5m{F})');
+  check('histogram_quantile(0.9, sum without(i) (rate(b{}[1m])))[5m:1m] @ end()', 'histogram_quantile(0.9, sum without(i) (rate(b{F}[1m])))[5m:1m] @ end()');
+  check('sum(rate({a="b"} |= "{x}" | json | status=500 [1m]))', 'sum(rate({a="b",F} |= "{x}" | json | status=500 [1m]))', 'logql');
+  assert.deepEqual([typedFilter('job = web'), typedFilter('code!~"5.."'), typedFilter('nonsense')], ['job|=|web', 'code|!~|5..', null]);
+  const raw = { type: 'adhoc', name: 'f', filters: [{ key: 'job', operator: '=', value: 'x' }] };
+  assert.deepEqual([choose(readVariable(raw), [], raw), choose(readVariable(raw), ['a|=|b|c', 'bad'], raw), choose(readVariable(raw), [''], raw)], [['job|=|x'], ['a|=|b|c'], []]);
+  assert.deepEqual(valueOf({ ...readVariable(raw), selected: ['a|=~|b|c'] }).filters, [{ key: 'a', operator: '=~', value: 'b|c' }]);
 });

@@ -17,7 +17,7 @@ const FULL: [&str; 4] = ["--seed", "1", "--queries", "5000"];
 /// What `cargo xtask conformance` takes.
 #[derive(Args)]
 pub(crate) struct Conformance {
-    /// Which data: promql, exposition, prometheus-config, rulefmt, promtool, alertmanager-config; all of them when none is named.
+    /// Which data: promql, exposition, prometheus-config, rulefmt, promtool, alertmanager-config, alertmanager-routing, dashboards; all of them when none is named.
     what: Option<String>,
     /// Where the data lies, instead of WATCHFIRE_CONFORMANCE or ../shared.
     #[arg(long)]

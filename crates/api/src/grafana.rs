@@ -1,4 +1,4 @@
-//! The few endpoints by which Grafana's users and tools know a Grafana: health, datasources, search, dashboards.
+//! The few endpoints by which Grafana's users and tools know a Grafana: health, search, dashboards. Data sources: `datasources.rs`.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use dashboards::{Entry, slug};
 use serde_json::{Value, json};
 
+use crate::edit;
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -19,36 +20,19 @@ pub(crate) async fn health() -> Json<Value> {
     Json(json!({ "commit": "", "database": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// One datasource: ourselves.
-pub(crate) async fn datasources(State(state): State<Arc<ApiState>>) -> Json<Value> {
-    Json(json!([{
-        "id": 1,
-        "uid": "prometheus",
-        "orgId": 1,
-        "name": "Prometheus",
-        "type": "prometheus",
-        "typeName": "Prometheus",
-        "access": "proxy",
-        "url": state.runtime.facts().external_url,
-        "database": "",
-        "basicAuth": false,
-        "isDefault": true,
-        "jsonData": { "httpMethod": "POST" },
-        "readOnly": true,
-    }]))
-}
-
-/// Dashboards whose title holds `query` and that have every `tag`, as Grafana lists them. Folders are but names here:
-/// `type=dash-folder` finds none.
+/// Dashboards whose title holds `query`, that have every `tag` and one of the uids where some are named, as Grafana lists them. Folders are
+/// but names here: `type=dash-folder` finds none.
 pub(crate) async fn search(State(state): State<Arc<ApiState>>, params: Params) -> Json<Value> {
     let wanted = params.get("query").unwrap_or_default().to_lowercase();
     let tags: Vec<&str> = params.all("tag").filter(|tag| !tag.is_empty()).collect();
+    let uids: Vec<&str> = params.all("dashboardUIDs").chain(params.all("dashboardUID")).collect();
     let by_type = params.get("type").is_none_or(|kind| kind == "dash-db");
     let limit = params.get("limit").and_then(|n| n.parse().ok()).unwrap_or(SEARCH_DEFAULT);
     let hit = |entry: &Entry| {
         by_type
             && entry.title.to_lowercase().contains(&wanted)
             && tags.iter().all(|tag| entry.tags.iter().any(|own| own == tag))
+            && (uids.is_empty() || uids.contains(&entry.uid.as_str()))
     };
     let entries = state.dashboards.list().into_iter().enumerate();
     let found = entries.filter(|(_, e)| hit(e)).take(limit).map(|(i, entry)| {
@@ -63,22 +47,46 @@ pub(crate) async fn search(State(state): State<Arc<ApiState>>, params: Params) -
             "tags": entry.tags,
             "isStarred": false,
             "folderTitle": entry.folder,
+            "sortMeta": 0,
         })
     });
     Json(found.collect())
 }
 
+/// A moment that Grafana writes where there is none.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
 pub(crate) async fn dashboard(State(state): State<Arc<ApiState>>, Path(uid): Path<String>) -> Response {
     let (Some(entry), Some(document)) = (state.dashboards.entry(&uid), state.dashboards.get(&uid)) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": "Dashboard not found" }))).into_response();
     };
+    let (shared, looked) = (state.clone(), entry.clone());
+    let read_only = tokio::task::spawn_blocking(move || edit::why_not(&shared, &looked)).await;
+    let read_only = read_only.unwrap_or_else(|error| Some(error.to_string()));
     let meta = json!({
         "type": "db",
-        "canSave": false,
-        "canEdit": false,
+        "canSave": read_only.is_none(),
+        "canEdit": read_only.is_none(),
+        // Ours: why not, and which text of the file this is.
+        "readOnly": read_only,
+        "fileVersion": entry.version,
         "slug": slug(&entry.title),
         "url": url(&entry),
         "folderTitle": entry.folder,
+        "canStar": false,
+        "canDelete": false,
+        "canAdmin": false,
+        "expires": NEVER,
+        "created": NEVER,
+        "updated": NEVER,
+        "updatedBy": "Anonymous",
+        "createdBy": "Anonymous",
+        "version": 1,
+        "hasAcl": false,
+        "isFolder": false,
+        "folderId": 0,
+        "folderUid": "",
+        "folderUrl": "",
         "provisioned": true,
         "provisionedExternalId": entry.file,
     });

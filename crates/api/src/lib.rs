@@ -7,6 +7,8 @@ mod admin;
 mod alerting;
 mod alertmanager;
 mod cors;
+mod datasources;
+mod edit;
 mod encode;
 mod error;
 mod exemplars;
@@ -30,11 +32,12 @@ mod syntax;
 mod targets;
 mod ui_files;
 mod ui_query;
+mod ui_slim;
 
 pub use loki::{LogAdmin, LogDeletion, LogDiscovery, Logs};
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, loki_router, prometheus_router, ui_router};
 pub use state::{
-    Admin, ApiState, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiState, EditRule, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
+    StoreRankings, StoreRefusal, StoreStatus, Targets,
 };

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use columns::Steps;
 use model::TimestampMs;
 use promql::ValueKind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::encode::{self, Form};
 use crate::error::ApiError;
@@ -15,7 +16,7 @@ use crate::measured::Wanted;
 use crate::params::Params;
 use crate::run::{self, Question};
 use crate::state::ApiState;
-use crate::syntax;
+use crate::{syntax, ui_query};
 
 /// Points of one series in one answer; Prometheus' own limit.
 pub(crate) const POINTS_MAX: i64 = 11_000;
@@ -77,6 +78,17 @@ pub(crate) async fn parse(State(state): State<Arc<ApiState>>, params: Params) ->
     let query = run::parse(&state, params.get("query").unwrap_or_default()).await??;
     let tree: Value = syntax::tree(&query);
     Ok(encode::success(tree))
+}
+
+/// `/api/ui/parse`: what an editor wants to know of a query while it is typed: what it evaluates to, or what is wrong and where.
+pub(crate) async fn ui_parse(
+    State(state): State<Arc<ApiState>>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(match run::parse(&state, params.get("query").unwrap_or_default()).await? {
+        Ok(query) => json!({ "kind": query.kind().as_str() }),
+        Err(error) => json!({ "error": ui_query::parse_error(&error) }),
+    }))
 }
 
 /// The steps, and the end as asked for, which may lie after the last of them.

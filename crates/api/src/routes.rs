@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::RawQuery;
 use axum::middleware;
 use axum::response::Redirect;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use prometheus_client::registry::Registry;
 use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    admin, alerting, alertmanager, exemplars, federate, grafana, loki, management, metrics, query, rules,
-    series, status, targets, ui_files, ui_query,
+    admin, alerting, alertmanager, datasources, edit, exemplars, federate, grafana, loki, management,
+    metrics, query, rules, series, status, targets, ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -23,36 +24,59 @@ pub fn prometheus_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: 
     };
     let pages = Router::new()
         .route("/", to_ui("/"))
-        .route("/graph", to_ui("/"))
-        .route("/query", to_ui("/"))
+        .route("/graph", to_explore(ui_url))
+        .route("/query", to_explore(ui_url))
         .route("/targets", to_ui("/targets"))
         .route("/alerts", to_ui("/alerts"))
         .route("/rules", to_ui("/alerts"))
         .route("/status", to_ui("/status"));
-    finish(Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(pages), state, registry)
+    let all = Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(pages);
+    finish(all.fallback(management::not_found), state, registry)
 }
 
 /// What answers on the UI port: the pages, the API under them, Grafana's endpoints, health, self-metrics.
 pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
     let grafana = Router::new()
         .route("/api/health", get(grafana::health))
-        .route("/api/datasources", get(grafana::datasources))
+        .route("/api/datasources", get(datasources::list))
+        .route("/api/datasources/{id}", get(datasources::by_id))
+        .route("/api/datasources/id/{name}", get(datasources::id_of))
+        .route("/api/datasources/name/{name}", get(datasources::by_name))
+        .route("/api/datasources/uid/{uid}", get(datasources::by_uid))
+        .route("/api/datasources/uid/{uid}/health", get(datasources::health))
+        .nest("/api/datasources/proxy/uid/prometheus/api/v1", api_v1())
         .route("/api/search", get(grafana::search))
         .route("/api/dashboards", get(grafana::list))
         .route("/api/dashboards/uid/{uid}", get(grafana::dashboard));
     let own = Router::new()
         .route("/api/ui/query", post(ui_query::query))
+        .route("/api/ui/parse", get(query::ui_parse).post(query::ui_parse))
+        .route("/api/ui/dashboards/{uid}/panels/{id}", post(edit::panel))
         .route("/api/ui/status", get(status::ui))
         .route("/api/ui/notifications", get(alerting::notifications))
         .route("/ui/{*path}", get(ui_files::file));
     let mut pages = Router::new();
-    for path in ["/", "/dashboards", "/d/{uid}", "/d/{uid}/{slug}", "/targets", "/alerts", "/status"] {
+    for path in ["/", "/dashboards", "/explore", "/targets", "/alerts", "/status"] {
         pages = pages.route(path, get(ui_files::index));
     }
+    for path in ["/d/{uid}", "/d/{uid}/{slug}"] {
+        pages = pages.route(path, get(ui_files::dashboard));
+    }
+    // Prometheus' links to a graph stand in alerts and in people's notes.
+    let pages = pages.route("/graph", to_explore("")).route("/query", to_explore(""));
     let all =
         Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(grafana).merge(own).merge(pages);
-    let all = all.nest("/api/v2", api_v2()).merge(loki::routes());
+    let all = all.nest("/api/v2", api_v2()).merge(loki::routes()).fallback(ui_files::lost);
     finish(all, state, registry)
+}
+
+/// Prometheus' pages of a graph, with their parameters: Explore reads them.
+fn to_explore(ui_url: &str) -> MethodRouter<Arc<ApiState>> {
+    let target = format!("{}/explore", ui_url.trim_end_matches('/'));
+    get(move |RawQuery(query): RawQuery| {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        std::future::ready(Redirect::temporary(&format!("{target}{query}")))
+    })
 }
 
 /// What answers on the Alertmanager port: its API, health, reload, and its old pages as links to ours.
@@ -67,7 +91,7 @@ pub fn alertmanager_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url
         .route("/-/ready", get(|| std::future::ready("OK")))
         .route("/-/reload", post(management::reload).get(management::only_by_post))
         .route("/api/v1/{*path}", get(alertmanager::gone).post(alertmanager::gone));
-    finish(own.nest("/api/v2", api_v2()), state, registry)
+    finish(own.nest("/api/v2", api_v2()).fallback(management::not_found), state, registry)
 }
 
 /// What answers on the Loki port: its API, health, self-metrics.
@@ -77,7 +101,8 @@ pub fn loki_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: &str) 
         .route("/", get(move || std::future::ready(Redirect::temporary(&target))))
         .route("/-/healthy", get(management::healthy))
         .route("/-/reload", post(management::reload).get(management::only_by_post));
-    finish(own.merge(loki::port_own()).merge(loki::routes()), state, registry)
+    let own = own.merge(loki::port_own()).merge(loki::routes());
+    finish(own.fallback(management::not_found), state, registry)
 }
 
 fn api_v2() -> Router<Arc<ApiState>> {
@@ -94,7 +119,6 @@ fn finish(router: Router<Arc<ApiState>>, state: Arc<ApiState>, registry: Arc<Reg
     let counted = middleware::from_fn_with_state(state.metrics.clone(), metrics::count);
     router
         .route_layer(counted)
-        .fallback(management::not_found)
         .with_state(state)
         .merge(net::metrics::route(registry))
         .layer(middleware::from_fn(crate::cors::allow))

@@ -15,7 +15,7 @@ use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
 use tokio::sync::Semaphore;
 
-use crate::loki::Logs;
+use crate::loki::{Logs, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -185,6 +185,17 @@ pub trait Runtime: Send + Sync {
     fn reload(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
 }
 
+/// Who may write changes of dashboards back to their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditRule {
+    /// Nobody: other machines reach the port, and nobody said that they may.
+    Nobody,
+    /// Whoever reaches the port, which is bound to loopback.
+    Loopback,
+    /// Whoever reaches the port: it was allowed at start.
+    Everybody,
+}
+
 /// Facts that do not change while the program runs.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -204,12 +215,16 @@ pub struct Facts {
     pub recovery: Recovery,
     /// Whether `/-/reload` is allowed.
     pub lifecycle: bool,
+    /// Who may change dashboards.
+    pub edits: EditRule,
     /// Our own base URL, as others reach it.
     pub external_url: String,
 }
 
-/// Pushes that are read and stored at one time, each of which may take some times the bytes of its body; the others wait.
+/// Pushes that are taken apart and stored at one time, each of which may take some times the bytes of its body; the others wait.
 const PUSHES_MAX: usize = 8;
+/// Bodies of pushes that come in at one time; the others wait. Who is slow holds a place for a bounded time.
+const PUSH_BODIES_MAX: usize = 64;
 
 /// Everything the routes need.
 pub struct ApiState {
@@ -225,6 +240,10 @@ pub struct ApiState {
     pub(crate) logs: Option<Arc<Logs>>,
     /// A place for each push at work.
     pub(crate) pushes: Arc<Semaphore>,
+    /// A place for the body of each push that comes in.
+    pub(crate) push_bodies: Semaphore,
+    /// Readers of live lines that may still come.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -288,6 +307,8 @@ impl ApiState {
             admin,
             logs,
             pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
+            push_bodies: Semaphore::new(PUSH_BODIES_MAX),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,
             turnstile,

@@ -125,7 +125,7 @@ fn plain(number: &Number) -> String {
 }
 
 /// Milliseconds of a duration that is written out; 0 of one that only a query's span decides, as upstream.
-fn milliseconds(duration: &DurationExpr) -> i64 {
+pub(crate) fn milliseconds(duration: &DurationExpr) -> i64 {
     match duration {
         DurationExpr::Number(number) => (number.value * 1000.0).round() as i64,
         DurationExpr::Negate(inner) => milliseconds(inner).saturating_neg(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use config::{ByteSize, ConfigError, Duration, Spanned, Unread};
 use logdb::Limits;
+use logql::EngineOptions;
 use logwire::{level, service};
 use model::DurationMs;
 use serde::Deserialize;
@@ -36,6 +37,11 @@ const KNOWN: [(&str, &[&str]); 4] = [
             "discover_service_name",
             "discover_log_levels",
             "log_level_fields",
+            "max_entries_limit_per_query",
+            "max_query_series",
+            "max_query_length",
+            "max_query_bytes_read",
+            "query_timeout",
         ],
     ),
 ];
@@ -89,6 +95,11 @@ struct LimitsYml {
     discover_service_name: Option<Vec<String>>,
     discover_log_levels: Option<bool>,
     log_level_fields: Option<Vec<String>>,
+    max_entries_limit_per_query: Option<usize>,
+    max_query_series: Option<usize>,
+    max_query_length: Option<Duration>,
+    max_query_bytes_read: Option<Spanned<String>>,
+    query_timeout: Option<Duration>,
 }
 
 /// What the store of logs goes by.
@@ -98,6 +109,8 @@ pub(crate) struct LokiSettings {
     pub(crate) port: Option<u16>,
     /// What is taken.
     pub(crate) limits: Limits,
+    /// What may be asked.
+    pub(crate) queries: EngineOptions,
     /// How long lines are kept, where the file says it; zero for as long as there is room. Before the flag.
     pub(crate) retention: Option<DurationMs>,
     /// Labels that name a stream's service.
@@ -132,6 +145,7 @@ fn parse(file: &Path, text: &str) -> Result<(LokiSettings, Vec<String>), ConfigE
     let settings = LokiSettings {
         port: yml.server.http_listen_port,
         limits: limits(file, &yml)?,
+        queries: queries(file, given)?,
         retention,
         service_labels: service_labels.unwrap_or_else(|| names(&service::SERVICE_LABELS)),
         level_fields: given.discover_log_levels.unwrap_or(true).then_some(level_fields),
@@ -173,6 +187,23 @@ fn limits(file: &Path, yml: &LokiYml) -> Result<Limits, ConfigError> {
         old_max: old_max.filter(|_| rejects_old),
         future_max: given.creation_grace_period.map_or(usual.future_max, |grace| grace.0),
         behind_max: yml.ingester.max_chunk_age.map_or(usual.behind_max, |age| DurationMs(age.0.0 / 2)),
+    })
+}
+
+/// A limit of zero that means none in Loki means none here.
+fn queries(file: &Path, given: &LimitsYml) -> Result<EngineOptions, ConfigError> {
+    let usual = EngineOptions::standard();
+    let none_if_zero = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+    Ok(EngineOptions {
+        entries_max: given.max_entries_limit_per_query.map_or(usual.entries_max, none_if_zero),
+        series_max: given.max_query_series.map_or(usual.series_max, none_if_zero),
+        length_max: given.max_query_length.map_or(usual.length_max, |length| length.0.to_std()),
+        bytes_max: given
+            .max_query_bytes_read
+            .as_ref()
+            .map_or(Ok(usual.bytes_max), |text| size(file, text))?,
+        timeout: given.query_timeout.map_or(usual.timeout, |timeout| timeout.0.to_std()),
+        ..usual
     })
 }
 
@@ -249,6 +280,17 @@ mod tests {
         };
         assert_eq!((settings.limits, settings.level_fields), (expected, None));
         assert!(settings.service_labels.is_empty() && passed_over.is_empty());
+        let text = "limits_config: {max_entries_limit_per_query: 9, max_query_series: 0, max_query_length: 1d, max_query_bytes_read: 5GB, query_timeout: 2m}";
+        let (settings, passed_over) = read(text).unwrap();
+        let expected = EngineOptions {
+            entries_max: 9,
+            series_max: usize::MAX,
+            length_max: std::time::Duration::from_secs(86_400),
+            bytes_max: 5 << 30,
+            timeout: std::time::Duration::from_secs(120),
+            ..EngineOptions::standard()
+        };
+        assert!(settings.queries == expected && passed_over.is_empty());
         let off = "compactor: {retention_enabled: false}\nlimits_config: {retention_period: 48h}\n";
         assert_eq!(read(off).unwrap().0.retention, Some(DurationMs::ZERO));
     }

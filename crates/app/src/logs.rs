@@ -43,6 +43,7 @@ pub(crate) async fn open(
     let logs = Logs {
         append: db.clone(),
         query: db.clone(),
+        engine: Arc::new(logql::Engine::new(settings.queries.clone())),
         admin: Arc::new(Keeper { db: db.clone(), metrics }),
         discovery: LogDiscovery {
             service_labels: settings.service_labels.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::config::ByteSize;
 use alerting::{Dispatcher, State};
-use api::{ApiMetrics, ApiState, Facts, Recovery, Services};
+use api::{ApiMetrics, ApiState, EditRule, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
 use model::{DurationMs, TimestampMs};
 use net::process::ProcessMetrics;
@@ -70,6 +70,10 @@ pub struct Options {
     pub lifecycle: bool,
     /// Whether samples can be deleted and copied over HTTP.
     pub admin_api: bool,
+    /// How far back the series of new objectives get their past; zero for none.
+    pub rules_backfill: DurationMs,
+    /// Whether dashboards can be changed in the browser although other machines reach the user interface.
+    pub dashboard_edits: bool,
     /// Limits of queries, and what of the language is switched on.
     pub queries: QueryOptions,
     /// Flags as given, for `/api/v1/status/flags`.
@@ -316,7 +320,10 @@ fn start_services(
         alerting::Options { external_url: facts.external_url.clone() },
     ));
     let sink = Arc::new(ToDispatcher(dispatcher.clone()));
-    let ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
+    let mut ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
+    if options.rules_backfill > DurationMs::ZERO {
+        ports = ports.with_backfill(engine.clone(), db.clone(), options.rules_backfill);
+    }
     let rule_options = rule_options(&loaded.global, &facts.external_url);
     let labels = rule_options.external_labels.clone();
     let rules =
@@ -378,6 +385,11 @@ fn facts(
         scrape_interval_ms: shortest.unwrap_or_else(|| loaded.global.scrape_interval()).0,
         recovery: recovery(report),
         lifecycle: options.lifecycle,
+        edits: match (options.dashboard_edits, options.ui_listen.ip().is_loopback()) {
+            (true, _) => EditRule::Everybody,
+            (false, true) => EditRule::Loopback,
+            (false, false) => EditRule::Nobody,
+        },
         external_url: options.external_url.clone().unwrap_or(own_url),
     }
 }

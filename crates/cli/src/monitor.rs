@@ -119,6 +119,13 @@ pub(crate) struct Arguments {
     /// Allow POST /api/v1/admin/tsdb/{delete_series,clean_tombstones,snapshot}: who reaches the port can then delete samples.
     #[arg(long, alias = "web.enable-admin-api", env = "WATCHFIRE_ENABLE_ADMIN_API")]
     enable_admin_api: bool,
+    /// How far back the series that an objective records get their past when it is new; 0 for none.
+    #[arg(long, env = "WATCHFIRE_RULES_BACKFILL", default_value = "30d", value_name = "DURATION")]
+    rules_backfill: DurationMs,
+    /// Allow dashboards to be changed in the browser although the user interface is open to other machines. Bound to loopback
+    /// it always is.
+    #[arg(long, env = "WATCHFIRE_ALLOW_DASHBOARD_EDITS")]
+    allow_dashboard_edits: bool,
     #[command(flatten)]
     queries: QueryFlags,
     /// Only check the files and say what is wrong.
@@ -206,6 +213,8 @@ fn options(arguments: Arguments) -> Options {
         ("strict-recovery", arguments.strict_recovery.to_string()),
         ("enable-lifecycle", arguments.enable_lifecycle.to_string()),
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
+        ("rules-backfill", arguments.rules_backfill.to_string()),
+        ("allow-dashboard-edits", arguments.allow_dashboard_edits.to_string()),
     ];
     let shown = arguments.queries.shown();
     Options {
@@ -227,6 +236,8 @@ fn options(arguments: Arguments) -> Options {
         strict_recovery: arguments.strict_recovery,
         lifecycle: arguments.enable_lifecycle,
         admin_api: arguments.enable_admin_api,
+        rules_backfill: arguments.rules_backfill,
+        dashboard_edits: arguments.allow_dashboard_edits,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
         queries: arguments.queries.options(),
     }

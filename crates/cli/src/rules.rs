@@ -2,11 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "the answer to the person at the terminal")]
 
+mod backfill;
 mod backtest;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use app::StoredPast;
 use regex::Regex;
 use rules::RulesError;
 use rules::check::Checked;
@@ -20,6 +22,8 @@ pub(crate) enum Rules {
     Test(Test),
     /// Say when each alert would have fired in the past, for how long, and how many a week.
     Backtest(backtest::Arguments),
+    /// Put into a stopped monitor's store what recording rules would have written in the past.
+    Backfill(backfill::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +51,7 @@ pub(crate) async fn run(rules: Rules) -> Result<()> {
         Rules::Check(check) => check_all(&check),
         Rules::Test(test) => test_all(&test),
         Rules::Backtest(arguments) => backtest::run(arguments).await,
+        Rules::Backfill(arguments) => backfill::run(arguments).await,
     }
 }
 
@@ -109,6 +114,16 @@ fn run_file(file: &Path, filter: Option<&Regex>) -> Result<FileReport, RulesErro
         println!("warning: {}:{}: no file matches {pattern}", file.display(), pattern.at.line);
     }
     Ok(rules::unittest::run(&tests, &tests.read_rules()?, filter))
+}
+
+/// The samples of a stopped monitor.
+fn open_past(data_dir: &Path, running: &str) -> Result<StoredPast> {
+    let metrics = data_dir.join("metrics");
+    if !metrics.is_dir() {
+        bail!("{} is no data directory of a monitor: it has no folder metrics", data_dir.display());
+    }
+    StoredPast::open(data_dir)
+        .with_context(|| format!("cannot open {}; of a running monitor: {running}", metrics.display()))
 }
 
 fn counted(count: usize, what: &str) -> String {

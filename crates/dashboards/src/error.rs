@@ -49,3 +49,25 @@ pub enum Problem {
     #[error("{0}")]
     OverLimit(String),
 }
+
+/// Why a change was not written, by what can be done about it. Texts are for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError {
+    /// There is no such dashboard.
+    #[error("no dashboard has the uid {0:?}")]
+    NotFound(String),
+    /// It cannot be written at all.
+    #[error("{0}")]
+    ReadOnly(String),
+    /// The file is another one than the change was made for. It has been read again.
+    #[error(
+        "the file was changed on disk meanwhile; it has been read again: look at it and make your change once more"
+    )]
+    Conflict,
+    /// The change does not fit the file.
+    #[error("{0}")]
+    Unfit(String),
+    /// The file system refused; the old file is still there.
+    #[error("the file could not be written: {0}")]
+    Failed(String),
+}

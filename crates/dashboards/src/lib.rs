@@ -6,15 +6,19 @@
 mod document;
 mod error;
 mod folder;
+mod patch;
+mod save;
+mod spans;
 mod uid;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::Value;
 
-pub use crate::error::{LoadError, Problem};
+pub use crate::error::{LoadError, Problem, SaveError};
+pub use crate::patch::{PanelChanges, Threshold};
 pub use crate::uid::slug;
 
 use crate::document::Document;
@@ -34,6 +38,8 @@ pub struct Entry {
     pub description: String,
     /// The file it was read from, or the name of a built-in one.
     pub file: PathBuf,
+    /// Which text of its file it was read from; `None` for a built-in one, which cannot be changed.
+    pub version: Option<String>,
 }
 
 /// A dashboard that ships with the program.
@@ -66,6 +72,8 @@ struct Set {
 pub struct Dashboards {
     sources: Sources,
     set: RwLock<Arc<Set>>,
+    /// One change at a time: each reads a file, compares and writes it.
+    saving: Mutex<()>,
 }
 
 impl Dashboards {
@@ -78,7 +86,7 @@ impl Dashboards {
     pub fn load_from(sources: Sources) -> (Self, Vec<LoadError>) {
         let set = read(&sources);
         let errors = set.errors.clone();
-        (Self { sources, set: RwLock::new(Arc::new(set)) }, errors)
+        (Self { sources, set: RwLock::new(Arc::new(set)), saving: Mutex::new(()) }, errors)
     }
 
     /// Reads everything again. Readers see the old set until the new one is whole.
@@ -119,12 +127,15 @@ fn read(sources: &Sources) -> Set {
     if let Some(root) = &sources.folder {
         for found in folder::read(root, &mut set.errors) {
             let parsed = document::parse(&found.bytes, &found.relative);
-            add(&mut set, found.file, found.folder, parsed, OnDuplicate::Report);
+            let place =
+                Place { file: found.file, folder: found.folder, version: Some(save::version(&found.bytes)) };
+            add(&mut set, place, parsed, OnDuplicate::Report);
         }
     }
     for builtin in &sources.builtin {
         let parsed = document::parse(builtin.text.as_bytes(), &builtin.name);
-        add(&mut set, PathBuf::from(&builtin.name), String::new(), parsed, OnDuplicate::Keep);
+        let place = Place { file: PathBuf::from(&builtin.name), folder: String::new(), version: None };
+        add(&mut set, place, parsed, OnDuplicate::Keep);
     }
     set.entries.sort_by(|a, b| {
         (&a.folder, a.title.to_lowercase(), &a.uid).cmp(&(&b.folder, b.title.to_lowercase(), &b.uid))
@@ -141,13 +152,15 @@ enum OnDuplicate {
     Keep,
 }
 
-fn add(
-    set: &mut Set,
+/// Where a document was found.
+struct Place {
     file: PathBuf,
     folder: String,
-    parsed: Result<Document, Problem>,
-    on_duplicate: OnDuplicate,
-) {
+    version: Option<String>,
+}
+
+fn add(set: &mut Set, place: Place, parsed: Result<Document, Problem>, on_duplicate: OnDuplicate) {
+    let Place { file, folder, version } = place;
     let document = match parsed {
         Ok(document) => document,
         Err(problem) => return set.errors.push(LoadError { file, problem }),
@@ -161,5 +174,5 @@ fn add(
     }
     set.documents.insert(document.uid.clone(), Arc::new(document.body));
     let Document { uid, title, tags, description, .. } = document;
-    set.entries.push(Entry { uid, title, folder, tags, description, file });
+    set.entries.push(Entry { uid, title, folder, tags, description, file, version });
 }

@@ -15,7 +15,7 @@ use crate::eval;
 const WORKER_STACK_BYTES: usize = 16 << 20;
 
 /// How an engine evaluates and what it refuses. Limits without another word are Loki's defaults.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
     /// Lines that one answer may have (`max_entries_limit_per_query`).
     pub entries_max: usize,

@@ -5,11 +5,13 @@
 
 pub mod ast;
 mod compile;
+pub mod detect;
 pub mod engine;
 pub mod error;
 mod eval;
 mod parser;
 
+pub mod patterns;
 mod printer;
 pub mod script;
 

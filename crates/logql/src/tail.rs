@@ -42,10 +42,19 @@ struct Waiting {
 pub struct Taken {
     /// Lines that passed, by the labels they have in the answer, the oldest first.
     pub streams: Vec<ResultStream>,
+    /// Lines that were taken, whether they passed or not.
+    pub count: usize,
     /// Stream and moment of lines that were left out because the reader is too slow.
     pub dropped: Vec<(Labels, TimestampNs)>,
     /// How many were left out in all, from the beginning.
     pub dropped_count: u64,
+}
+
+impl Taken {
+    /// Whether no line waited and none was left out.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0 && self.dropped.is_empty()
+    }
 }
 
 impl Tailer {
@@ -85,7 +94,7 @@ impl Tailer {
             stream.entries.sort_by_key(|entry| entry.at);
             stream
         });
-        Taken { streams: streams.collect(), dropped, dropped_count }
+        Taken { streams: streams.collect(), count: lines.len(), dropped, dropped_count }
     }
 }
 

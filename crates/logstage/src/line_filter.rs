@@ -66,7 +66,7 @@ pub struct LineFilter {
 
 #[derive(Debug, Clone)]
 enum Test {
-    Contains(memmem::Finder<'static>),
+    Contains(Box<memmem::Finder<'static>>),
     Regex(Regex, Option<Vec<String>>),
     Pattern(LinePattern),
     Ip(IpRange),
@@ -152,7 +152,7 @@ impl Test {
 }
 
 fn contains(text: &str) -> Test {
-    Test::Contains(memmem::Finder::new(text).into_owned())
+    Test::Contains(Box::new(memmem::Finder::new(text).into_owned()))
 }
 
 /// The text that an expression is, if it is nothing else.

@@ -47,7 +47,8 @@ struct Adding<'r, 'a> {
 
 impl<'a> Adding<'_, 'a> {
     fn field(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) -> ControlFlow<()> {
-        if !self.needed.wants(&name) {
+        // JSON has keys without a letter; labels without a name there are none.
+        if name.is_empty() || !self.needed.wants(&name) {
             return ControlFlow::Continue(());
         }
         let name = self.row.name_for(name);

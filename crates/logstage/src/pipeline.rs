@@ -212,14 +212,7 @@ fn drop_labels(row: &mut Row<'_>, names: &[NameFilter]) {
 
 /// Takes away all labels but these and the error.
 fn keep_labels(row: &mut Row<'_>, names: &[NameFilter]) {
-    for name in row.names() {
-        let is_kept = name == ERROR
-            || name == ERROR_DETAILS
-            || row.get(&name).is_some_and(|value| names.iter().any(|filter| filter.holds(&name, value)));
-        if !is_kept {
-            row.remove(&name);
-        }
-    }
+    row.retain(|name, value| names.iter().any(|filter| filter.holds(name, value)));
 }
 
 /// Stages in order.

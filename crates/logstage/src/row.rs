@@ -201,16 +201,23 @@ impl<'a> Row<'a> {
         self.fields.is_empty() && self.gone.is_empty() && self.error.is_none()
     }
 
+    /// Takes away all labels but those for which `keep` says so, and the error.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str, &str) -> bool) {
+        let Self { stream, metadata, fields, gone, .. } = self;
+        // What a field covers is gone with it.
+        let given = metadata.into_iter().flat_map(|metadata| metadata.iter()).chain(stream.iter());
+        for (name, value) in given {
+            let is_covered = fields.iter().any(|field| field.name == name);
+            if (is_covered || !keep(name, value)) && !gone.iter().any(|other| other == name) {
+                gone.push(Cow::Borrowed(name));
+            }
+        }
+        fields
+            .retain(|field| matches!(&*field.name, ERROR | ERROR_DETAILS) || keep(&field.name, &field.value));
+    }
+
     /// Whether the line was stored with labels of its own.
     pub fn has_metadata(&self) -> bool {
         self.metadata.is_some()
-    }
-
-    /// Names of all labels, sorted.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        self.for_each(|name, _, _| names.push(name.to_owned()));
-        names.sort_unstable();
-        names
     }
 }

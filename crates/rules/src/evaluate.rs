@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use columns::{Steps, is_absent};
 use model::{Labels, TimestampMs};
-use promql::{Cancel, Engine, QueryRequest, Value};
+use promql::{Cancel, Engine, QueryRequest, Series, Value};
 use storage::MetricQuery;
+
+use crate::past::{self, Past};
 
 /// Evaluates expressions at one moment.
 pub trait Evaluate: Send + Sync {
@@ -50,6 +52,12 @@ impl Evaluate for EngineEvaluator {
 
     fn cancel(&self) {
         self.cancel.cancel();
+    }
+}
+
+impl Past for EngineEvaluator {
+    fn range(&self, query: &str, steps: Steps) -> Result<Vec<Series>, String> {
+        past::range(&self.engine, &*self.store, query, steps)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Holds the storage ports and the metric language, and knows no engine behind them, no HTTP, and nothing of how people
 //! are told of alerts.
 
+pub mod backfill;
 pub mod backtest;
 mod book;
 pub mod check;
@@ -16,6 +17,7 @@ pub mod manager;
 mod memory;
 pub mod metrics;
 mod order;
+pub mod past;
 #[cfg(test)]
 mod peer;
 mod position;
@@ -37,6 +39,6 @@ mod write;
 pub use error::RulesError;
 pub use evaluate::{EngineEvaluator, Evaluate};
 pub use file::{Groups, RuleFile};
-pub use manager::{AlertSink, Manager, ManagerOptions, Ports};
+pub use manager::{AlertSink, Backfill, Manager, ManagerOptions, Ports};
 pub use metrics::Metrics;
 pub use status::{AlertStatus, AlertingStatus, GroupStatus, Health, RuleStatus};

@@ -7,18 +7,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 use model::{Alert, DurationMs, Labels, TimestampMs};
 use promql::Engine;
 use stdx::Clock;
-use storage::{MetricAppend, MetricQuery};
+use storage::{MetricAppend, MetricBackfill, MetricQuery};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::backfill::is_of_objective;
 use crate::evaluate::{EngineEvaluator, Evaluate};
 use crate::file::Groups;
 use crate::group::RunningGroup;
 use crate::metrics::Metrics;
+use crate::past::Past;
 use crate::rule::Group;
 use crate::schedule::Schedule;
 use crate::status::GroupStatus;
+use filling::Filling;
+
+mod filling;
 
 /// The most groups that are evaluated at one moment; others wait, and what they miss is counted. Evaluation spreads
 /// each query over the engine's own threads already, so more would only take memory.
@@ -50,6 +55,19 @@ pub struct Ports {
     pub sink: Arc<dyn AlertSink>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How the series of a new objective get their past; without it they begin when they are first recorded.
+    pub backfill: Option<Backfill>,
+}
+
+/// Where the past of new series comes from, and where it goes: one store.
+#[derive(Clone)]
+pub struct Backfill {
+    /// Evaluates over spans.
+    pub past: Arc<dyn Past>,
+    /// Takes the results.
+    pub target: Arc<dyn MetricBackfill>,
+    /// How far back.
+    pub last: DurationMs,
 }
 
 impl Ports {
@@ -62,7 +80,20 @@ impl Ports {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let evaluate = Arc::new(EngineEvaluator::new(engine, Arc::clone(&store)));
-        Self { evaluate, store, append, sink, clock }
+        Self { evaluate, store, append, sink, clock, backfill: None }
+    }
+
+    /// The same ports, with which the series of new objectives get the past of `last`; `engine` evaluates it.
+    #[must_use]
+    pub fn with_backfill(
+        mut self,
+        engine: Arc<Engine>,
+        target: Arc<dyn MetricBackfill>,
+        last: DurationMs,
+    ) -> Self {
+        let past = Arc::new(EngineEvaluator::new(engine, Arc::clone(&self.store)));
+        self.backfill = Some(Backfill { past, target, last });
+        self
     }
 }
 
@@ -144,6 +175,7 @@ type GroupKey = (PathBuf, String);
 struct Running {
     world: Arc<World>,
     tasks: BTreeMap<GroupKey, GroupTask>,
+    filling: Option<Filling>,
 }
 
 struct GroupTask {
@@ -162,12 +194,19 @@ impl Manager {
     /// Starts all groups. Alerts of a run before are restored where that was asked for by a long `for`.
     pub fn start(groups: Groups, ports: Ports, options: ManagerOptions, metrics: Arc<Metrics>) -> Self {
         let world = Arc::new(World::new(ports, options, metrics));
+        let filling = Filling::begin(&world, groups.0.iter(), None);
+        let past = filling.as_ref().map(|filling| filling.done.clone());
         let tasks = groups
             .0
             .into_iter()
-            .map(|group| (key(&group), GroupTask::spawn(group, &world, None, true)))
+            .map(|group| {
+                (
+                    key(&group),
+                    GroupTask::spawn(group, &world, None, Begin { restore: true, past: past.clone() }),
+                )
+            })
             .collect();
-        let running = Running { world, tasks };
+        let running = Running { world, tasks, filling };
         let view = RwLock::new(running.groups());
         Self { running: Mutex::new(running), view }
     }
@@ -184,6 +223,9 @@ impl Manager {
     pub async fn stop(&self) {
         let mut running = self.running.lock().await;
         running.world.ports.evaluate.cancel();
+        if let Some(filling) = running.filling.take() {
+            filling.stop().await;
+        }
         let tasks = std::mem::take(&mut running.tasks);
         tasks.values().for_each(|task| task.stop.cancel());
         for task in tasks.into_values() {
@@ -213,15 +255,20 @@ impl Running {
             self.world = Arc::new(World::new(ports, options, metrics));
         }
         let mut old = std::mem::take(&mut self.tasks);
+        let is_new =
+            |group: &&Arc<Group>| !old.get(&key(group)).is_some_and(|task| task.group.group == **group);
+        self.filling = Filling::begin(&self.world, groups.0.iter().filter(is_new), self.filling.take());
+        let past = self.filling.as_ref().map(|filling| filling.done.clone());
+        let begin = || Begin { restore: false, past: past.clone() };
         for group in groups.0 {
             let key = key(&group);
             let task = match old.remove(&key) {
                 Some(task) if same_options && task.group.group == group => task,
                 Some(task) => {
                     let before = task.ended().await;
-                    GroupTask::spawn(group, &self.world, Some(&before), false)
+                    GroupTask::spawn(group, &self.world, Some(&before), begin())
                 }
-                None => GroupTask::spawn(group, &self.world, None, false),
+                None => GroupTask::spawn(group, &self.world, None, begin()),
             };
             self.tasks.insert(key, task);
         }
@@ -234,11 +281,29 @@ impl Running {
     }
 }
 
+/// How a group begins.
+struct Begin {
+    /// With the alerts of a run before.
+    restore: bool,
+    /// Once this is cancelled: the past of objectives is in. For other groups there is nothing to wait for.
+    past: Option<CancellationToken>,
+}
+
 impl GroupTask {
-    fn spawn(group: Arc<Group>, world: &Arc<World>, old: Option<&RunningGroup>, restore: bool) -> Self {
-        let group = Arc::new(RunningGroup::new(group, world, old, restore));
+    fn spawn(group: Arc<Group>, world: &Arc<World>, old: Option<&RunningGroup>, begin: Begin) -> Self {
+        let past = begin.past.filter(|_| is_of_objective(&group));
+        let group = Arc::new(RunningGroup::new(group, world, old, begin.restore));
         let stop = CancellationToken::new();
-        let handle = tokio::spawn(run(Arc::clone(&group), Arc::clone(world), stop.clone()));
+        let (running, world, told) = (Arc::clone(&group), Arc::clone(world), stop.clone());
+        let handle = tokio::spawn(async move {
+            if let Some(past) = past {
+                tokio::select! {
+                    () = told.cancelled() => return,
+                    () = past.cancelled() => {}
+                }
+            }
+            run(running, world, told).await;
+        });
         Self { group, stop, handle }
     }
 

@@ -5,8 +5,8 @@ use std::sync::{PoisonError, RwLock};
 use model::{Labels, TimestampMs};
 use promql::script::MemoryStore;
 use storage::{
-    AppendError, CommitReport, MetricAppend, MetricAppender, MetricQuery, QueryError, Selection, SeriesId,
-    SeriesSet,
+    AppendError, BackfillReport, CommitReport, MetricAppend, MetricAppender, MetricBackfill, MetricQuery,
+    QueryError, Samples, Selection, SeriesId, SeriesSet,
 };
 
 /// As strict as the real store: times only grow, and nothing is seen before a commit.
@@ -67,6 +67,19 @@ impl MetricAppender for Appender<'_> {
             store.push(&self.series[place], at, value);
         }
         Ok(CommitReport { samples, series_created: 0 })
+    }
+}
+
+impl MetricBackfill for Memory {
+    fn backfill(&self, series: Vec<(Labels, Samples)>) -> Result<BackfillReport, AppendError> {
+        let mut report = BackfillReport::default();
+        for (labels, samples) in series {
+            for (at_ms, value) in samples.times_ms.iter().zip(&samples.values) {
+                let is_new = self.add(&labels, *at_ms, *value);
+                *(if is_new { &mut report.samples } else { &mut report.refused }) += 1;
+            }
+        }
+        Ok(report)
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub(crate) rules: Family<GroupLabel, Gauge>,
     pub(crate) rule_duration: Histogram,
     pub(crate) group_duration: Histogram,
+    pub(crate) backfilled_samples: Counter,
+    pub(crate) backfill_failures: Counter,
 }
 
 impl Metrics {
@@ -51,6 +53,8 @@ impl Metrics {
             rules: Family::default(),
             rule_duration: Histogram::new(DURATION_BUCKETS),
             group_duration: Histogram::new(DURATION_BUCKETS),
+            backfilled_samples: Counter::default(),
+            backfill_failures: Counter::default(),
         };
         metrics.register_counters(registry);
         metrics.register_gauges(registry);
@@ -69,6 +73,20 @@ impl Metrics {
             ),
         ] {
             registry.register(name, help, family.clone());
+        }
+        for (name, help, counter) in [
+            (
+                "watchfire_rule_backfilled_samples",
+                "Samples put into the past of series that new objectives record",
+                &self.backfilled_samples,
+            ),
+            (
+                "watchfire_rule_backfill_failures",
+                "Recording rules whose past was not filled in, or only in part",
+                &self.backfill_failures,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
         }
     }
 

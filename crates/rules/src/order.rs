@@ -58,7 +58,11 @@ fn may_select(selector: &promql::ast::Selector, rule: &Rule) -> bool {
         selector.matchers.iter().filter(|m| m.name == name).all(|matcher| matcher.matches(value))
     };
     match &rule.action {
-        Action::Record => fits(METRIC_NAME, &rule.name),
+        Action::Record => {
+            // The labels of a recording rule are taken literally.
+            let labels = rule.labels_as_written();
+            fits(METRIC_NAME, &rule.name) && labels.iter().all(|(name, value)| fits(name, value))
+        }
         Action::Alert(_) => {
             [ALERTS, ALERTS_FOR_STATE].iter().any(|metric| fits(METRIC_NAME, metric))
                 && fits(ALERT_NAME, &rule.name)
@@ -67,8 +71,17 @@ fn may_select(selector: &promql::ast::Selector, rule: &Rule) -> bool {
 }
 
 /// Rules of one name may give the same series: the later one is refused, not whichever is slower.
+/// Recording rules whose own labels differ can't.
 fn writes_alike(one: &Rule, other: &Rule) -> bool {
-    one.name == other.name && one.alerting().is_some() == other.alerting().is_some()
+    one.name == other.name
+        && match (&one.action, &other.action) {
+            (Action::Record, Action::Record) => {
+                let (one, other) = (one.labels_as_written(), other.labels_as_written());
+                one.iter().all(|(name, value)| other.get(name).is_none_or(|theirs| theirs == value))
+            }
+            (Action::Alert(_), Action::Alert(_)) => true,
+            _ => false,
+        }
 }
 
 /// Does `work` for each of `places`, on up to `threads` threads.
@@ -126,6 +139,18 @@ mod tests {
             &[&[0, 2], &[1]],
         );
         check("{record: a, expr: x}, {record: b, expr: '{job=\"j\"}'}", &[&[0], &[1]]);
+    }
+
+    #[test]
+    fn labels_tell_recording_rules_apart() {
+        check(
+            "{record: a, expr: x, labels: {slo: one}}, {record: a, expr: y, labels: {slo: two}},\
+             {record: b, expr: 'a{slo=\"one\"}'}, {record: c, expr: 'a{slo=\"three\"}'},\
+             {record: d, expr: 'a{other=\"one\"}'}",
+            &[&[0, 1, 3], &[2, 4]],
+        );
+        // The expression may give the label that the first one adds.
+        check("{record: a, expr: x, labels: {slo: one}}, {record: a, expr: y}", &[&[0], &[1]]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::testing::{START_MS, Sent, TokioClock};
 use crate::unittest::TestFile;
 use crate::{AlertSink, Groups, Manager, ManagerOptions, Metrics, Ports, RuleFile};
 
+mod week;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

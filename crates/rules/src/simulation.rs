@@ -96,6 +96,7 @@ impl Bench {
             append: memory as Arc<dyn MetricAppend>,
             sink: Arc::clone(&sent) as Arc<dyn AlertSink>,
             clock: Arc::new(TokioClock::new()) as Arc<dyn Clock>,
+            backfill: None,
         };
         Self { world, sent, ports }
     }

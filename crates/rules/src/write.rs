@@ -60,11 +60,11 @@ fn add(
 }
 
 /// What a recording rule writes: the elements under its name and with its labels.
-pub(crate) fn recorded(
+pub(crate) fn recorded<V>(
     rule: &Rule,
-    elements: Vec<(Labels, f64)>,
+    elements: Vec<(Labels, V)>,
     limit: usize,
-) -> Result<Vec<(Labels, f64)>, String> {
+) -> Result<Vec<(Labels, V)>, String> {
     let mut seen = BTreeSet::new();
     let mut samples = Vec::with_capacity(elements.len());
     for (labels, value) in elements {

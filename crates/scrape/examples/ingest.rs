@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p scrape --example ingest [SCRAPES]`. Seconds of the processor for a million samples: reading lines that
 //! are where they were; the same with the memory of the target and a store that takes nothing; all of it, with a log on
-//! disk and the head in memory. Only the scraping is counted, not the making of bodies.
+//! disk and the head in memory; the same when other programs have had the processor's caches meanwhile, as on any machine that does more than
+//! scrape. Only the scraping is counted, not the making of bodies.
 
 #![allow(clippy::print_stdout, reason = "a bench speaks to whoever runs it")]
 
@@ -15,7 +16,7 @@ use exposition::{Entry, Format, Reader};
 use model::{DurationMs, Labels, TimestampMs};
 use prometheus_client::registry::Registry;
 use scrape::bench::Target;
-use stdx::ManualClock;
+use stdx::{Clock, ManualClock};
 use storage::{AppendError, CommitReport, MetricAppend, MetricAppender, SeriesId};
 use tsdb::{DamagePolicy, Db, Limits, Maintenance, Options, SyncPolicy};
 
@@ -26,6 +27,8 @@ const TARGETS: usize = 50;
 const SERIES: usize = 2000;
 const INTERVAL_MS: i64 = 5000;
 const BEGIN_MS: i64 = 1_700_000_000_000;
+/// What other programs touch between two scrapes: as much as the processor's caches hold.
+const OTHERS_BYTES: usize = 64 << 20;
 
 fn main() {
     let scrapes = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(60);
@@ -33,7 +36,7 @@ fn main() {
     println!("reading alone          {:.3} s", reading(&mut program, scrapes));
     println!(
         "with the target's memory {:.3} s",
-        scraping(&mut program, scrapes, &Nowhere, &ManualClock::new(0))
+        scraping(&mut program, scrapes, &Nowhere, &ManualClock::new(0), &mut || {})
     );
     let dir = tempfile::tempdir().expect("a temporary folder can be made");
     let clock = Arc::new(ManualClock::new(BEGIN_MS));
@@ -48,7 +51,10 @@ fn main() {
         metrics: Arc::new(tsdb::Metrics::new(&mut Registry::default())),
     };
     let (db, _) = Db::open(options).expect("an empty store opens");
-    println!("all                    {:.3} s", scraping(&mut program, scrapes, &*db, &clock));
+    println!("all                    {:.3} s", scraping(&mut program, scrapes, &*db, &clock, &mut || {}));
+    let mut others = vec![1u8; OTHERS_BYTES];
+    let cold = &mut || others.iter_mut().step_by(64).for_each(|byte| *byte = byte.wrapping_add(1));
+    println!("all, with cold caches  {:.3} s", scraping(&mut program, scrapes, &*db, &clock, cold));
     println!("(CPU seconds for a million samples, {scrapes} scrapes of {} series)", TARGETS * SERIES);
 }
 
@@ -129,16 +135,24 @@ fn reading(program: &mut Program, scrapes: usize) -> f64 {
 }
 
 /// The first two scrapes, in which series are made, do not count.
-fn scraping(program: &mut Program, scrapes: usize, store: &dyn MetricAppend, clock: &ManualClock) -> f64 {
+/// `between` happens before each scrape and isn't counted. Goes on where the clock stands.
+fn scraping(
+    program: &mut Program,
+    scrapes: usize,
+    store: &dyn MetricAppend,
+    clock: &ManualClock,
+    between: &mut dyn FnMut(),
+) -> f64 {
     let metrics = scrape::Metrics::default();
     let mut targets: Vec<Target> =
         (0..TARGETS).map(|i| Target::new(&format!("host-{i}:9100")).expect("a valid job")).collect();
     let mut used = 0.0;
     for scrape in 0..scrapes + 2 {
-        let at = TimestampMs(BEGIN_MS + scrape as i64 * INTERVAL_MS);
+        let at = TimestampMs(clock.now_ms() + INTERVAL_MS);
         clock.set(at.0);
         for (i, target) in targets.iter_mut().enumerate() {
             let body = program.body(i);
+            between();
             let begun = cpu_seconds();
             target.scrape(store, &metrics, Format::Text, body, at).expect("a good scrape");
             used += if scrape < 2 { 0.0 } else { cpu_seconds() - begun };

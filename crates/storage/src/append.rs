@@ -2,7 +2,7 @@
 
 use model::{Labels, TimestampMs};
 
-use crate::Exemplar;
+use crate::{Exemplar, Samples};
 
 /// A series as the store names it. Valid as long as the store runs; a store may forget a series, and then answers
 /// [`AppendError::UnknownSeries`], upon which the caller resolves the labels anew.
@@ -59,6 +59,11 @@ pub trait MetricAppender: Send {
     /// [`AppendError::Limit`], [`AppendError::Unavailable`].
     fn series(&mut self, labels: &Labels) -> Result<SeriesId, AppendError>;
 
+    /// Says that a sample of this series comes soon, after a handful of others: a store may have its memory fetched meanwhile.
+    fn expect(&mut self, series: SeriesId) {
+        let _ = series;
+    }
+
     /// Adds one sample. A refused sample leaves the transaction as it was: the caller may count it and go on.
     ///
     /// # Errors
@@ -80,4 +85,24 @@ pub trait MetricAppender: Send {
     /// # Errors
     /// [`AppendError::Unavailable`]: then nothing of the transaction was taken.
     fn commit(self: Box<Self>) -> Result<CommitReport, AppendError>;
+}
+
+/// What became of samples that were put into the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BackfillReport {
+    /// Samples that are there now and were not before.
+    pub samples: u64,
+    /// Samples of a moment at which the series has one already; that one stays.
+    pub known: u64,
+    /// Samples that were left out: in the future, older than what is kept, or between samples that are still in memory.
+    pub refused: u64,
+}
+
+/// A store that takes the past of series, as rules need it that are new.
+pub trait MetricBackfill: Send + Sync {
+    /// Puts in samples of any age. What is read meanwhile may show a part of them.
+    ///
+    /// # Errors
+    /// [`AppendError::Unavailable`]: a part may be in; the same call again does the rest.
+    fn backfill(&self, series: Vec<(Labels, Samples)>) -> Result<BackfillReport, AppendError>;
 }

@@ -7,7 +7,9 @@ pub mod exemplar;
 pub mod logs;
 pub mod query;
 
-pub use append::{AppendError, CommitReport, MetricAppend, MetricAppender, SeriesId};
+pub use append::{
+    AppendError, BackfillReport, CommitReport, MetricAppend, MetricAppender, MetricBackfill, SeriesId,
+};
 pub use exemplar::{Exemplar, ExemplarQuery, SeriesExemplars};
 pub use logs::{
     LineBatch, LogAppend, LogAppendError, LogFollow, LogQuery, LogRefusal, LogSelection, LogStats, Needles,

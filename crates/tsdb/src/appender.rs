@@ -103,6 +103,10 @@ impl MetricAppender for Appender<'_> {
         Ok(SeriesId(series.id))
     }
 
+    fn expect(&mut self, series: SeriesId) {
+        self.db.head.fetch(series.0);
+    }
+
     fn append(&mut self, series: SeriesId, at: TimestampMs, value: f64) -> Result<(), AppendError> {
         let metrics = &self.db.metrics;
         if at.0 > self.now_ms.saturating_add(FUTURE_MAX.0) || at.0 < self.oldest_ms {
@@ -118,6 +122,8 @@ impl MetricAppender for Appender<'_> {
             state.touched_ms = self.now_ms;
             let late_max_ms = self.db.late_max_ms.load(Ordering::Relaxed);
             let sample = (at.0, value.to_bits());
+            // The commit will write there.
+            state.fetch_open();
             state.judge((self.number, late_max_ms), sample, || self.db.head.spill.files())
         };
         match verdict {

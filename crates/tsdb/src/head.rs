@@ -14,6 +14,7 @@ use columns::TimeRange;
 use model::Labels;
 use postings::Index;
 use roaring::RoaringBitmap;
+use stdx::prefetch;
 
 use crate::newest::{NewestTable, NewestView};
 use crate::order::{Order, OrderCache};
@@ -132,6 +133,15 @@ impl Head {
     pub(crate) fn by_id(&self, id: u64) -> Option<Arc<Series>> {
         let (shard, at) = place(id as u32);
         read(self.by_slot.get(shard)?).get(at)?.as_ref().filter(|series| series.id == id).cloned()
+    }
+
+    /// Has the memory of the series with this id fetched, if there is one.
+    pub(crate) fn fetch(&self, id: u64) {
+        let (shard, at) = place(id as u32);
+        let Some(shard) = self.by_slot.get(shard) else { return };
+        if let Some(Some(series)) = read(shard).get(at) {
+            prefetch(&**series);
+        }
     }
 
     /// The series with these labels, made if there is none.

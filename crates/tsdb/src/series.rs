@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use columns::TimeRange;
 use model::{Labels, TimestampMs};
+use stdx::prefetch;
 use storage::Samples;
 
 use crate::newest::{Cells, Newest};
@@ -226,6 +227,13 @@ impl SeriesState {
     /// Time and bits of the newest sample.
     pub(crate) fn newest(&self) -> Option<Newest> {
         self.open.as_ref().map(OpenChunk::newest)
+    }
+
+    /// Has the memory fetched that the next sample is written to.
+    pub(crate) fn fetch_open(&self) {
+        if let Some(last) = self.open.as_ref().and_then(|open| open.bytes().last()) {
+            prefetch(last);
+        }
     }
 
     /// Time of the oldest sample.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::expected::{self, Case, Comparison};
 use crate::run::Run;
 #[cfg(feature = "monitor")]
-use crate::{exposition, files, promtool, routing};
+use crate::{dashboards, exposition, files, promtool, routing};
 use crate::{folder, promql};
 
 /// One sort of data: where it lies, how it is run.
@@ -27,7 +27,7 @@ pub const PROMQL: Door =
 
 /// All there are.
 #[cfg(feature = "monitor")]
-pub const ALL: [Door; 7] = [
+pub const ALL: [Door; 8] = [
     PROMQL,
     Door { name: "exposition", folder: exposition::FOLDER, run: exposition::run, waiting: &[] },
     Door {
@@ -45,6 +45,12 @@ pub const ALL: [Door; 7] = [
         waiting: &["unsupported"],
     },
     Door { name: "alertmanager-routing", folder: routing::FOLDER, run: routing::run, waiting: &[] },
+    Door {
+        name: "dashboards",
+        folder: dashboards::FOLDER,
+        run: dashboards::run,
+        waiting: &[dashboards::UNSUPPORTED, dashboards::UNPARSED],
+    },
 ];
 
 impl Door {

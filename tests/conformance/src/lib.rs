@@ -1,6 +1,8 @@
 //! Other people's test data, run in place, and the committed lists of how each case goes: nothing passes one day and
 //! fails the next unseen. Started by `cargo xtask conformance`, and by the tests of the crates concerned.
 
+#[cfg(feature = "monitor")]
+pub mod dashboards;
 pub mod doors;
 pub mod expected;
 #[cfg(feature = "monitor")]

@@ -1,5 +1,7 @@
 //! All data against the committed lists: the same as `cargo xtask conformance`. PromQL's own tests run its scripts.
 
+use std::path::Path;
+
 use conformance::default_root;
 use conformance::doors;
 
@@ -38,4 +40,12 @@ fn rules_of_the_alert_generator_suite_load() {
     };
     let file = rules::files::read_one(&folder.join("rules.yaml")).unwrap_or_else(|e| panic!("{e}"));
     assert!(file.groups.iter().flat_map(|group| &group.rules).count() >= 7);
+}
+
+/// Ours go the same way as other people's dashboards, and all of them well.
+#[test]
+fn every_panel_of_our_dashboards_is_known_and_parses() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/provision/dashboards");
+    let run = conformance::dashboards::run(&folder).expect("node runs the renderer");
+    assert!(run.cases.len() > 150 && run.failed() == 0, "{} panels\n{}", run.cases.len(), run.text);
 }

@@ -27,6 +27,8 @@ pub struct RunningMonitor {
     client: Client,
     url: String,
     alertmanager_url: String,
+    loki_url: String,
+    ui_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
     _folder: Option<TempDir>,
@@ -61,7 +63,7 @@ impl RunningMonitor {
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
-            .args(["--alertmanager-listen", any])
+            .args(["--alertmanager-listen", any, "--loki-listen", any])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -76,8 +78,10 @@ impl RunningMonitor {
         let ready = Ready::parse(&line).unwrap_or_else(|| panic!("it is not ready, see its log: {line:?}"));
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
         let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
+        let loki_url = ready.urls.get("loki").expect("the address of its API").clone();
+        let ui_url = ready.urls.get("ui").expect("the address of its pages").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, alertmanager_url, _input: input, _folder: None }
+        Self { child, client, url, alertmanager_url, loki_url, ui_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -90,7 +94,17 @@ impl RunningMonitor {
         &self.alertmanager_url
     }
 
-    /// Host and port of it.
+    /// Where Loki's API answers.
+    pub fn loki_url(&self) -> &str {
+        &self.loki_url
+    }
+
+    /// Where the pages answer, without a slash at the end.
+    pub fn ui_url(&self) -> &str {
+        self.ui_url.trim_end_matches('/')
+    }
+
+    /// Host and port of Prometheus' API.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_end_matches('/')
     }
@@ -119,6 +133,17 @@ impl RunningMonitor {
     pub async fn get_from(&self, url: &str, path: &str) -> Result<(u16, String), String> {
         let url = format!("{}{path}", url.trim_end_matches('/'));
         let answer = self.client.get(&url, &[], ANSWER_LIMIT, ANSWER_MAX_BYTES).await;
+        let answer = answer.map_err(|e| format!("{url}: {e}"))?;
+        Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// Status and text of the answer to JSON that is sent to any port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn post_to(&self, url: &str, path: &str, body: &Value) -> Result<(u16, String), String> {
+        let url = format!("{}{path}", url.trim_end_matches('/'));
+        let answer = self.client.post_json(&url, body, &[], ANSWER_LIMIT).await;
         let answer = answer.map_err(|e| format!("{url}: {e}"))?;
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
     }

@@ -19,11 +19,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_MAX_BYTES: usize = 16 << 20;
 
-/// The binary under test: built by the same profile as the test itself.
+/// The binary under test: built by the same profile as the test itself, or the one that `WATCHFIRE_E2E_BINARY` names.
 ///
 /// # Panics
 /// When it has not been built.
 pub fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("WATCHFIRE_E2E_BINARY") {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        return root.join(named);
+    }
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
     let binary = folder.join("watchfire");

@@ -2,6 +2,7 @@
 //! proportion; with valid examples to begin with, and a mutator. `cargo test -p fuzzing` runs all for a moment, the folder
 //! `fuzz/` hands the same functions to cargo-fuzz.
 
+mod lines;
 mod mutate;
 mod push;
 mod store;
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 23] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -43,6 +44,8 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
     Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
+    Target { name: "logql", seeds: lines::query_seeds, rounds: 5000, run: lines::query },
+    Target { name: "log_line", seeds: lines::line_seeds, rounds: 3000, run: lines::line },
     Target { name: "push_json", seeds: push::json_seeds, rounds: 10_000, run: push::json },
     Target { name: "push_protobuf", seeds: push::protobuf_seeds, rounds: 10_000, run: push::protobuf },
     Target { name: "push_otlp_json", seeds: push::otlp_json_seeds, rounds: 10_000, run: push::otlp_json },
@@ -52,14 +55,28 @@ pub const TARGETS: [Target; 17] = [
         rounds: 10_000,
         run: push::otlp_protobuf,
     },
+    Target { name: "log_record", seeds: logdb::fuzz::record_seeds, rounds: 10_000, run: logdb::fuzz::record },
+    Target { name: "log_chunk", seeds: logdb::fuzz::chunk_seeds, rounds: 5_000, run: logdb::fuzz::chunk },
+    Target { name: "log_file", seeds: logdb::fuzz::file_seeds, rounds: 10_000, run: logdb::fuzz::file },
     Target {
-        name: "log_buffer",
+        name: "log_deletes",
+        seeds: logdb::fuzz::delete_seeds,
+        rounds: 10_000,
+        run: logdb::fuzz::deletes,
+    },
+    Target {
+        name: "ship_buffer",
         seeds: shipper::fuzz::batch_seeds,
         rounds: 20_000,
         run: shipper::fuzz::batch,
     },
-    Target { name: "log_lines", seeds: shipper::fuzz::line_seeds, rounds: 1_000, run: shipper::fuzz::lines },
-    Target { name: "log_times", seeds: shipper::fuzz::time_seeds, rounds: 10_000, run: shipper::fuzz::times },
+    Target { name: "ship_lines", seeds: shipper::fuzz::line_seeds, rounds: 1_000, run: shipper::fuzz::lines },
+    Target {
+        name: "ship_times",
+        seeds: shipper::fuzz::time_seeds,
+        rounds: 10_000,
+        run: shipper::fuzz::times,
+    },
     Target { name: "promtail", seeds: shipper::fuzz::config_seeds, rounds: 300, run: shipper::fuzz::config },
     Target { name: "push_texts", seeds: push::text_seeds, rounds: 10_000, run: push::texts },
 ];

@@ -7,6 +7,7 @@ import { severityKind } from '../../shell/alerts.js';
 import { clock, utc } from '../../shell/clock.js';
 import { Icon, StateMark } from '../../shell/icons.js';
 import { LabelChips } from '../../shell/labels.js';
+import { RuleHistory } from './history.js';
 import { ToldOf } from './told.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
@@ -19,6 +20,7 @@ const ALERTS_SHOWN_MAX = 200;
 /** @param {Rule} rule @returns {{kind: 'ok' | 'warn' | 'crit' | 'none', word: string}} */
 function stateOf(rule) {
   if (rule.state === 'firing') return { kind: severityKind(rule.labels?.severity) === 'crit' ? 'crit' : 'warn', word: 'Firing' };
+  if (rule.type === 'recording') return rule.health === 'err' ? { kind: 'crit', word: 'Failing' } : { kind: 'ok', word: 'Recording' };
   if (rule.state === 'pending') return { kind: 'none', word: 'Pending' };
   return { kind: 'ok', word: 'Inactive' };
 }
@@ -42,6 +44,8 @@ export function RuleRow({ rule, told }) {
     ${open && html`<div class="rule-inside">
       ${rule.health === 'err' && html`<p class="target-error" role="alert">${rule.lastError}</p>`}
       <pre class="expr"><code>${rule.query}</code></pre>
+      ${rule.type === 'alerting' && html`<${RuleHistory} name=${rule.name} />`}
+      <p><a href=${`/explore?${new URLSearchParams({ expr: rule.query })}`}>Explore the expression</a></p>
       <${Facts} rule=${rule} />
       ${active.length > 0 && html`<${ActiveAlerts} alerts=${active} told=${told} />`}
     </div>`}
@@ -50,9 +54,10 @@ export function RuleRow({ rule, told }) {
 
 /** @param {{rule: Rule}} props */
 function Facts({ rule }) {
+  const isAlert = rule.type === 'alerting';
   const waits = rule.duration ? `${formatDuration(rule.duration * 1000)} true before it fires` : 'fires at once';
   return html`<dl class="facts">
-    <div><dt>for</dt><dd>${waits}${rule.keepFiringFor ? `, keeps firing ${formatDuration(rule.keepFiringFor * 1000)}` : ''}</dd></div>
+    ${isAlert && html`<div><dt>for</dt><dd>${waits}${rule.keepFiringFor ? `, keeps firing ${formatDuration(rule.keepFiringFor * 1000)}` : ''}</dd></div>`}
     ${Object.keys(rule.labels ?? {}).length > 0 && html`<div><dt>labels</dt><dd><${LabelChips} labels=${rule.labels} /></dd></div>`}
     ${Object.entries(rule.annotations ?? {}).map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd class="annotation">${linked(text)}</dd></div>`)}
     ${rule.evaluationTime !== undefined && html`<div><dt>evaluation</dt><dd>${formatSeconds(rule.evaluationTime)}</dd></div>`}

@@ -104,7 +104,7 @@ function useNear(grid) {
 /** @param {{model: Model, panel: PanelJson, rect: Rect}} props */
 function Row({ model, panel, rect }) {
   const shut = isClosed(panel, model.closed.value);
-  const title = interpolate(panel.title ?? '', { ...model.texts.value, ...panel.scopedVars }) || 'Row';
+  const title = interpolate(panel.title ?? '', model.scope(panel)) || 'Row';
   const flip = () => {
     model.closed.value = new Map(model.closed.peek()).set(panel.id, !shut);
   };

@@ -1,7 +1,10 @@
 // The state of one open dashboard: its variables, which rows are shut, which panels are on the screen, and their data.
 import { computed, signal } from '../../vendor/signals/signals.js';
+import { annotationPanel, annotationsOf } from '../../lib/annotations.js';
+import { globalVariables, inputsOf } from '../../lib/globals.js';
 import { expandRepeats } from '../../lib/repeat.js';
 import { provisional, valueOf } from '../../lib/variables.js';
+import { range, rangeText } from '../../shell/clock.js';
 
 /** @typedef {import('../../lib/types.d.ts').DashboardJson} DashboardJson */
 /** @typedef {import('../../lib/types.d.ts').PanelJson} PanelJson */
@@ -40,6 +43,11 @@ import { provisional, valueOf } from '../../lib/variables.js';
  * @property {Signal<number | null>} focus the panel under the pointer or with the focus
  * @property {number} scrapeIntervalMs
  * @property {(id: number) => Signal<PanelData>} data
+ * @property {any[]} annotations of the file, those that ask something
+ * @property {Signal<ReadonlySet<string>>} flipped names of annotations that the reader switched on or off
+ * @property {import('../../vendor/signals/signals.js').ReadonlySignal<PanelJson>} marker the panel that asks for annotations
+ * @property {(panel?: {scopedVars?: Record<string, VariableValue>} | null) => import('../../lib/interpolate.js').Variables} scope every variable
+ *   that texts and queries of a panel may name, as they are now
  */
 
 /** @type {PanelData} */
@@ -57,13 +65,21 @@ export function createModel(dashboard, scrapeIntervalMs, inAddress) {
   const values = signal(/** @type {Record<string, VariableValue> | null} */ (null));
   /** @type {Map<number, Signal<PanelData>>} */
   const data = new Map();
+  const texts = computed(() => values.value ?? Object.fromEntries(variables.value.map((variable) => [variable.name, valueOf(variable)])));
+  const annotations = annotationsOf(dashboard);
+  const flipped = signal(/** @type {ReadonlySet<string>} */ (new Set()));
+  const inputs = inputsOf(dashboard);
   return {
     dashboard,
+    annotations,
+    flipped,
+    marker: computed(() => /** @type {any} */ (annotationPanel(annotations, flipped.value))),
+    scope: (panel) => ({ ...inputs, ...globalVariables(dashboard, range.peek(), rangeText.value, texts.value), ...texts.value, ...panel?.scopedVars }),
     panels: computed(() => expandRepeats(dashboard.panels, variables.value)),
     scrapeIntervalMs,
     variables,
     values,
-    texts: computed(() => values.value ?? Object.fromEntries(variables.value.map((variable) => [variable.name, valueOf(variable)]))),
+    texts,
     closed: signal(new Map()),
     shown: signal(new Map()),
     hover: signal({ t: /** @type {number | null} */ (null) }),

@@ -1,16 +1,20 @@
 // One dashboard: its document, variables, panels, and the panel opened from it.
 import { html } from '../../lib/html.js';
-import { useEffect, useMemo } from '../../vendor/preact/hooks.js';
+import { useEffect, useMemo, useState } from '../../vendor/preact/hooks.js';
 import { fetchDashboard, fetchStatus } from '../../lib/client.js';
 import { interpolate } from '../../lib/interpolate.js';
 import { findPanel, wholeDashboard } from '../../lib/layout.js';
 import { DEFAULT_RANGE, refreshMs } from '../../lib/ranges.js';
 import { SCRAPE_INTERVAL_DEFAULT_MS } from '../../lib/step.js';
-import { params, setParams } from '../../shell/address.js';
+import { replacedPanel } from '../../lib/paneledit.js';
+import { address, go, params, setParams } from '../../shell/address.js';
+import { refreshNow } from '../../shell/clock.js';
 import { useKey } from '../../shell/keys.js';
 import { Empty, Failed } from '../../shell/notice.js';
 import { usePage } from '../../shell/page.js';
 import { useOnce } from '../../shell/resource.js';
+import { Edit } from './editlater.js';
+import { exploreLink } from './explorelink.js';
 import { flipView } from './frame.js';
 import { Grid } from './grid.js';
 import { Inspect } from './inspect.js';
@@ -28,10 +32,11 @@ const ABOVE = { name: 'Dashboards', href: '/dashboards' };
 
 /** @param {{uid: string}} props */
 export function DashboardPage({ uid }) {
+  const [loads, setLoads] = useState(0);
   const { data, error } = useOnce(async (signal) => {
     const [document, status] = await Promise.all([fetchDashboard(uid, { signal }), fetchStatus({ signal }).catch(() => null)]);
-    return { dashboard: wholeDashboard(document.dashboard), folder: document.meta?.folderTitle, scrapeIntervalMs: Number(status?.scrape_interval_ms) || SCRAPE_INTERVAL_DEFAULT_MS };
-  });
+    return { dashboard: wholeDashboard(document.dashboard), meta: document.meta ?? {}, scrapeIntervalMs: Number(status?.scrape_interval_ms) || SCRAPE_INTERVAL_DEFAULT_MS };
+  }, String(loads));
   const dashboard = data?.dashboard;
   usePage({
     title: dashboard?.title ?? (error ? 'Dashboard' : ''),
@@ -41,7 +46,7 @@ export function DashboardPage({ uid }) {
     refresh: defaultRefresh(dashboard),
   });
   if (!data) return error ? html`<div class="page">${problem(uid, error)}</div>` : html`<div class="page page-dashboard"><${Outline} /></div>`;
-  return html`<${Open} dashboard=${data.dashboard} scrapeIntervalMs=${data.scrapeIntervalMs} />`;
+  return html`<${Open} dashboard=${data.dashboard} meta=${data.meta} scrapeIntervalMs=${data.scrapeIntervalMs} onReload=${() => setLoads(loads + 1)} />`;
 }
 
 /** Empty frames while the document is on its way. */
@@ -61,8 +66,8 @@ function problem(uid, error) {
   return html`<${Empty} title="No such dashboard" why=${`None is provisioned with the uid “${uid}”.`}><a href="/dashboards">See all dashboards</a><//>`;
 }
 
-/** @param {{dashboard: DashboardJson, scrapeIntervalMs: number}} props */
-function Open({ dashboard, scrapeIntervalMs }) {
+/** @param {{dashboard: DashboardJson, meta: any, scrapeIntervalMs: number, onReload: () => void}} props */
+function Open({ dashboard, meta, scrapeIntervalMs, onReload }) {
   const model = useMemo(() => createModel(dashboard, scrapeIntervalMs, params.peek()), [dashboard]);
   useEffect(() => {
     const stops = [runVariables(model), runQueries(model)];
@@ -79,16 +84,33 @@ function Open({ dashboard, scrapeIntervalMs }) {
     const id = focused();
     if (id !== null) setParams({ inspect: String(id) });
   });
+  useKey('e', 'Explore the panel in focus', () => {
+    const id = focused();
+    if (id !== null) go(exploreLink(model.data(id).peek(), address.peek().search));
+  });
   useKey('Escape', 'Leave full screen', () => {
     if (params.peek().has('viewPanel')) setParams({ viewPanel: null });
   });
+  const edited = panelOf(model, params.value.get('editPanel'));
+  const [version, setVersion] = useState(/** @type {string | null} */ (meta.fileVersion ?? null));
+  const close = () => setParams({ editPanel: null });
+  const saved = (/** @type {import('../../lib/types.d.ts').PanelJson} */ panel, /** @type {string} */ next) => {
+    dashboard.panels = replacedPanel(dashboard.panels, panel.id, panel);
+    // Panels are worked out of the document and the variables: a new list of these makes them anew.
+    model.variables.value = [...model.variables.peek()];
+    setVersion(next);
+    close();
+    refreshNow();
+  };
   const empty = dashboard.panels.length === 0;
   return html`<div class="page page-dashboard">
-    <${VariableBar} variables=${model.variables.value} />
+    <${VariableBar} variables=${model.variables.value} model=${model} />
     ${empty
       ? html`<${Empty} title="Nothing on it" why="The dashboard's file has no panels we can show."><a href="/dashboards">See all dashboards</a><//>`
       : html`<${Grid} key=${full ? `full${full.id}` : 'all'} model=${model} full=${full} inspected=${inspected} />`}
     ${inspected && html`<${Inspect} title=${interpolate(inspected.title ?? '', { ...model.texts.value, ...inspected.scopedVars })} data=${model.data(inspected.id).value} />`}
+    ${edited && html`<${Edit} key=${`${edited.id} ${version}`} model=${model} panel=${edited} readOnly=${meta.readOnly ?? null} version=${version} onSaved=${saved} onClose=${close}
+      onReload=${() => { close(); onReload(); }} />`}
   </div>`;
 }
 

@@ -9,7 +9,8 @@
 import { batch, effect, signal, untracked } from '../../vendor/signals/signals.js';
 import { retryPause } from '../../lib/backoff.js';
 import { ApiError, queryBatch } from '../../lib/client.js';
-import { joinPlans, planTargets, toFrames } from '../../lib/frames.js';
+import { ANNOTATIONS_ID } from '../../lib/annotations.js';
+import { joinPlans, panelRange, planTargets, toFrames } from '../../lib/frames.js';
 import { findPanel } from '../../lib/layout.js';
 import { refreshMs } from '../../lib/ranges.js';
 import { nextBeat, range, rangeText, refreshText, urge, utc } from '../../shell/clock.js';
@@ -19,7 +20,7 @@ import { lostSince } from '../../shell/reach.js';
 /** @typedef {import('../../lib/types.d.ts').PanelJson} PanelJson */
 /** @typedef {import('../../lib/types.d.ts').Plan} Plan */
 /** @typedef {import('../../lib/types.d.ts').Range} Range */
-/** @typedef {{panel: PanelJson, plan: Plan, asked: string}} Wanted */
+/** @typedef {{panel: PanelJson, plan: Plan, asked: string, own: Range}} Wanted `own`: the range of this panel */
 
 /** Widths within this many px ask for the same points, so that a scroll bar does not cause a query. */
 const WIDTH_GRAIN_PX = 32;
@@ -41,7 +42,7 @@ export function runQueries(model) {
     const now = range.value;
     const values = model.values.value;
     const shown = model.shown.value;
-    const next = JSON.stringify([rangeText.value, utc.value, values, urge.value]);
+    const next = JSON.stringify([rangeText.value, utc.value, values, urge.value, [...model.flipped.value]]);
     trouble.retry.value;
     if (!values) return;
     untracked(() => {
@@ -53,7 +54,7 @@ export function runQueries(model) {
       }
       if (trouble.waits()) return sayWhy(model, shown, trouble.message());
       const wanted = pickPanels(model, shown, now, question);
-      if (wanted.length > 0) ask(model, wanted, now, rounds, trouble).then(() => early.look(wanted.some(({ panel }) => model.data(panel.id).peek().frames?.state.kind === 'empty')));
+      if (wanted.length > 0) ask(model, wanted, now, rounds, trouble).then(() => early.look(wanted.some(({ panel }) => panel.id !== ANNOTATIONS_ID && model.data(panel.id).peek().frames?.state.kind === 'empty')));
     });
   });
   return () => {
@@ -136,8 +137,9 @@ function sayWhy(model, shown, error) {
 function pickPanels(model, shown, now, question) {
   /** @type {Wanted[]} */
   const wanted = [];
-  for (const [id, width] of shown) {
-    const panel = findPanel(model.panels.peek(), id);
+  const markers = model.annotations.length > 0 && shown.size > 0 ? [/** @type {[number, number]} */ ([ANNOTATIONS_ID, 0])] : [];
+  for (const [id, width] of [...shown, ...markers]) {
+    const panel = id === ANNOTATIONS_ID ? model.marker.peek() : findPanel(model.panels.peek(), id);
     const data = model.data(id);
     const grain = Math.round(width / WIDTH_GRAIN_PX);
     const asked = `${question} ${grain} ${now.from} ${now.to}`;
@@ -145,16 +147,18 @@ function pickPanels(model, shown, now, question) {
     const isSameQuestion = old.asked.startsWith(`${question} ${grain} `);
     if (!panel || old.asked === asked || (old.asking && isSameQuestion)) continue;
     const variables = variablesOf(model, panel);
-    const plan = planTargets(panel, { ...now, widthPx: width, variables, scrapeIntervalMs: model.scrapeIntervalMs, ...(utc.peek() ? { utcOffsetMs: 0 } : {}) });
+    const { from, to } = panelRange(panel, now, variables);
+    const own = { from, to };
+    const plan = planTargets(panel, { ...own, widthPx: width, variables, scrapeIntervalMs: model.scrapeIntervalMs, ...(utc.peek() ? { utcOffsetMs: 0 } : {}) });
     data.value = { ...old, asked, targets: plan.targets, asking: plan.targets.length > 0 };
-    if (plan.targets.length > 0) wanted.push({ panel, plan, asked });
-    else data.value = { ...data.peek(), frames: toFrames(panel, [], { variables, ...now }), range: now };
+    if (plan.targets.length > 0) wanted.push({ panel, plan, asked, own });
+    else data.value = { ...data.peek(), frames: toFrames(panel, [], { variables, ...own }), range: own };
   }
   return wanted;
 }
 
 /** @param {Model} model @param {PanelJson} panel */
-const variablesOf = (model, panel) => ({ ...model.values.peek(), ...panel.scopedVars });
+const variablesOf = (model, panel) => model.scope(panel);
 
 /**
  * @param {Model} model
@@ -170,7 +174,7 @@ async function ask(model, wanted, now, rounds, trouble) {
     const results = await queryBatch(joinPlans(wanted.map((one) => one.plan)), round.signal);
     const byId = new Map(results.map((result) => [result.id, result]));
     trouble.forget();
-    batch(() => wanted.forEach((one) => settle(model, one, now, byId)));
+    batch(() => wanted.forEach((one) => settle(model, one, byId)));
   } catch (error) {
     if (error instanceof ApiError && error.kind === 'aborted') return;
     const message = error instanceof Error ? error.message : String(error);
@@ -188,10 +192,9 @@ async function ask(model, wanted, now, rounds, trouble) {
 /**
  * @param {Model} model
  * @param {Wanted} one
- * @param {Range} now
  * @param {Map<string, import('../../lib/types.d.ts').TargetResult>} byId
  */
-function settle(model, { panel, plan, asked }, now, byId) {
+function settle(model, { panel, plan, asked, own }, byId) {
   const data = model.data(panel.id);
   const old = data.peek();
   // Something newer is under way, or there already: two widths asked for at once answer in any order.
@@ -199,6 +202,6 @@ function settle(model, { panel, plan, asked }, now, byId) {
   const results = plan.targets.flatMap((target) => byId.get(target.id) ?? []);
   const failed = results.filter((result) => result.error);
   const error = failed.length > 0 ? failed[0].error?.message ?? 'the query failed' : null;
-  const frames = toFrames(panel, results, { variables: variablesOf(model, panel), ...now });
-  data.value = { ...old, frames, results, range: now, asking: false, error };
+  const frames = toFrames(panel, results, { variables: variablesOf(model, panel), ...own });
+  data.value = { ...old, frames, results, range: own, asking: false, error };
 }

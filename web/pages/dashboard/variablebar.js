@@ -1,10 +1,12 @@
-// The pickers of a dashboard's variables.
+// The pickers of a dashboard's variables, and its links beside them.
 import { html } from '../../lib/html.js';
 import { useState } from '../../vendor/preact/hooks.js';
+import { typedFilter } from '../../lib/adhoc.js';
 import { ALL, HIDDEN, selectionText, toggled } from '../../lib/variables.js';
 import { setParams } from '../../shell/address.js';
 import { Icon } from '../../shell/icons.js';
 import { Popover } from '../../shell/popover.js';
+import { DashboardLinks, hasLinks } from './links.js';
 
 /** @typedef {import('../../lib/types.d.ts').Variable} Variable */
 
@@ -17,18 +19,20 @@ const SHOWN_MAX = 200;
 /** Whether there is anything to pick. @param {Variable} variable */
 const isShown = (variable) => variable.hide !== HIDDEN && variable.type !== 'constant' && !(variable.type === 'datasource' && variable.options.length < 2);
 
-/** @param {{variables: Variable[]}} props */
-export function VariableBar({ variables }) {
+/** @param {{variables: Variable[], model?: import('./model.js').Model}} props with a model: the dashboard's links too */
+export function VariableBar({ variables, model }) {
   const shown = variables.filter(isShown);
-  if (shown.length === 0) return null;
-  return html`<div class="variables" role="group" aria-label="Variables">${shown.map((variable) => html`<${One} key=${variable.name} variable=${variable} />`)}</div>`;
+  const linked = model && hasLinks(model);
+  if (shown.length === 0 && !linked) return null;
+  return html`<div class="variables" role="group" aria-label="Variables">${shown.map((variable) => html`<${One} key=${variable.name} variable=${variable} />`)}
+    ${linked && html`<${DashboardLinks} model=${model} />`}</div>`;
 }
 
 /** @param {{variable: Variable}} props */
 function One({ variable }) {
   const label = variable.hide === 1 ? null : html`<span class="variable-label">${variable.label}</span>`;
   return html`<div class="variable">${label}
-    ${variable.type === 'textbox' ? html`<${TextBox} variable=${variable} />` : html`<${Picker} variable=${variable} />`}
+    ${variable.type === 'textbox' ? html`<${TextBox} variable=${variable} />` : variable.type === 'adhoc' ? html`<${Filters} variable=${variable} />` : html`<${Picker} variable=${variable} />`}
     ${variable.error && html`<span class="variable-error" title=${variable.error}><${Icon} name="warn" /><span class="visually-hidden">${variable.error}</span></span>`}
   </div>`;
 }
@@ -40,6 +44,23 @@ const select = (variable, values) => setParams({ [`var-${variable.name}`]: value
 function TextBox({ variable }) {
   const change = (/** @type {any} */ event) => select(variable, [event.target.value]);
   return html`<input class="field" type="text" aria-label=${variable.label} value=${variable.selected[0] ?? ''} onChange=${change} />`;
+}
+
+/** Filters on every query: each can be taken away, one can be added. @param {{variable: Variable}} props */
+function Filters({ variable }) {
+  // An empty entry in the address says that there are none, whatever the file remembers.
+  const choose = (/** @type {string[]} */ list) => select(variable, list.length > 0 ? list : ['']);
+  const add = (/** @type {any} */ event) => {
+    const filter = typedFilter(event.target.value);
+    event.target.setCustomValidity(filter || event.target.value === '' ? '' : 'label=value, label!=value, label=~expression or label!~expression');
+    event.target.reportValidity();
+    if (filter) {
+      event.target.value = '';
+      choose([...variable.selected, filter]);
+    }
+  };
+  return html`${variable.selected.filter(Boolean).map((text, at) => html`<button type="button" key=${text} class="button" title="Take this filter away" onClick=${() => choose(variable.selected.filter((_, other) => other !== at))}>${text.replaceAll('|', ' ')} ×</button>`)}
+    <input class="field" type="text" placeholder="label=value" aria-label=${`Add a filter to ${variable.label}`} onChange=${add} />`;
 }
 
 /** @param {{variable: Variable}} props */

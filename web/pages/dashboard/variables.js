@@ -1,11 +1,13 @@
-// Resolves a dashboard's variables in the order of the file, each with the values of those before it.
+// Resolves a dashboard's variables, each with the values of those that it mentions.
 import { effect } from '../../vendor/signals/signals.js';
-import { ApiError, fetchProm } from '../../lib/client.js';
+import { ApiError, fetchLoki, fetchProm, postProm } from '../../lib/client.js';
 import { interpolate } from '../../lib/interpolate.js';
 import { formatLabels } from '../../lib/format.js';
 import { formatDuration, roundInterval } from '../../lib/step.js';
 import { parseDuration } from '../../lib/time.js';
-import { choose, optionsFrom, queryText, readQuery, readVariable, valueOf } from '../../lib/variables.js';
+import { sourceOf } from '../../lib/datasource.js';
+import { globalVariables, inputsOf } from '../../lib/globals.js';
+import { choose, optionsFrom, queryText, readQuery, readVariable, resolveOrder, valueOf } from '../../lib/variables.js';
 import { params } from '../../shell/address.js';
 import { range, rangeText } from '../../shell/clock.js';
 
@@ -60,34 +62,41 @@ export function runVariables(model) {
  */
 async function resolveAll(model, list, inAddress, known, span, signal) {
   /** @type {Variable[]} */
-  const variables = [];
+  const variables = new Array(list.length);
   /** @type {Record<string, VariableValue>} */
   const values = {};
-  for (const [at, raw] of list.entries()) {
+  const others = { ...builtIns(), ...inputsOf(model.dashboard), ...globalVariables(model.dashboard, range.peek(), rangeText.peek(), {}) };
+  for (const at of resolveOrder(list)) {
+    const raw = list[at];
     const variable = readVariable(raw);
-    if (variable.type === 'query') await loadOptions(variable, raw, values, known, span);
+    if (variable.type === 'query') await loadOptions(variable, raw, { ...others, ...values }, known, span);
     if (variable.type === 'interval' && raw.auto === true) variable.options.unshift({ text: AUTO, value: AUTO });
     if (signal.aborted) return;
     variable.selected = choose(variable, inAddress[at], raw);
-    variables.push(variable);
+    variables[at] = variable;
     values[variable.name] = withAuto(valueOf(variable), raw);
+    if (raw?.type === 'interval' && raw.auto === true) values[`__auto_interval_${variable.name}`] = withAuto({ ...valueOf(variable), value: AUTO }, raw);
   }
-  if (JSON.stringify(model.values.peek()) !== JSON.stringify(values)) model.values.value = values;
+  // In the order of the file again: addresses are made of them.
+  const ordered = Object.fromEntries([...variables.map((variable) => [variable.name, values[variable.name]]), ...Object.entries(values)]);
+  if (JSON.stringify(model.values.peek()) !== JSON.stringify(ordered)) model.values.value = ordered;
   model.variables.value = variables;
 }
 
 /**
  * @param {Variable} variable
  * @param {any} raw
- * @param {Record<string, VariableValue>} values
+ * @param {import('../../lib/interpolate.js').Variables} values
  * @param {Map<string, Promise<Option[]>>} known
  * @param {string} span
  */
 async function loadOptions(variable, raw, values, known, span) {
-  const text = interpolate(queryText(raw), values, 'promql');
+  const { language } = sourceOf({ datasource: raw?.datasource, expr: '' }, {}, values);
+  if (language === null) return;
+  const text = interpolate(queryText(raw), values, language);
   const regex = interpolate(String(raw.regex ?? ''), values, 'regex');
   const key = JSON.stringify([variable.name, text, regex, Number(raw.refresh) === REFRESH_ON_RANGE ? span : '']);
-  const asked = known.get(key) ?? ask(text).then((texts) => optionsFrom(texts, raw, regex));
+  const asked = known.get(key) ?? (language === 'logql' ? askLogs(text) : ask(text)).then((texts) => optionsFrom(texts, raw, regex));
   known.set(key, asked);
   try {
     variable.options = await asked;
@@ -105,6 +114,7 @@ async function ask(text) {
   const what = readQuery(text);
   switch (what.kind) {
     case 'values':
+      if (what.match.length > MATCH_LENGTH_MAX) return labelOfSeries(what.label, what.match, span);
       return fetchProm(`/label/${encodeURIComponent(what.label)}/values`, { params: { ...span, 'match[]': what.match || undefined } });
     case 'names':
       return (await fetchProm('/labels', { params: span })).filter(matcher(what.pattern));
@@ -117,6 +127,34 @@ async function ask(text) {
     case 'series':
       return (await fetchProm('/series', { params: { ...span, 'match[]': what.match } })).map(formatLabels);
   }
+}
+
+/** A selector longer than this does not fit into an address everywhere; then the series are asked for, which may be posted. */
+const MATCH_LENGTH_MAX = 4000;
+
+/** @param {string} label @param {string} match @param {{start: string, end: string}} span @returns {Promise<string[]>} */
+async function labelOfSeries(label, match, span) {
+  const series = await postProm('/series', { ...span, 'match[]': match });
+  return [...new Set(series.flatMap((/** @type {Record<string, string>} */ labels) => labels[label] ?? []))].map(String).sort();
+}
+
+/** The same of the log store; times are nanoseconds there. @param {string} text @returns {Promise<string[]>} */
+async function askLogs(text) {
+  if (text === '') return [];
+  const { from, to } = range.peek();
+  const span = { start: `${Math.round(from)}000000`, end: `${Math.round(to)}000000` };
+  const what = readQuery(text);
+  if (what.kind === 'names') return (await fetchLoki('/labels', { params: span })).filter(matcher(what.pattern));
+  if (what.kind === 'values') return fetchLoki(`/label/${encodeURIComponent(what.label)}/values`, { params: { ...span, query: what.match || undefined } });
+  return [];
+}
+
+/** What queries of variables may name besides variables. */
+function builtIns() {
+  const { from, to } = range.peek();
+  const seconds = Math.max(1, Math.round((to - from) / 1000));
+  const step = formatDuration(roundInterval((to - from) / AUTO_COUNT));
+  return { __range: `${seconds}s`, __range_s: String(seconds), __range_ms: String(to - from), __interval: step, __rate_interval: step, __searchFilter: '' };
 }
 
 /** @param {string} pattern @returns {(text: string) => boolean} */

@@ -1,6 +1,8 @@
 // Home: is everything well? One tile a job, worst first; what fires; where to look further.
 import { html } from '../../lib/html.js';
 import { fetchDashboards, queryBatch } from '../../lib/client.js';
+import { BUDGET_TARGETS, budgetsOf } from '../../lib/budgets.js';
+import { CHANGE_TARGETS, changesOf } from '../../lib/changes.js';
 import { servicePlan, servicesOf } from '../../lib/services.js';
 import { withRange } from '../../lib/route.js';
 import { address } from '../../shell/address.js';
@@ -8,6 +10,8 @@ import { firing } from '../../shell/alerts.js';
 import { Empty, Failed, Loading, Stale } from '../../shell/notice.js';
 import { usePage } from '../../shell/page.js';
 import { useResource } from '../../shell/resource.js';
+import { Budgets } from './budgets.js';
+import { Changes } from './changes.js';
 import { FiringList } from './firing.js';
 import { Tile } from './tile.js';
 
@@ -15,7 +19,7 @@ import { Tile } from './tile.js';
 
 export function HomePage() {
   usePage({ title: 'Home', refresh: '10s' });
-  const answer = useResource((signal) => queryBatch(servicePlan(Date.now()), signal));
+  const answer = useResource((signal) => queryBatch(homePlan(Date.now()), signal));
   const dashboards = useResource((signal) => fetchDashboards({ signal }));
   return html`<div class="page home">
     <${Stale} error=${answer.data ? answer.error : null} />
@@ -24,16 +28,35 @@ export function HomePage() {
       <${Services} answer=${answer} dashboards=${dashboards.data ?? []} />
     </section>
     <div class="home-lower">
-      <section aria-labelledby="home-firing"><h2 id="home-firing" class="section-title">Firing alerts</h2><${FiringList} /></section>
+      <div class="home-column">
+        <section aria-labelledby="home-firing"><h2 id="home-firing" class="section-title">Firing alerts</h2><${FiringList} /></section>
+        <${BudgetSection} budgets=${budgetsOf(answer.data ?? [])} dashboards=${dashboards.data ?? []} />
+        <section aria-labelledby="home-changes"><h2 id="home-changes" class="section-title">What changed</h2>
+          ${answer.data ? html`<${Changes} changes=${changesOf(answer.data)} />` : html`<${Loading} what="changes" rows=${2} />`}</section>
+      </div>
       <section aria-labelledby="home-dashboards"><h2 id="home-dashboards" class="section-title">Dashboards</h2><${DashboardLinks} answer=${dashboards} /></section>
     </div>
   </div>`;
+}
+
+/** All that the page asks for, in one round. @param {number} now */
+function homePlan(now) {
+  const plan = servicePlan(now);
+  return { ...plan, targets: [...plan.targets, ...BUDGET_TARGETS, ...CHANGE_TARGETS] };
 }
 
 /** The dashboard of a job is the first that has the job's name as a tag. @param {DashboardEntry[]} dashboards @param {string} job */
 function dashboardOf(dashboards, job) {
   const found = dashboards.find((entry) => entry.tags.includes(job));
   return found ? withRange(found.url, address.value.search) : null;
+}
+
+/** Nothing where no objectives are set. @param {{budgets: import('../../lib/budgets.js').Budget[], dashboards: DashboardEntry[]}} props */
+function BudgetSection({ budgets, dashboards }) {
+  if (budgets.length === 0) return null;
+  const found = dashboards.find((entry) => entry.tags.includes('slo')) ?? dashboards.find((entry) => entry.uid === 'error-budget');
+  return html`<section aria-labelledby="home-budgets"><h2 id="home-budgets" class="section-title">Error budgets</h2>
+    <${Budgets} budgets=${budgets} dashboard=${found ? found.url : null} /></section>`;
 }
 
 /** @param {{answer: import('../../shell/resource.js').Resource<import('../../lib/types.d.ts').TargetResult[]>, dashboards: DashboardEntry[]}} props */

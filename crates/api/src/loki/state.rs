@@ -15,6 +15,8 @@ pub struct Logs {
     pub append: Arc<dyn LogAppend>,
     /// Is asked for them.
     pub query: Arc<dyn LogQuery>,
+    /// Evaluates queries.
+    pub engine: Arc<logql::Engine>,
     /// Keeps house.
     pub admin: Arc<dyn LogAdmin>,
     /// What is found out for senders that do not say it.

@@ -1,10 +1,12 @@
 //! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns. The shape stands in
 //! `docs/formats/ui-query.md`.
 
+mod lines;
 mod results;
+mod why;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
@@ -31,6 +33,9 @@ use results::Results;
 /// Targets in one request: more than the largest dashboards have in view. Beyond it the request is refused.
 const TARGETS_MAX: usize = 100;
 
+/// How long the reason of an empty answer is looked for: whoever looks at an empty panel waits no longer. Beyond it there is none.
+const WHY_TIMEOUT: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
@@ -39,6 +44,9 @@ pub(crate) struct Request {
     /// Not after this, for targets that name none, milliseconds.
     to: i64,
     targets: Vec<Target>,
+    /// Whether answers without any value say why they have none.
+    #[serde(default)]
+    why: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +63,32 @@ struct Target {
     from: Option<i64>,
     /// Its own end.
     to: Option<i64>,
+    /// What the expression is written in.
+    #[serde(default)]
+    language: Language,
+    /// Lines at the most, of a query for lines.
+    limit: Option<usize>,
+    /// Which lines come first.
+    #[serde(default)]
+    direction: Direction,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Language {
+    #[default]
+    PromQL,
+    LogQL,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    /// The newest.
+    #[default]
+    Backward,
+    /// The oldest.
+    Forward,
 }
 
 /// What makes two targets the same work.
@@ -65,6 +99,10 @@ struct Key {
     to: i64,
     step_ms: i64,
     instant: bool,
+    language: Language,
+    limit: usize,
+    is_forward: bool,
+    why: bool,
 }
 
 impl Key {
@@ -76,6 +114,10 @@ impl Key {
             // Where there is but one value the step changes nothing.
             step_ms: if target.instant { 1 } else { target.step_ms },
             instant: target.instant,
+            language: target.language,
+            limit: target.limit.unwrap_or(lines::LINES_DEFAULT),
+            is_forward: target.direction == Direction::Forward,
+            why: request.why,
         }
     }
 
@@ -118,6 +160,7 @@ fn check(request: &Request) -> Result<(), ApiError> {
 /// What a target gave.
 enum Outcome {
     Answer(Shown),
+    Lines(lines::ShownLines),
     Error(serde_json::Value),
 }
 
@@ -126,10 +169,20 @@ struct Shown {
     series: Vec<Series>,
     warnings: Vec<String>,
     took_ms: f64,
-    stats: Stats,
+    stats: Took,
+    why: Option<why::Why>,
+}
+
+/// What a target read.
+enum Took {
+    Samples(Stats),
+    Lines(logql::Stats),
 }
 
 async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
+    if key.language == Language::LogQL {
+        return lines::answer(state, key).await;
+    }
     let (started, steps) = (Instant::now(), key.steps());
     let query = match run::parse(state, &key.expr).await {
         Ok(Ok(query)) => query,
@@ -142,20 +195,34 @@ async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
         return Outcome::Error(json!({ "message": error.message }));
     }
     let (end, stats) = ((!key.instant).then_some(TimestampMs(key.to)), Wanted::Nothing);
+    let asked_again = key.why.then(|| query.clone());
     let question = Question { query, steps, end, lookback: None, timeout: None, stats };
-    match run::eval(state, question).await {
-        Ok((answer, _)) => Outcome::Answer(Shown {
-            steps,
-            series: series_of(answer.value, &steps),
-            warnings: answer.warnings,
-            took_ms: started.elapsed().as_secs_f64() * 1000.0,
-            stats: answer.stats,
-        }),
-        Err(error) => Outcome::Error(eval_error(&error, &key.expr)),
-    }
+    let answer = match run::eval(state, question).await {
+        Ok((answer, _)) => answer,
+        Err(error) => return Outcome::Error(eval_error(&error, &key.expr)),
+    };
+    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let series = series_of(answer.value, &steps);
+    let why = match asked_again {
+        Some(query) if series.is_empty() => why_empty(state, query, steps, TimestampMs(key.to)).await,
+        _ => None,
+    };
+    let stats = Took::Samples(answer.stats);
+    Outcome::Answer(Shown { steps, series, warnings: answer.warnings, took_ms, stats, why })
 }
 
-fn parse_error(error: &ParseError) -> serde_json::Value {
+/// Looks for the reason as long as it may take; without one the answer is just empty.
+async fn why_empty(
+    state: &Arc<ApiState>,
+    query: promql::Expr,
+    steps: Steps,
+    end: TimestampMs,
+) -> Option<why::Why> {
+    let work = run::blocking(state, move |state, cancel| why::explain(state, cancel, &query, &steps, end));
+    tokio::time::timeout(WHY_TIMEOUT, work).await.ok()?.ok()?
+}
+
+pub(crate) fn parse_error(error: &ParseError) -> serde_json::Value {
     json!({
         "message": error.message,
         "start": error.span.start,
@@ -207,6 +274,7 @@ fn target_writer(mut before: Vec<u8>, id: &str, outcome: Arc<Outcome>) -> Writer
             before.extend_from_slice(format!(r#","error":{error}}}"#).as_bytes());
             return stream::between(before, Box::new(|_| false), Vec::new());
         }
+        Outcome::Lines(_) => return lines::ShownLines::writer(before, outcome),
         Outcome::Answer(shown) => (shown, shown.series.len()),
     };
     let Steps { start, step_ms, count: steps } = shown.steps;
@@ -214,9 +282,20 @@ fn target_writer(mut before: Vec<u8>, id: &str, outcome: Arc<Outcome>) -> Writer
     before.extend_from_slice(head.as_bytes());
     let mut tail = br#"],"warnings":"#.to_vec();
     json::list(&mut tail, shown.warnings.iter(), |out, text| json::string(out, text));
-    let (took_ms, series, samples) = (shown.took_ms, shown.stats.series_read, shown.stats.samples_read);
-    let rest = format!(r#","took_ms":{took_ms:.3},"series_read":{series},"samples_read":{samples}}}"#);
+    let read = match &shown.stats {
+        Took::Samples(stats) => {
+            format!(r#""series_read":{},"samples_read":{}"#, stats.series_read, stats.samples_read)
+        }
+        Took::Lines(stats) => {
+            format!(r#""lines_read":{},"bytes_read":{}"#, stats.lines_read, stats.bytes_read)
+        }
+    };
+    let rest = format!(r#","took_ms":{:.3},{read}"#, shown.took_ms);
     tail.extend_from_slice(rest.as_bytes());
+    if let Some(why) = &shown.why {
+        tail.extend_from_slice(format!(r#","why":{}"#, why.to_json()).as_bytes());
+    }
+    tail.push(b'}');
     let rows = stream::items(0..count, move |out, i| {
         if let Outcome::Answer(shown) = outcome.as_ref() {
             row(out, &shown.series[i]);

@@ -271,7 +271,7 @@ async fn grafana() {
     let site = Site::start().await;
     let hit = json!({
         "id": 1, "uid": "first", "title": "First Board", "uri": "db/first-board", "url": "/d/first/first-board",
-        "slug": "", "type": "dash-db", "tags": ["a", "b"], "isStarred": false, "folderTitle": "",
+        "slug": "", "type": "dash-db", "tags": ["a", "b"], "isStarred": false, "folderTitle": "", "sortMeta": 0,
     });
     for (query, found) in [
         ("", true),
@@ -282,6 +282,8 @@ async fn grafana() {
         ("?type=dash-db", true),
         ("?type=dash-folder", false),
         ("?limit=0", false),
+        ("?dashboardUIDs=first&dashboardUIDs=other", true),
+        ("?dashboardUIDs=other", false),
     ] {
         let (status, body) = site.get_ui(&format!("/api/search{query}")).await;
         let mut answer: Value = serde_json::from_str(&body).expect("JSON");
@@ -301,6 +303,24 @@ async fn grafana() {
     let (_, body) = site.get_ui("/api/datasources").await;
     let all: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!((&all[0]["type"], &all[0]["isDefault"]), (&json!("prometheus"), &json!(true)));
+    for path in ["1", "uid/prometheus", "name/Prometheus"] {
+        let (status, body) = site.get_ui(&format!("/api/datasources/{path}")).await;
+        assert_eq!(
+            (status, serde_json::from_str::<Value>(&body).expect("JSON")),
+            (200, all[0].clone()),
+            "{path}"
+        );
+    }
+    let (_, body) = site.get_ui("/api/datasources/id/Prometheus").await;
+    assert_eq!(body, r#"{"id":1}"#);
+    let (_, body) = site.get_ui("/api/datasources/uid/prometheus/health").await;
+    assert_eq!(serde_json::from_str::<Value>(&body).expect("JSON")["status"], "OK");
+    for path in ["7", "uid/none", "name/none", "id/none", "uid/none/health"] {
+        let missing = r#"{"message":"Data source not found"}"#.to_owned();
+        assert_eq!(site.get_ui(&format!("/api/datasources/{path}")).await, (404, missing), "{path}");
+    }
+    let proxied = "/api/datasources/proxy/uid/prometheus/api/v1/query?query=1";
+    assert_eq!(site.get_ui(proxied).await.0, 200);
     site.stop().await;
 }
 

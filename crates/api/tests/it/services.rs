@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, Facts, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
-    StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, EditRule, Facts, LogAdmin, LogDeletion, LogDiscovery, Logs, Recovery,
+    RuleGroups, Runtime, Services, StoreBlock, StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
-use model::{AlertState, DurationMs, Labels, Matcher, Metadata, MetricKind, TimestampMs};
+use logql::script::MemoryLogs;
+use model::{AlertState, DurationMs, Labels, MatchOp, Matcher, Metadata, MetricKind, TimestampMs};
 use net::{Client, ClientOptions, Fetched, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
 use promql::script::MemoryStore;
@@ -20,7 +22,7 @@ use promql::{Engine, EngineOptions};
 use rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use scrape::{DroppedTarget, TargetMetadata, TargetStatus, TargetsStatus};
 use stdx::ManualClock;
-use storage::{Exemplar, ExemplarQuery, MetricQuery, QueryError, SeriesExemplars};
+use storage::{Exemplar, ExemplarQuery, LogRefusal, MetricQuery, NsRange, QueryError, SeriesExemplars};
 
 /// What the clock shows: a second with milliseconds.
 pub(crate) const NOW_MS: i64 = 1_435_781_451_781;
@@ -54,6 +56,8 @@ pub(crate) fn store() -> MemoryStore {
 pub(crate) struct Site {
     pub(crate) prometheus: Server,
     pub(crate) ui: Server,
+    pub(crate) loki: Server,
+    pub(crate) logs: Arc<MemoryLogs>,
     client: Client,
     refusal: Refusing,
 }
@@ -76,22 +80,42 @@ impl Site {
         options: EngineOptions,
         admin: Option<Arc<dyn Admin>>,
     ) -> Self {
+        Self::with_all(store, options, admin, Arc::new(Still), None).await
+    }
+
+    /// With other targets, and dashboards out of a folder.
+    pub(crate) async fn with_all(
+        store: Arc<dyn MetricQuery>,
+        options: EngineOptions,
+        admin: Option<Arc<dyn Admin>>,
+        targets: Arc<dyn Targets>,
+        folder: Option<PathBuf>,
+    ) -> Self {
         let mut registry = Registry::default();
         let refusal = Refusing::default();
-        let sources = Sources {
-            folder: None,
-            builtin: vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }],
-        };
+        let logs = Arc::new(MemoryLogs::new());
+        let log_engine =
+            logql::Engine::new(logql::EngineOptions { threads: 2, ..logql::EngineOptions::standard() });
+        let builtin = vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }];
+        let sources = Sources { folder, builtin };
         let state = ApiState::new(Services {
             engine: Arc::new(Engine::new(options)),
             store,
             exemplars: Arc::new(Still),
-            scrape: Arc::new(Still),
+            scrape: targets,
             rules: Arc::new(Still),
             alerting: dispatcher(),
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             admin,
+            logs: Some(Arc::new(Logs {
+                append: logs.clone(),
+                query: logs.clone(),
+                engine: Arc::new(log_engine),
+                admin: Arc::new(Still),
+                discovery: LogDiscovery { service_labels: Vec::new(), level_fields: None },
+                body_bytes_max: 1 << 20,
+            })),
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -99,10 +123,13 @@ impl Site {
         let registry = Arc::new(registry);
         let ui_router = api::ui_router(state.clone(), registry.clone());
         let ui = Server::start(any_port().await, ui_router, ServerLimits::standard());
+        let router = api::loki_router(state.clone(), registry.clone(), &ui.url());
+        let loki = Server::start(any_port().await, router, ServerLimits::standard());
         let router = api::prometheus_router(state, registry, &ui.url());
         let limits = ServerLimits::standard();
         let prometheus = Server::start_counted(any_port().await, router, limits, connections);
-        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client"), refusal }
+        let client = Client::new(ClientOptions::named("test")).expect("a client");
+        Self { prometheus, ui, loki, logs, client, refusal }
     }
 
     /// The store refuses samples for this reason from now on, or takes them again.
@@ -116,9 +143,33 @@ impl Site {
         self.fetch(&format!("{}{path}", self.prometheus.url())).await
     }
 
+    /// Asks the UI port as a browser does that opens a page.
+    pub(crate) async fn open_ui(&self, path: &str) -> (u16, String) {
+        let url = format!("{}{path}", self.ui.url());
+        let headers = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+        read(self.client.get(&url, &headers, LIMIT, ANSWER_MAX_BYTES).await.expect("an answer"))
+    }
+
     /// Asks the UI port.
     pub(crate) async fn get_ui(&self, path: &str) -> (u16, String) {
         self.fetch(&format!("{}{path}", self.ui.url())).await
+    }
+
+    /// Asks the Loki port.
+    pub(crate) async fn get_loki(&self, path: &str) -> (u16, String) {
+        self.fetch(&format!("{}{path}", self.loki.url())).await
+    }
+
+    /// Asks the Loki port with a header.
+    pub(crate) async fn get_loki_with(&self, path: &str, header: (&str, &str)) -> (u16, String) {
+        let url = format!("{}{path}", self.loki.url());
+        read(self.client.get(&url, &[header], LIMIT, ANSWER_MAX_BYTES).await.expect("an answer"))
+    }
+
+    /// Asks the Loki port by a form.
+    pub(crate) async fn post_loki(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let url = format!("{}{path}", self.loki.url());
+        read(self.client.post_form(&url, fields, LIMIT).await.expect("an answer"))
     }
 
     async fn fetch(&self, url: &str) -> (u16, String) {
@@ -137,16 +188,15 @@ impl Site {
 
     /// The client of the program never deletes, so this one is written by hand.
     pub(crate) async fn delete_ui(&self, path: &str) -> (u16, String) {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let url = self.ui.url();
-        let host = url.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = tokio::net::TcpStream::connect(host).await.expect("it listens");
-        let request = format!("DELETE {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("it answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        (head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status"), body.to_owned())
+        let (head, body) = raw("DELETE", &format!("{}{path}", self.ui.url().trim_end_matches('/'))).await;
+        (status_of(&head), body)
+    }
+
+    /// Status and target of an answer that leads elsewhere, where the client of the program would go at once.
+    pub(crate) async fn redirect(&self, url: &str) -> (u16, String) {
+        let (head, _) = raw("GET", url).await;
+        let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+        (status_of(&head), location.to_owned())
     }
 
     /// The value of a metric of our own without labels.
@@ -169,8 +219,25 @@ impl Site {
     }
 
     pub(crate) async fn stop(self) {
-        tokio::join!(self.prometheus.stop(), self.ui.stop());
+        tokio::join!(self.prometheus.stop(), self.ui.stop(), self.loki.stop());
     }
+}
+
+/// Head and body of the answer to a request of one line.
+async fn raw(method: &str, url: &str) -> (String, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
+    let mut stream = tokio::net::TcpStream::connect(host).await.expect("it listens");
+    let request = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.to_owned(), body.to_owned())
+}
+
+fn status_of(head: &str) -> u16 {
+    head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status")
 }
 
 fn read(answer: Fetched) -> (u16, String) {
@@ -182,7 +249,7 @@ async fn any_port() -> tokio::net::TcpListener {
 }
 
 /// Targets, rules and notifications that never change.
-struct Still;
+pub(crate) struct Still;
 
 impl ExemplarQuery for Still {
     fn exemplars(
@@ -205,6 +272,31 @@ impl ExemplarQuery for Still {
         } else {
             Vec::new()
         })
+    }
+}
+
+/// Nobody deletes a line here.
+impl LogAdmin for Still {
+    fn refusal(&self) -> Option<String> {
+        None
+    }
+
+    fn discarded(&self, _: &LogRefusal) {}
+
+    fn flush(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &str, _: Vec<Matcher>, _: Vec<(MatchOp, String)>, _: NsRange) -> Result<(), String> {
+        Err("nothing is deleted here".to_owned())
+    }
+
+    fn deletions(&self) -> Vec<LogDeletion> {
+        Vec::new()
+    }
+
+    fn cancel_deletion(&self, _: &str) -> Result<bool, String> {
+        Ok(false)
     }
 }
 
@@ -332,6 +424,7 @@ fn facts() -> Facts {
         scrape_interval_ms: 15_000,
         recovery: Recovery::default(),
         lifecycle: false,
+        edits: EditRule::Loopback,
         external_url: "http://monitor.example:9090".into(),
     }
 }

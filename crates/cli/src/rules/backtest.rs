@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use app::{RemotePast, StoredPast};
+use app::RemotePast;
 use jiff::tz::TimeZone;
 use model::{DurationMs, TimestampMs, format_float};
-use rules::backtest::{AlertReport, Past, Report, Span};
+use rules::backtest::{AlertReport, Report};
+use rules::past::{Past, Span};
 use tokio::runtime::Handle;
 
 /// How many of an alert's latest firings are listed.
@@ -50,13 +51,7 @@ fn look_back(arguments: &Arguments, runtime: Handle) -> Result<(Span, Report)> {
     let groups = rules::files::read(arguments.files.iter().cloned())?;
     let (past, end): (Box<dyn Past>, TimestampMs) = match &arguments.data_dir {
         Some(dir) => {
-            let metrics = dir.join("metrics");
-            if !metrics.is_dir() {
-                bail!("{} is no data directory of a monitor: it has no folder metrics", dir.display());
-            }
-            let stored = StoredPast::open(dir).with_context(|| {
-                format!("cannot open {}; of a running monitor give --url", metrics.display())
-            })?;
+            let stored = super::open_past(dir, "give --url")?;
             let (_, newest) = stored.span().context("the store is empty")?;
             (Box::new(stored), newest)
         }

@@ -276,7 +276,7 @@ impl Join<'_> {
             both[0],
             both[1]
         );
-        Err(MatchError::Mismatch(message.into()))
+        Err(MatchError::Mismatch(message))
     }
 
     fn result_labels(&self, many: &Labels, one: Option<&Labels>) -> Labels {

@@ -1,5 +1,7 @@
 //! Reads real folders: made up ones, ours, and the corpus when it is there.
 
+mod save;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -35,7 +35,7 @@ pub(super) fn add_all(map: &mut FuncMap) {
 }
 
 fn add_whole(map: &mut FuncMap) {
-    let ops: [(&str, fn(i64, i64) -> Option<i64>); 7] = [
+    let ops: [(&str, OfWhole); 7] = [
         ("add", |a, b| Some(a.wrapping_add(b))),
         ("sub", |a, b| Some(a.wrapping_sub(b))),
         ("mul", |a, b| Some(a.wrapping_mul(b))),
@@ -58,7 +58,7 @@ fn add_whole(map: &mut FuncMap) {
 }
 
 fn add_floats(map: &mut FuncMap) {
-    let ops: [(&str, fn(f64, f64) -> f64); 6] = [
+    let ops: [(&str, OfFloats); 6] = [
         ("addf", |a, b| a + b),
         ("subf", |a, b| a - b),
         ("mulf", |a, b| a * b),
@@ -73,6 +73,8 @@ fn add_floats(map: &mut FuncMap) {
     }
 }
 
+type OfWhole = fn(i64, i64) -> Option<i64>;
+type OfFloats = fn(f64, f64) -> f64;
 type Failure = gotmpl::TemplateError;
 
 fn fold<T>(

@@ -11,6 +11,7 @@ use crate::format::FORMAT_MAX_BYTES;
 
 type OfText = fn(&str) -> String;
 type OfTexts = fn(&str, &str) -> String;
+type Asks = fn(&str, &str) -> bool;
 
 /// Functions of one text.
 const ONE: [(&str, OfText); 11] = [
@@ -50,7 +51,7 @@ const TEXT_LAST: [(&str, OfTexts); 3] = [
 ];
 
 /// Questions about something and, last, the text.
-const ASK: [(&str, fn(&str, &str) -> bool); 3] = [
+const ASK: [(&str, Asks); 3] = [
     ("contains", |part, s| s.contains(part)),
     ("hasPrefix", |prefix, s| s.starts_with(prefix)),
     ("hasSuffix", |suffix, s| s.ends_with(suffix)),

@@ -2,47 +2,23 @@
 //! have been at its interval, and its alerts go through the same states as those of a running program.
 //!
 //! Recording rules of the same files are put into the alerts that use them, so that a file can be tried before it was ever
-//! loaded. Whoever has the samples evaluates whole spans at once ([`Past`]); here is only what becomes of the result.
+//! loaded. Whoever has the samples evaluates whole spans at once ([`crate::past::Past`]); here is only what becomes of the result.
 
 mod episodes;
 mod inline;
 
-use columns::{Steps, is_absent};
-use model::{DurationMs, Labels, TimestampMs};
-use promql::{Cancel, Engine, QueryRequest, Series, Value};
-use storage::MetricQuery;
+use columns::is_absent;
+use model::DurationMs;
 
 use crate::Groups;
+use crate::past::{Past, Span, pieces};
 use crate::rule::{Alerting, Group, Rule};
 pub use episodes::Episode;
 use episodes::Watch;
 use inline::Definitions;
 
-/// The most steps that are asked at once. A day at 15 s; Prometheus answers no more than 11,000.
-const STEPS_AT_ONCE: i64 = 5_760;
-
 /// How coarsely it is asked when there were samples at all.
 const COVERAGE_STEP: DurationMs = DurationMs::from_secs(300);
-
-/// Who has samples of the past.
-pub trait Past: Send + Sync {
-    /// The series of `query` over `steps`; a scalar is one series without labels. Blocks until done.
-    ///
-    /// # Errors
-    /// A sentence.
-    fn range(&self, query: &str, steps: Steps) -> Result<Vec<Series>, String>;
-}
-
-/// What to look at.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    /// From when.
-    pub from: TimestampMs,
-    /// Until when.
-    pub to: TimestampMs,
-    /// The interval of groups that give none.
-    pub interval: DurationMs,
-}
 
 /// What would have happened.
 #[derive(Debug)]
@@ -111,17 +87,6 @@ fn covered(past: &dyn Past, span: Span) -> Result<DurationMs, String> {
     Ok(DurationMs((steps_covered as i64 * step).min(span.to.0 - span.from.0)))
 }
 
-/// The span in pieces, none of more than [`STEPS_AT_ONCE`].
-fn pieces(span: Span, every: DurationMs) -> impl Iterator<Item = Steps> {
-    let last = (span.to.0 - span.from.0).max(0) / every.0;
-    (0..=last / STEPS_AT_ONCE).map(move |piece| {
-        let first = piece * STEPS_AT_ONCE;
-        let end = (first + STEPS_AT_ONCE - 1).min(last);
-        let at = |step: i64| TimestampMs(span.from.0 + step * every.0);
-        Steps::range(at(first), at(end), every.0)
-    })
-}
-
 fn look_back(
     group: &Group,
     rule: &Rule,
@@ -139,32 +104,6 @@ fn look_back(
     });
     let (fired, gave_up) = watch.finish(span.to);
     AlertReport { name: rule.name.clone(), fired, gave_up, as_recorded, error: result.err() }
-}
-
-/// The samples of a store, asked by an engine.
-pub struct Stored<'a> {
-    /// Evaluates.
-    pub engine: &'a Engine,
-    /// Has the samples.
-    pub store: &'a dyn MetricQuery,
-}
-
-impl std::fmt::Debug for Stored<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Stored")
-    }
-}
-
-impl Past for Stored<'_> {
-    fn range(&self, query: &str, steps: Steps) -> Result<Vec<Series>, String> {
-        let expr = promql::parse(query).map_err(|e| e.to_string())?;
-        let request = QueryRequest { query: &expr, steps, lookback: None, cancel: &Cancel::new() };
-        match self.engine.eval(self.store, &request).map_err(|e| e.to_string())?.value {
-            Value::Vector(series) => Ok(series),
-            Value::Scalar(values) => Ok(vec![Series { labels: Labels::empty(), values }]),
-            Value::String(_) | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use promql::EngineOptions;
+use columns::Steps;
+use model::{Labels, TimestampMs};
+use promql::{Engine, EngineOptions};
 
 use super::*;
 use crate::RuleFile;
 use crate::memory::Memory;
+use crate::past::Stored;
 
 const HOUR: i64 = 3_600_000;
 

@@ -46,6 +46,7 @@ impl Bench {
             append: Arc::clone(&memory) as Arc<dyn MetricAppend>,
             sink: Arc::clone(&sent) as Arc<dyn AlertSink>,
             clock: Arc::new(TokioClock::new()),
+            backfill: None,
         };
         let mut options = ManagerOptions::standard("http://mon:9090/");
         options.external_labels = Labels::from_pairs([("region", "eu"), ("job", "outer")]);

@@ -10,6 +10,7 @@ use stdx::ManualClock;
 use storage::{MetricAppend, MetricQuery};
 
 use super::*;
+use crate::backfill::{STEP, is_new};
 use crate::group::RunningGroup;
 use crate::manager::World;
 use crate::memory::Memory;
@@ -270,6 +271,7 @@ impl Service {
             append: Arc::clone(&memory) as Arc<dyn MetricAppend>,
             sink: Arc::new(Nobody),
             clock: Arc::new(ManualClock::new(0)),
+            backfill: None,
         };
         let metrics = Arc::new(Metrics::new(&mut Registry::default()));
         let world = World::new(ports, ManagerOptions::standard("http://mon"), metrics);
@@ -406,4 +408,45 @@ fn low_traffic_calls_nobody() {
         firing.retain(|window| window.ends_with('h'));
         assert_eq!(firing, expected);
     }
+}
+
+/// A week of a service before anybody wrote down its objective: the program starts with the objective, and its series begin with the
+/// week; the next start leaves them as they are.
+#[tokio::test]
+async fn a_new_objective_gets_its_past() {
+    const HOUR_MS: i64 = 3_600_000;
+    let mut service = Service::new(OWN);
+    while service.now_ms < 7 * 24 * HOUR_MS {
+        let share = if service.now_ms < 24 * HOUR_MS { 0.001 } else { 0.0 };
+        service.pass(10.0, share);
+    }
+    let (memory, now_ms) = (Arc::clone(&service.memory), service.now_ms);
+    let store = Arc::clone(&memory) as Arc<dyn MetricQuery>;
+    let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::standard() }));
+    let append = Arc::clone(&memory) as Arc<dyn MetricAppend>;
+    let clock = Arc::new(ManualClock::new(now_ms));
+    let ports = Ports::of_engine(Arc::clone(&engine), Arc::clone(&store), append, Arc::new(Nobody), clock)
+        .with_backfill(engine, Arc::clone(&memory) as Arc<_>, DurationMs(30 * 24 * HOUR_MS));
+    let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+    let groups = crate::Groups::new([rules_of(&slos(OWN))]);
+    let lately = TimestampMs(now_ms - HOUR_MS);
+    let is_new = || groups.iter().all(|group| is_new(group, &*store, lately).expect("memory answers"));
+    assert!(is_new());
+    let options = ManagerOptions::standard("http://mon");
+    let manager = crate::Manager::start(groups.clone(), ports, options, Arc::clone(&metrics));
+    let filled = async {
+        while metrics.backfilled_samples.get() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), filled).await.expect("the past is filled in");
+    manager.stop().await;
+    assert!(!is_new() && metrics.backfill_failures.get() == 0);
+    let left = r#"slo:period_error_budget_remaining:ratio{sloth_id="pay-availability", sloth_service="pay", sloth_slo="availability", team="a"}"#;
+    let times = memory.times(left);
+    assert!(times.first().is_some_and(|at| *at < HOUR_MS), "{:?}", times.first());
+    assert!(times.windows(2).all(|two| two[1] - two[0] <= STEP.0), "a gap that queries see");
+    // One of a thousand failed on one day of seven, and one may: six sevenths are left.
+    let share = service.value(left);
+    assert!((share - 6.0 / 7.0).abs() < 0.01, "{share}");
 }

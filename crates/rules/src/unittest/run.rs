@@ -66,6 +66,7 @@ impl<'a> Bench<'a> {
             append: Arc::clone(&memory) as Arc<dyn MetricAppend>,
             sink: Arc::new(Nobody),
             clock: Arc::new(ManualClock::new(test.start_ms)),
+            backfill: None,
         };
         let mut options = ManagerOptions::standard(test.external_url.clone());
         options.external_labels = test.external_labels.clone();

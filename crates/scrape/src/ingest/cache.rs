@@ -114,6 +114,11 @@ impl SeriesCache {
         self.order.get(self.guess).copied()
     }
 
+    /// The series that comes after so many others if all guesses are right.
+    pub(super) fn ahead(&self, lines: usize) -> Option<SeriesId> {
+        self.order.get(self.guess + lines).and_then(|at| self.series(*at))
+    }
+
     /// The slot of a text seen before.
     pub(super) fn find(&mut self, text: &str) -> Option<SlotIdx> {
         self.by_text.get_or_insert_with(|| ByText::of(&self.slots)).find(text, &self.slots)

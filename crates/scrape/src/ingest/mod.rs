@@ -22,6 +22,10 @@ use crate::scrape_loop::lock;
 /// A sample further in the future than this is refused, as in Prometheus: a clock is wrong somewhere.
 const FUTURE_MAX_MS: i64 = 10 * 60 * 1000;
 
+/// How many lines ahead the store is told what comes: some microseconds, in which memory answers many times over, and few enough
+/// that nothing fetched is pushed out again.
+const LINES_AHEAD: usize = 12;
+
 /// Series that the scrape itself makes. The last three only when `extra_scrape_metrics` is on.
 const REPORTS: [&str; 8] = [
     "up",
@@ -201,6 +205,9 @@ impl Ingest<'_, '_> {
 
     fn row<'b>(&mut self, row: &Row<'b>, parts: &mut Vec<Label<'b>>, ways: &mut Ways) -> Result<(), String> {
         self.counts.scraped += 1;
+        if let Some(series) = self.state.cache.ahead(LINES_AHEAD) {
+            self.appender.expect(series);
+        }
         let guessed = if row.is_expected { self.state.cache.guessed() } else { None };
         let slot = match guessed.or_else(|| self.state.cache.find(row.series.as_str())) {
             Some(slot) => {

@@ -1,4 +1,5 @@
-//! Putting in samples of any age, by whole blocks.
+//! Putting in samples of any age, by whole blocks: all of them into a store that nobody uses, or the past of new series into one
+//! that is at work.
 //!
 //! 1. The head is cut into a block up to its newest sample, so that all there is lies in blocks.
 //! 2. A block whose span has imported samples is written anew with both; it names the one that it stands for, so that a crash leaves
@@ -6,13 +7,16 @@
 //! 3. A checkpoint lets the log go.
 //!
 //! A sample that is there already stays as it is. So an import that was broken off is simply run again.
+//!
+//! At work the head is left alone: what lies before it goes into blocks, the rest is appended like any other sample, last, so that
+//! whoever finds a series in the head knows that its past is complete.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use columns::TimeRange;
 use model::{Labels, TimestampMs};
-use storage::Samples;
+use storage::{AppendError, BackfillReport, MetricAppend, MetricBackfill, Samples};
 
 use crate::appender::FUTURE_MAX;
 use crate::block::Block;
@@ -52,26 +56,39 @@ impl Db {
         let _alone = self.keeping_house();
         let mut report = ImportReport::default();
         let all = sorted(std::mem::take(all), &mut report);
+        let Some(span) = self.span_to_take(&all, &mut report) else { return Ok(report) };
+        self.cut_all()?;
+        self.import_span(span, &all, &mut report)?;
+        self.drop_cut();
+        self.checkpoint_if_due(Occasion::Cut)?;
+        Ok(report)
+    }
+
+    /// First and last moment of what may be taken of `all`; counts the rest.
+    fn span_to_take(&self, all: &[ImportSeries], report: &mut ImportReport) -> Option<(i64, i64)> {
         let bounds = TimeRange {
             from: TimestampMs(self.clock.now_ms().saturating_sub(self.limits.retention.0)),
             to: TimestampMs(self.clock.now_ms().saturating_add(FUTURE_MAX.0)),
         };
-        let span = all
-            .iter()
-            .filter_map(|(_, samples)| span_in(samples, bounds))
-            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let total: usize = all.iter().map(|(_, samples)| samples.times_ms.len()).sum();
         let inside: usize = all.iter().map(|(_, samples)| within(samples, bounds).len()).sum();
         report.out_of_bounds = (total - inside) as u64;
-        let Some((first_ms, last_ms)) = span else { return Ok(report) };
-        self.cut_all()?;
+        let spans = all.iter().filter_map(|(_, samples)| span_in(samples, bounds));
+        spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Puts what lies from the first to the last moment into blocks, of which none may reach into the head.
+    fn import_span(
+        &self,
+        (first_ms, last_ms): (i64, i64),
+        all: &[ImportSeries],
+        report: &mut ImportReport,
+    ) -> Result<(), TsdbError> {
         for place in self.places(first_ms, last_ms) {
             self.check_open()?;
-            self.import_into(&place, &all, &mut report)?;
+            self.import_into(&place, all, report)?;
         }
-        self.drop_cut();
-        self.checkpoint_if_due(Occasion::Cut)?;
-        Ok(report)
+        Ok(())
     }
 
     /// Makes a block of all that the head has.
@@ -156,6 +173,62 @@ impl Db {
         report.known += added.1;
         report.blocks += 1;
         Ok(())
+    }
+}
+
+/// Samples that are appended in one commit: some 10 MB.
+const APPENDED_AT_ONCE: usize = 1 << 18;
+
+impl MetricBackfill for Db {
+    fn backfill(&self, series: Vec<(Labels, Samples)>) -> Result<BackfillReport, AppendError> {
+        let alone = self.keeping_house();
+        let mut report = ImportReport::default();
+        let all = sorted(series, &mut report);
+        let head_from_ms = self.takes_from_ms.load(Ordering::Relaxed);
+        let span = self.span_to_take(&all, &mut report);
+        if let Some((first_ms, last_ms)) = span.filter(|(first_ms, _)| *first_ms < head_from_ms) {
+            self.import_span((first_ms, last_ms.min(head_from_ms - 1)), &all, &mut report)
+                .map_err(|error| AppendError::Unavailable(error.to_string()))?;
+        }
+        let appended = self.append_from(head_from_ms, &all);
+        drop(alone);
+        let (taken, refused) = appended?;
+        Ok(BackfillReport {
+            samples: report.samples + taken,
+            known: report.known,
+            refused: report.out_of_bounds + refused,
+        })
+    }
+}
+
+impl Db {
+    /// Appends what the head takes. Answers how many samples were taken and how many refused.
+    fn append_from(&self, from_ms: i64, all: &[ImportSeries]) -> Result<(u64, u64), AppendError> {
+        let range = TimeRange { from: TimestampMs(from_ms), to: TimestampMs(i64::MAX) };
+        let (mut taken, mut refused, mut waiting) = (0, 0, 0);
+        let mut appender = self.appender();
+        for (labels, samples) in all {
+            let some = within(samples, range);
+            if some.is_empty() {
+                continue;
+            }
+            let id = appender.series(labels)?;
+            for (at_ms, value) in samples.times_ms[some.clone()].iter().zip(&samples.values[some]) {
+                match appender.append(id, TimestampMs(*at_ms), *value) {
+                    Ok(()) => waiting += 1,
+                    // Those in the future were counted already.
+                    Err(AppendError::OutOfBounds) => {}
+                    Err(AppendError::OutOfOrder | AppendError::Duplicate) => refused += 1,
+                    Err(error) => return Err(error),
+                }
+            }
+            if waiting >= APPENDED_AT_ONCE {
+                taken += std::mem::replace(&mut appender, self.appender()).commit()?.samples as u64;
+                waiting = 0;
+            }
+        }
+        taken += appender.commit()?.samples as u64;
+        Ok((taken, refused))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use disk::Disk;
-use storage::Samples;
+use storage::{MetricBackfill, Samples};
 use tsdb::Db;
 use tsdb::offline::{ImportReport, ImportSeries, Verified, verify};
 
@@ -148,4 +148,33 @@ fn an_empty_store_takes_them_too_and_what_is_out_of_bounds_stays_out() {
     assert_eq!((report.samples, report.known, report.out_of_bounds), (5, 1, 2));
     let minutes: Vec<i64> = samples(&db, "m").iter().map(|(at_ms, _)| at_ms / MINUTE_MS).collect();
     assert_eq!(minutes, [0, 1, 2, 4, 5]);
+}
+
+#[test]
+fn new_series_get_their_past_while_the_store_is_at_work() {
+    let world = world();
+    let (db, _) = world.open();
+    fill(&world, &db, 0..10);
+    let before = told(&db);
+    let (oldest, minutes) = (-120, -120..599);
+    let (labels, past) = series("rule a=1", minutes.clone(), 3.0);
+    let report = db.backfill(vec![(labels.clone(), past.clone())]).unwrap();
+    assert_eq!((report.samples, report.known, report.refused), (719, 0, 0));
+    let mut expected = before;
+    for minute in minutes {
+        expected.insert((labels.to_string(), minute * MINUTE_MS), 3f64.to_bits());
+    }
+    assert!(told(&db) == expected, "something else is there");
+    // Scrapes and the rule go on as if nothing had been.
+    commit(&db, &[("count", 600 * MINUTE_MS, 9.0), ("rule a=1", 600 * MINUTE_MS, 4.0)]).unwrap();
+    expected.insert(("count".to_owned(), 600 * MINUTE_MS), 9f64.to_bits());
+    expected.insert((labels.to_string(), 600 * MINUTE_MS), 4f64.to_bits());
+    assert!(told(&db) == expected, "something else is there after the next scrape");
+    let again = db.backfill(vec![(labels, past)]).unwrap();
+    assert_eq!(again.samples, 0, "{again:?}");
+    let (db, _) = world.kill_and_open();
+    assert!(told(&db) == expected, "a kill has changed something");
+    db.maintain().unwrap();
+    assert!(told(&db) == expected, "the housekeeping has changed something");
+    assert_eq!(samples(&db, "rule a=1").first(), Some(&(oldest * MINUTE_MS, 3.0)));
 }

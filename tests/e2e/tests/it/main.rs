@@ -2,14 +2,18 @@
 
 mod alertmanager;
 mod alerts;
+mod behaviour;
 mod clients;
 mod dashboard;
 mod databases;
 mod fleet;
 mod full_disk;
 mod kills;
+mod log_clients;
 mod logs;
 mod orders;
+mod pages;
+mod panels;
 mod queries;
 mod shipped;
 mod shipping;

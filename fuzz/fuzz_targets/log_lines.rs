@@ -1,3 +1,0 @@
-//! See tests/fuzz/src/lib.rs.
-#![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (fuzzing::target("log_lines").run)(bytes));
