@@ -367,7 +367,7 @@ fn what_is_wrong_has_a_place() {
         ("- tenant: {}", "tenant needs exactly one of source, label and value"),
         (
             "- match: {selector: '{a=b}', stages: [{docker: {}}]}",
-            "p.yml:5:22: invalid selector: parse error at line 1, col 4",
+            "p.yml:5:23: invalid selector: parse error at line 1, col 4",
         ),
         (
             "- match: {selector: '{a=\"b\"} | json', stages: [{docker: {}}]}",
