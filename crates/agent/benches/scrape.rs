@@ -45,7 +45,13 @@ fn serve() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let options = Options { listen, roots: Roots::host(), processes: None, databases: Vec::new() };
+        let options = Options {
+            listen,
+            roots: Roots::host(),
+            processes: None,
+            databases: Vec::new(),
+            beside: Vec::new(),
+        };
         let running = agent::start(options).await.expect("a port");
         println!("{}", running.urls()["http"].trim_start_matches("http://"));
         tokio::time::sleep(Duration::from_secs(600)).await;

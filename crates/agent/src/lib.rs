@@ -18,4 +18,4 @@ mod write;
 
 pub use databases::{DatabaseUrl, Engine, UrlError};
 pub use files::Roots;
-pub use run::{DatabaseOptions, Options, Running, start};
+pub use run::{Beside, DatabaseOptions, Options, Running, start};

@@ -1,6 +1,7 @@
 //! The agent as a role: start, serve, stop.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,23 @@ pub struct Options {
     pub processes: Option<PathBuf>,
     /// Database servers, each served on a port of its own.
     pub databases: Vec<DatabaseOptions>,
+    /// What else runs in this process and shows itself on the agent's port.
+    pub beside: Vec<Beside>,
+}
+
+/// Another part of the process, of which the agent knows no more than this.
+#[derive(Clone)]
+pub struct Beside {
+    /// Its metrics, as families in the text format that the agent does not have itself.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Its pages; none at `/metrics` or `/health`.
+    pub routes: Router,
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Beside")
+    }
 }
 
 /// A database server to ask.
@@ -66,6 +84,7 @@ struct Agent {
     /// Collectors keep state and share a buffer: scrapes that come at once take turns.
     collectors: Mutex<Collectors>,
     registry: Registry,
+    beside: Vec<Beside>,
 }
 
 /// Starts to serve. Nothing is read before the first scrape.
@@ -77,11 +96,12 @@ pub async fn start(options: Options) -> Result<Running, BindError> {
     let mut registry = Registry::default();
     let server_metrics = ServerMetrics::register(&mut registry);
     let collectors = Mutex::new(Collectors::new(options.roots, options.processes));
-    let agent = Arc::new(Agent { collectors, registry });
-    let router = Router::new()
+    let agent = Arc::new(Agent { collectors, registry, beside: options.beside.clone() });
+    let own = Router::new()
         .route("/metrics", get(metrics))
         .route("/health", get(|| std::future::ready("ok\n")))
         .with_state(agent);
+    let router = options.beside.into_iter().fold(own, |all, part| all.merge(part.routes));
     let limits = ServerLimits { connections_max: CONNECTIONS_MAX, ..ServerLimits::standard() };
     let mut servers = vec![("http", Server::start_counted(listener, router, limits, server_metrics))];
     for DatabaseOptions(options) in options.databases {
@@ -110,6 +130,7 @@ async fn metrics(State(agent): State<Arc<Agent>>) -> Response {
         let mut collectors = agent.collectors.lock().unwrap_or_else(PoisonError::into_inner);
         let mut body = collectors.collect();
         own::append_registry(&mut body, &agent.registry);
+        agent.beside.iter().for_each(|part| body.push_str(&(part.metrics)()));
         body
     });
     match collected.await {

@@ -2,7 +2,7 @@
 
 use dashboards::Builtin;
 
-const ALL: [(&str, &str); 11] = [
+const ALL: [(&str, &str); 13] = [
     (
         "application-performance.json",
         include_str!("../../../deploy/provision/dashboards/application-performance.json"),
@@ -19,6 +19,14 @@ const ALL: [(&str, &str); 11] = [
         include_str!("../../../deploy/provision/dashboards/operations-overview.json"),
     ),
     ("service-deep-dive.json", include_str!("../../../deploy/provision/dashboards/service-deep-dive.json")),
+    (
+        "flask-observability-dashboard.json",
+        include_str!("../../../deploy/provision/dashboards/flask-observability-dashboard.json"),
+    ),
+    (
+        "endpoint-performance-logs.json",
+        include_str!("../../../deploy/provision/dashboards/endpoint-performance-logs.json"),
+    ),
     ("watchfire-self.json", include_str!("../../../deploy/provision/dashboards/watchfire-self.json")),
 ];
 

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use agent::{DatabaseOptions, DatabaseUrl, Engine, Options, Roots};
+use agent::{Beside, DatabaseOptions, DatabaseUrl, Engine, Options, Roots};
 use anyhow::{Context, Result, anyhow, bail};
-use config::SecretSource;
+use config::{ByteSize, SecretSource};
+use shipper::{BufferOptions, ReadOptions, Settings, Shipper};
 
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
@@ -27,9 +28,75 @@ pub(crate) struct Arguments {
     #[arg(long, env = "WATCHFIRE_ROOT", default_value = "/", value_name = "DIR")]
     root: PathBuf,
     #[command(flatten)]
+    logs: Logs,
+    #[command(flatten)]
     mysql: Mysql,
     #[command(flatten)]
     postgres: Postgres,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Logs")]
+struct Logs {
+    /// Tails and ships logs as this promtail.yml says; its own metrics, /ready and /targets are on the agent's port.
+    #[arg(long, env = "WATCHFIRE_PROMTAIL_CONFIG", value_name = "FILE")]
+    promtail_config: Option<PathBuf>,
+    /// Puts environment variables in place of ${NAME} and ${NAME:-default} in that file.
+    #[arg(long, env = "WATCHFIRE_PROMTAIL_EXPAND_ENV", requires = "promtail_config")]
+    promtail_expand_env: bool,
+    /// Where logs wait that the receiver does not take; POSITIONS_FILE.buffer without it.
+    #[arg(long, env = "WATCHFIRE_LOG_BUFFER_DIR", value_name = "DIR", requires = "promtail_config")]
+    log_buffer_dir: Option<PathBuf>,
+    /// How many bytes may wait there, packed. When it is full reading stops and logs stay in their files.
+    #[arg(
+        long,
+        env = "WATCHFIRE_LOG_BUFFER_SIZE",
+        default_value_t = ByteSize(BufferOptions::standard().bytes_max),
+        value_parser = buffer_size,
+        value_name = "SIZE"
+    )]
+    log_buffer_size: ByteSize,
+    /// Only checks the promtail.yml and says what it means here.
+    #[arg(long, requires = "promtail_config")]
+    check: bool,
+    /// Only prints what would be sent of the files as they are now; sends nothing and moves no position.
+    #[arg(long, requires = "promtail_config", conflicts_with = "check")]
+    dry_run: bool,
+}
+
+fn buffer_size(text: &str) -> Result<ByteSize, String> {
+    let size = ByteSize::parse(text).filter(|size| size.0 > 0);
+    size.ok_or_else(|| "write it like 256MB or 1GB, above zero".to_owned())
+}
+
+impl Logs {
+    fn settings(&self) -> Result<Option<Settings>> {
+        let options = ReadOptions { expand_env: self.promtail_expand_env };
+        let read = self.promtail_config.as_ref().map(|file| Settings::read(file, options));
+        Ok(read.transpose()?)
+    }
+
+    fn shipper(&self) -> Result<Option<Shipper>> {
+        let Some(settings) = self.settings()? else { return Ok(None) };
+        settings.notes().iter().for_each(|note| tracing::info!("{note}"));
+        let options =
+            BufferOptions { folder: self.log_buffer_dir.clone(), bytes_max: self.log_buffer_size.0 };
+        Ok(Some(Shipper::open(settings, &options)?))
+    }
+
+    /// Does what is to be done instead of running, if anything is.
+    #[expect(clippy::print_stdout, reason = "the answer to --check and --dry-run")]
+    fn only(&self) -> Result<bool> {
+        let Some(settings) = self.settings()?.filter(|_| self.check || self.dry_run) else {
+            return Ok(false);
+        };
+        if self.check {
+            settings.summary().iter().for_each(|line| println!("{line}"));
+        } else {
+            shipper::dry_run(&settings, |line| println!("{line}"))?;
+        }
+        Ok(true)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +172,11 @@ impl Flags {
 }
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
+    if arguments.logs.only()? {
+        return Ok(());
+    }
+    let shipper = arguments.logs.shipper()?;
+    let beside = shipper.as_ref().map(|it| Beside { metrics: it.metrics(), routes: it.routes() });
     let Arguments { listen, mysql, postgres, .. } = arguments;
     let (mysql_at, postgres_at) = (mysql.mysql_listen, postgres.postgres_listen);
     let servers = [
@@ -132,11 +204,16 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         roots: Roots { proc: arguments.proc_root, sys: arguments.sys_root, root: arguments.root },
         processes: arguments.processes,
         databases,
+        beside: beside.into_iter().collect(),
     };
     let flags = [("--listen", listen), ("--mysql-listen", mysql_at), ("--postgres-listen", postgres_at)];
     let running = agent::start(options).await.map_err(|error| name_flag(error, &flags, mode))?;
+    let shipping = shipper.map(Shipper::start).transpose()?;
     announce("agent", &running.urls(), mode);
     until_told_to_stop(mode).await?;
+    if let Some(shipping) = shipping {
+        shipping.stop().await;
+    }
     running.stop().await;
     Ok(())
 }

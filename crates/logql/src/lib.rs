@@ -23,5 +23,5 @@ pub use engine::{
     ResultStream, Series, Stats,
 };
 pub use error::{EvalError, Limit, Mistake, ParseError};
-pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, parse, parse_matchers};
+pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, parse, parse_filter, parse_matchers};
 pub use tail::{Tailer, Taken, WAITING_BYTES_MAX, WAITING_MAX};

@@ -178,6 +178,22 @@ impl Client {
         fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
     }
 
+    /// Sends `body` as it is; its `Content-Type` is among the headers.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a bad status is none.
+    pub async fn post_bytes(
+        &self,
+        url: &str,
+        body: Bytes,
+        headers: &[(&str, &str)],
+        timeout: Duration,
+        answer_max_bytes: usize,
+    ) -> Result<Fetched, ClientError> {
+        let request = with_headers(self.for_url(url)?.post(url).body(body), headers)?;
+        fetch(request, timeout, answer_max_bytes).await
+    }
+
     fn for_url(&self, url: &str) -> Result<&reqwest::Client, ClientError> {
         if !url.starts_with("https:") {
             return Ok(&self.plain);

@@ -21,6 +21,7 @@ mod timing;
 
 pub use crate::addresses::Addresses;
 pub use crate::config::{Job, resolve};
+pub use discovery::{FileDiscovery, FileWatch, Group, Looked};
 pub use manager::ScrapeManager;
 pub use metrics::Metrics;
 pub use status::{DroppedTarget, Health, TargetMetadata, TargetStatus, TargetsStatus};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::config::{GatewayConfig, LabConfig, LoadConfig, ServerKind, TrafficConfig};
 use crate::endpoints::{Endpoint, Endpoints};
-use crate::roles::Role;
+use crate::roles::{Group, LOKI, MONITOR, Role};
 
 /// In the data directory: who runs where.
 pub(crate) const ENDPOINTS: &str = "endpoints.json";
@@ -23,6 +23,13 @@ pub(crate) const ALERTMANAGER: &str = "alertmanager.yml";
 pub(crate) const GATEWAY: &str = "gateway.yml";
 /// In `run/`: what the load generator sends beside its stage.
 pub(crate) const TRAFFIC: &str = "traffic.yml";
+
+/// In `run/`: how the agent ships the services' logs, and which files they write.
+pub(crate) const PROMTAIL: &str = "promtail.yml";
+const LOG_TARGETS: &str = "log-targets.json";
+
+/// The configuration that ships with the program, and what in it is the lab's own.
+const PROMTAIL_YML: &str = include_str!("../../../deploy/provision/promtail.yml");
 
 /// In a database server's folder, as `watchfire database` writes them: passwords of the application's user and the exporter's.
 pub(crate) const APP_PASSWORD: &str = "app_user.password";
@@ -140,6 +147,12 @@ pub(crate) fn write_targets(
     if let Some(file) = lab.gateway.as_ref().and_then(|gateway| gateway_yml(gateway, known)) {
         replace(&run_dir(data_dir).join(GATEWAY), &yaml(&file)?)?;
     }
+    if let Some(url) = known.url(MONITOR, LOKI) {
+        let targets =
+            serde_json::to_string_pretty(&log_targets(data_dir, roles)).map_err(io::Error::other)?;
+        replace(&run_dir(data_dir).join(LOG_TARGETS), &targets)?;
+        replace(&run_dir(data_dir).join(PROMTAIL), &promtail_yml(data_dir, &url))?;
+    }
     match lab.load.as_ref().and_then(|load| traffic_yml(load, known)) {
         Some(file) => replace(&run_dir(data_dir).join(TRAFFIC), &yaml(&file)?),
         None => Ok(()),
@@ -222,6 +235,32 @@ receivers:
     )
 }
 
+/// The file that ships, with the lab's folders and the monitor's port in place of its defaults.
+fn promtail_yml(data_dir: &Path, loki_url: &str) -> String {
+    let inside = |path: PathBuf| path.display().to_string().replace('\'', "''");
+    let values = [
+        (
+            "${POSITIONS:-/var/lib/promtail/positions.yaml}",
+            inside(run_dir(data_dir).join("log-positions.yaml")),
+        ),
+        ("${LOKI_URL:-http://127.0.0.1:3100}", loki_url.to_owned()),
+        ("${LOG_DIR:-/var/log/watchfire}", inside(log_dir(data_dir))),
+        ("${LOG_TARGETS:-/etc/promtail/log-targets.yml}", inside(run_dir(data_dir).join(LOG_TARGETS))),
+    ];
+    values.iter().fold(PROMTAIL_YML.to_owned(), |text, (name, value)| text.replace(name, value))
+}
+
+/// Whose logs lie in which files. The sample service's own log stands in the file that ships.
+fn log_targets(data_dir: &Path, roles: &[Role]) -> Value {
+    let services = roles.iter().filter(|role| role.group == Group::Services);
+    let target = |role: &Role| {
+        let service = role.scrapes.first().map_or(&role.name, |scrape| &scrape.job);
+        let path = log_dir(data_dir).join(format!("{}.{{access,profiler}}.log", role.name));
+        json!({ "targets": ["localhost"], "labels": { "service": service, "__path__": path } })
+    };
+    services.map(target).collect()
+}
+
 /// Nothing before the first instance is known: an upstream without backends is refused, rightly.
 fn gateway_yml(gateway: &GatewayConfig, known: &Endpoints) -> Option<Value> {
     let backends = |members: &[Spanned<String>]| -> Vec<Value> {
@@ -292,7 +331,7 @@ mod tests {
     use crate::roles;
 
     fn endpoint(port: u16) -> Endpoint {
-        let urls = [("http", port), ("metrics", port + 3000)];
+        let urls = [("http", port), ("metrics", port + 3000), ("loki", 3100)];
         let urls = urls.map(|(name, port)| (name.to_owned(), format!("http://127.0.0.1:{port}")));
         Endpoint { pid: Some(1), urls: urls.into() }
     }
@@ -321,6 +360,15 @@ mod tests {
             .enumerate()
             .for_each(|(n, role)| _ = known.0.insert(role.name.clone(), endpoint(n as u16)));
         write_targets(folder.path(), &lab, &all, &known).expect("written");
+        let targets: Value = serde_json::from_str(&read(LOG_TARGETS)).expect("JSON");
+        let path = folder.path().join("log/orders-2.{access,profiler}.log");
+        let labels = json!({ "service": "order-service", "__path__": path });
+        let groups = targets.as_array().expect("a list");
+        assert!(groups.iter().any(|group| group["labels"] == labels), "{targets}");
+        assert_eq!(groups.len(), 13, "one a service's process");
+        let promtail = read(PROMTAIL);
+        assert!(promtail.contains("url: 'http://127.0.0.1:3100/loki/api/v1/push'"), "{promtail}");
+        assert!(!promtail.contains("${"), "{promtail}");
         assert!(read(TRAFFIC).contains("\"think_max\": \"300ms\""), "{}", read(TRAFFIC));
         assert!(read(GATEWAY).contains("\"prefix\": \"/api/order\""), "{}", read(GATEWAY));
     }

@@ -18,6 +18,8 @@ pub(crate) const GATEWAY: &str = "gateway";
 pub(crate) const LOAD: &str = "load";
 pub(crate) const AGENT: &str = "agent";
 pub(crate) const DATABASE: &str = "db";
+/// The monitor's port for logs, by name.
+pub(crate) const LOKI: &str = "loki";
 /// The supervisor itself, in `endpoints.json`.
 pub(crate) const SUPERVISOR: &str = "up";
 
@@ -128,7 +130,7 @@ fn monitor_role(ports: MonitorConfig) -> Role {
             RolePort { flag: "--ui-listen", url: "ui", default: ports.ui },
             RolePort { flag: "--prometheus-listen", url: "prometheus", default: ports.prometheus },
             RolePort { flag: "--alertmanager-listen", url: "alertmanager", default: ports.alertmanager },
-            RolePort { flag: "--loki-listen", url: "loki", default: ports.loki },
+            RolePort { flag: "--loki-listen", url: LOKI, default: ports.loki },
         ],
         after: vec![],
         scrapes: scrape("watchfire", MONITOR, "prometheus"),
@@ -215,10 +217,11 @@ fn load_role(load: &LoadConfig) -> Role {
 fn agent_role(agent: &AgentConfig, database: &DatabaseConfig) -> Role {
     let mut role = Role {
         name: AGENT.to_owned(),
-        about: "metrics of this host and of the lab's processes".to_owned(),
+        about: "metrics of this host and of the lab's processes, ships the logs".to_owned(),
         group: Group::Monitoring,
         ports: vec![RolePort { flag: "--listen", url: "http", default: agent.port }],
-        after: vec![],
+        // It pushes logs there.
+        after: vec![MONITOR.to_owned()],
         scrapes: scrape("node", AGENT, "http"),
         ready_timeout: READY_TIMEOUT,
         program: Program::Agent(database.kind.server()),
@@ -313,6 +316,9 @@ fn database(kind: ServerKind, settings: &[String], data_dir: &Path) -> Vec<Strin
 fn agent(server: Option<ServerKind>, data_dir: &Path, known: &Endpoints) -> Vec<String> {
     let mut all: Vec<String> =
         words(&["agent"]).chain(path_flag("--processes", &data_dir.join(files::ENDPOINTS))).collect();
+    if known.url(MONITOR, LOKI).is_some() {
+        all.extend(path_flag("--promtail-config", &files::run_dir(data_dir).join(files::PROMTAIL)));
+    }
     if let Some(kind) = server {
         let url = known.url(DATABASE, "exporter").unwrap_or_default();
         let password = files::database_dir(data_dir, kind).join(files::EXPORTER_PASSWORD);

@@ -167,6 +167,30 @@ impl RunningLab {
         value.ok_or_else(|| format!("{query}: {answer}"))
     }
 
+    /// What Loki's API answers at `path`, which must come with status 200.
+    pub async fn loki(&self, path: &str, form: &[(&str, &str)]) -> Result<Value, String> {
+        let url = format!("{}/loki/api/v1/{path}", self.url("monitor", "loki"));
+        let answer = self.client.post_form(&url, form, ANSWER_LIMIT).await.map_err(|e| e.to_string())?;
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status != 200 {
+            return Err(format!("{form:?}: {} {text}", answer.status));
+        }
+        serde_json::from_str(&text).map_err(|e| format!("{form:?}: {e}: {text}"))
+    }
+
+    /// The newest lines that a query of logs finds, with the labels of their streams.
+    pub async fn lines(&self, query: &str) -> Result<Vec<(Value, String)>, String> {
+        let answer = self.loki("query_range", &[("query", query), ("limit", "500")]).await?;
+        let streams = answer["data"]["result"].as_array().cloned().unwrap_or_default();
+        let of_stream = |stream: Value| {
+            let lines = stream["values"].as_array().cloned().unwrap_or_default();
+            lines
+                .into_iter()
+                .map(move |line| (stream["stream"].clone(), line[1].as_str().unwrap_or_default().to_owned()))
+        };
+        Ok(streams.into_iter().flat_map(of_stream).collect())
+    }
+
     /// Sends a signal to a role.
     pub fn signal(&self, role: &str, which: Signal) {
         let pid = self.endpoints().0.get(role).and_then(|e| e.pid).unwrap_or_else(|| panic!("no {role}"));

@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 23] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -64,6 +64,20 @@ pub const TARGETS: [Target; 19] = [
         rounds: 10_000,
         run: logdb::fuzz::deletes,
     },
+    Target {
+        name: "ship_buffer",
+        seeds: shipper::fuzz::batch_seeds,
+        rounds: 20_000,
+        run: shipper::fuzz::batch,
+    },
+    Target { name: "ship_lines", seeds: shipper::fuzz::line_seeds, rounds: 1_000, run: shipper::fuzz::lines },
+    Target {
+        name: "ship_times",
+        seeds: shipper::fuzz::time_seeds,
+        rounds: 10_000,
+        run: shipper::fuzz::times,
+    },
+    Target { name: "promtail", seeds: shipper::fuzz::config_seeds, rounds: 300, run: shipper::fuzz::config },
     Target { name: "push_texts", seeds: push::text_seeds, rounds: 10_000, run: push::texts },
 ];
 

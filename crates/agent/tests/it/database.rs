@@ -121,7 +121,8 @@ impl Pair {
         let listen = "127.0.0.1:0".parse().expect("an address");
         let collect: Vec<String> = collect.iter().map(|s| (*s).to_owned()).collect();
         let database = DatabaseOptions::new(engine, url, listen, &collect).expect("known collectors");
-        let options = Options { listen, roots: Roots::host(), processes: None, databases: vec![database] };
+        let (databases, beside) = (vec![database], Vec::new());
+        let options = Options { listen, roots: Roots::host(), processes: None, databases, beside };
         let running = agent::start(options).await.expect("ports");
         let at = |name: &str| running.urls()[name].trim_start_matches("http://").parse().expect("an address");
         let (at, host_at) = (at(engine.name()), at("http"));

@@ -67,7 +67,8 @@ async fn same_as_node_exporter() {
     }
     let Some(peer) = peer::start(PROGRAM, &PROJECT_DEFAULTS, &[]) else { return };
     let listen = "127.0.0.1:0".parse().expect("an address");
-    let options = Options { listen, roots: Roots::host(), processes: None, databases: Vec::new() };
+    let options =
+        Options { listen, roots: Roots::host(), processes: None, databases: Vec::new(), beside: Vec::new() };
     let running = agent::start(options).await.expect("a port");
     let ours_at = running.urls()["http"].trim_start_matches("http://").parse().expect("an address");
     let theirs_at = peer.at;

@@ -43,6 +43,21 @@ pub fn parse_matchers(query: &str) -> Result<Vec<Matcher>, ParseError> {
     Ok(matchers)
 }
 
+/// Parses a selector with stages for lines that are at hand, such as an agent's: it may select everything.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_filter(query: &str) -> Result<LogExpr, ParseError> {
+    let mut parser = Parser::new(query)?;
+    let matchers = parser.matchers()?;
+    let (stages, unwrap) = parser.stages()?;
+    if unwrap.is_some() {
+        return Err(parser.meaning(0..query.len(), "lines cannot be filtered by unwrap"));
+    }
+    parser.end()?;
+    Ok(LogExpr { matchers, stages })
+}
+
 /// The parts of a log range that may stand in any order around `[5m]`.
 struct Ranged {
     log: LogExpr,

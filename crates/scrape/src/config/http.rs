@@ -75,15 +75,24 @@ impl Auth {
 }
 
 /// The settings about who we are, of which at most one may be given.
-pub(super) struct AuthSettings<'a> {
-    pub(super) basic: Option<&'a BasicAuthConfig>,
-    pub(super) authorization: Option<&'a AuthorizationConfig>,
-    pub(super) bearer_token: Option<&'a Secret>,
-    pub(super) bearer_token_file: Option<&'a PathBuf>,
+#[derive(Debug)]
+pub struct AuthSettings<'a> {
+    /// `basic_auth`.
+    pub basic: Option<&'a BasicAuthConfig>,
+    /// `authorization`.
+    pub authorization: Option<&'a AuthorizationConfig>,
+    /// `bearer_token`.
+    pub bearer_token: Option<&'a Secret>,
+    /// `bearer_token_file`.
+    pub bearer_token_file: Option<&'a PathBuf>,
 }
 
 impl AuthSettings<'_> {
-    pub(super) fn resolve(&self, base: &Path) -> Result<Option<Auth>, String> {
+    /// What to send; files are found from `base`.
+    ///
+    /// # Errors
+    /// A sentence, when more than one is given, or one is none.
+    pub fn resolve(&self, base: &Path) -> Result<Option<Auth>, String> {
         let bearer = SecretSource::of(
             "bearer_token",
             self.bearer_token.cloned(),

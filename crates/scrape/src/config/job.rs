@@ -170,8 +170,8 @@ pub struct StaticConfig {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FileSdConfig {
-    pub(super) files: Vec<String>,
-    pub(super) refresh_interval: Option<Duration>,
+    pub(crate) files: Vec<String>,
+    pub(crate) refresh_interval: Option<Duration>,
 }
 
 /// An entry of `http_sd_configs` as a file writes it.

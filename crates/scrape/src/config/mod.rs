@@ -12,7 +12,7 @@ mod resolve;
 
 pub use alertmanager::{AlertingConfig, AlertmanagerSet, Alertmanagers};
 pub use global::{GlobalConfig, expand_env};
-pub use http::{Auth, AuthorizationConfig, BasicAuthConfig, HttpHeaderConfig};
+pub use http::{Auth, AuthSettings, AuthorizationConfig, BasicAuthConfig, HttpHeaderConfig};
 pub use job::{FileSdConfig, HttpSdConfig, ScrapeConfig, StaticConfig};
 pub(crate) use protocol::format_of;
 pub use resolve::{Job, Limits, resolve};

@@ -1,7 +1,7 @@
 //! From what a file says to what a scrape needs: defaults filled in, secrets located, rules compiled.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use config::{ConfigError, Position, SecretSource, Spanned};
 use exposition::Format;
@@ -11,10 +11,9 @@ use super::global::given;
 use super::http::{Auth, AuthSettings, resolve_headers};
 use super::job::{FileSdConfig, HttpSdConfig, StaticConfig};
 use super::{GlobalConfig, ScrapeConfig, protocol};
-use crate::discovery::{FileDiscovery, HttpDiscovery, check_pattern};
+use crate::discovery::{FileDiscovery, HttpDiscovery};
 use crate::relabel::{self, RelabelRule};
 
-const DEFAULT_FILE_REFRESH: DurationMs = DurationMs::from_secs(300);
 const DEFAULT_HTTP_REFRESH: DurationMs = DurationMs::from_secs(60);
 
 /// A body larger than this is refused even where `body_size_limit` says "no limit": two and a half million lines
@@ -295,17 +294,7 @@ impl Resolver<'_> {
     }
 
     fn file_discovery(&self, config: &Spanned<FileSdConfig>) -> Result<FileDiscovery, ConfigError> {
-        if config.value.files.is_empty() {
-            return Err(
-                self.error(config.at, "file service discovery config must contain at least one path name")
-            );
-        }
-        for pattern in &config.value.files {
-            check_pattern(pattern).map_err(|message| self.error(config.at, message))?;
-        }
-        let patterns: Vec<PathBuf> =
-            config.value.files.iter().map(|pattern| self.base().join(pattern)).collect();
-        Ok(FileDiscovery { patterns, refresh: refresh(config.value.refresh_interval, DEFAULT_FILE_REFRESH) })
+        FileDiscovery::of(&config.value, self.base()).map_err(|message| self.error(config.at, message))
     }
 
     fn https(&self) -> Result<Vec<HttpDiscovery>, ConfigError> {

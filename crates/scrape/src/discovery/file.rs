@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use model::DurationMs;
 
 use super::{Group, parse_groups};
+use crate::config::FileSdConfig;
 
 /// The label that names the file a target was found in.
 const META_FILE_PATH: &str = "__meta_filepath";
@@ -20,19 +21,38 @@ const FILE_MAX_BYTES: u64 = 32 << 20;
 /// The most files that the patterns of one job may match; more are left out and said in the log.
 const FILES_MAX: usize = 1000;
 
+/// How often files are read again that look unchanged, where a file does not say.
+const REFRESH: DurationMs = DurationMs::from_secs(300);
+
 /// One `file_sd_configs` entry: patterns, absolute or relative to the working directory.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct FileDiscovery {
+pub struct FileDiscovery {
     pub(crate) patterns: Vec<PathBuf>,
     /// Files are read again after this time even if they look unchanged.
-    pub(crate) refresh: DurationMs,
+    pub refresh: DurationMs,
+}
+
+impl FileDiscovery {
+    /// What an entry says; its patterns are taken from `base`.
+    ///
+    /// # Errors
+    /// Prometheus' sentence, when it names no file or no such pattern is possible.
+    pub fn of(config: &FileSdConfig, base: &Path) -> Result<Self, String> {
+        if config.files.is_empty() {
+            return Err("file service discovery config must contain at least one path name".to_owned());
+        }
+        config.files.iter().try_for_each(|pattern| check_pattern(pattern))?;
+        let patterns = config.files.iter().map(|pattern| base.join(pattern)).collect();
+        let refresh = config.refresh_interval.map(DurationMs::from).filter(|every| every.0 > 0);
+        Ok(Self { patterns, refresh: refresh.unwrap_or(REFRESH) })
+    }
 }
 
 /// Checks one pattern: a file of JSON or YAML, with at most one `*`, in its last part.
 ///
 /// # Errors
 /// Prometheus' sentence.
-pub(crate) fn check_pattern(pattern: &str) -> Result<(), String> {
+fn check_pattern(pattern: &str) -> Result<(), String> {
     let has_extension = Path::new(pattern)
         .extension()
         .and_then(|e| e.to_str())
@@ -47,16 +67,16 @@ pub(crate) fn check_pattern(pattern: &str) -> Result<(), String> {
 
 /// What a look at the files found.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Looked {
+pub struct Looked {
     /// Whether the groups are others than before.
-    pub(crate) is_changed: bool,
+    pub is_changed: bool,
     /// What could not be read, one sentence each.
-    pub(crate) errors: Vec<String>,
+    pub errors: Vec<String>,
 }
 
 /// What is known of the files of one job.
 #[derive(Debug, Default)]
-pub(crate) struct FileWatch {
+pub struct FileWatch {
     files: BTreeMap<PathBuf, WatchedFile>,
 }
 
@@ -69,7 +89,7 @@ struct WatchedFile {
 
 impl FileWatch {
     /// Looks at all files of `discoveries`; reads those that are new or changed, or all when `force` says so.
-    pub(crate) fn look(&mut self, discoveries: &[FileDiscovery], force: bool) -> Looked {
+    pub fn look(&mut self, discoveries: &[FileDiscovery], force: bool) -> Looked {
         let mut looked = Looked::default();
         let mut paths: Vec<PathBuf> =
             discoveries.iter().flat_map(|d| &d.patterns).flat_map(|p| matching(p)).collect();
@@ -104,7 +124,7 @@ impl FileWatch {
     }
 
     /// The groups of all files, in order of path.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.files.values().flat_map(|file| &file.groups)
     }
 }

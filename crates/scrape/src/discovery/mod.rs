@@ -3,21 +3,23 @@
 mod file;
 mod http;
 
-pub(crate) use file::{FileDiscovery, FileWatch, check_pattern};
+pub use file::{FileDiscovery, FileWatch, Looked};
 pub(crate) use http::{HttpDiscovery, HttpWatch};
 
 use crate::config::StaticConfig;
 
 /// Targets that share labels, meta labels included.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Group {
-    pub(crate) targets: Vec<String>,
-    pub(crate) labels: Vec<(String, String)>,
+pub struct Group {
+    /// Addresses.
+    pub targets: Vec<String>,
+    /// Labels that all of them get.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Group {
     /// The group of a static entry, with meta labels of whoever found it.
-    pub(crate) fn of(config: &StaticConfig, meta: &[(&str, String)]) -> Self {
+    pub fn of(config: &StaticConfig, meta: &[(&str, String)]) -> Self {
         let own = config.labels.iter().map(|(n, v)| (n.clone(), v.clone()));
         let meta = meta.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
         Self { targets: config.targets.clone(), labels: own.chain(meta).collect() }

@@ -24,7 +24,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use stdx::Clock;
 
 use super::access_log::{AccessLog, Entry};
 use super::account::{Account, AccountMetrics, charged};
@@ -235,7 +234,7 @@ impl Drop for Seen {
         let spent = self.account.spent();
         self.count(duration, spent.db_queries);
         self.observer.log.log(Entry {
-            time_ms: stdx::SystemClock.now_ms(),
+            time: jiff::Timestamp::now(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             view: (self.observer.view_of)(&self.method, &self.endpoint),

@@ -98,7 +98,11 @@ async fn expressions(lab: &RunningLab) -> Vec<Expression> {
         let document = &answer["dashboard"];
         let variables: Vec<&str> = texts(&document["templating"]["list"], "name");
         for panel in document["panels"].as_array().expect("panels") {
-            for text in texts(&panel["targets"], "expr") {
+            // What is asked of logs is asked in `logs.rs`.
+            let is_metric = |target: &&Value| target["datasource"]["type"] != "loki";
+            let targets: Value =
+                panel["targets"].as_array().into_iter().flatten().filter(is_metric).cloned().collect();
+            for text in texts(&targets, "expr") {
                 all.push(Expression {
                     dashboard: uid.to_owned(),
                     panel: panel["title"].as_str().unwrap_or_default().to_owned(),

@@ -36,8 +36,8 @@ const PATH_MAX_BYTES: usize = 512;
 /// What is logged of a request.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// When it was answered, in milliseconds since the epoch.
-    pub time_ms: i64,
+    /// When it was answered, to the microsecond: a log store takes equal lines of one moment for a repeat.
+    pub time: jiff::Timestamp,
     /// Its method.
     pub method: Method,
     /// Its path as sent, without the query.
@@ -76,9 +76,8 @@ impl Entry {
             external_calls: u64,
             external_ms: f64,
         }
-        let time = jiff::Timestamp::from_millisecond(self.time_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let line = Line {
-            time: format!("{time:.3}"),
+            time: format!("{:.6}", self.time),
             level: level(self.status),
             instance,
             method: self.method.as_str(),
@@ -106,10 +105,10 @@ impl Entry {
 
     /// `TIME LEVEL METHOD path status duration`, for people and for queries that look for words.
     fn application_line(&self) -> Vec<u8> {
-        let time = jiff::Timestamp::from_millisecond(self.time_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let (level, path) = (level(self.status), start_of(&self.path, PATH_MAX_BYTES));
         let duration_ms = ms(self.duration);
-        format!("{time:.3} {level} {} {path} {} {duration_ms:.3} ms\n", self.method, self.status).into_bytes()
+        let (time, method, status) = (self.time, &self.method, self.status);
+        format!("{time:.6} {level} {method} {path} {status} {duration_ms:.3} ms\n").into_bytes()
     }
 }
 

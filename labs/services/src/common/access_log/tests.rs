@@ -4,7 +4,7 @@ use super::*;
 
 fn entry(status: u16) -> Entry {
     Entry {
-        time_ms: 1_767_225_600_120,
+        time: jiff::Timestamp::from_microsecond(1_767_225_600_120_003).expect("a time"),
         method: Method::GET,
         path: "/api/order/\"5\"".to_owned(),
         endpoint: "/api/order/{id}".into(),
@@ -18,13 +18,13 @@ fn entry(status: u16) -> Entry {
 
 #[test]
 fn lines_look_as_promised() {
-    let access = "{\"time\":\"2026-01-01T00:00:00.120Z\",\"level\":\"INFO\",\"instance\":\"orders-1\",\
+    let access = "{\"time\":\"2026-01-01T00:00:00.120003Z\",\"level\":\"INFO\",\"instance\":\"orders-1\",\
         \"method\":\"GET\",\"path\":\"/api/order/\\\"5\\\"\",\"endpoint\":\"/api/order/{id}\",\
         \"view\":\"get_order\",\"status\":200,\"duration_ms\":1.234,\"response_bytes\":17,\
         \"db_queries\":2,\"db_ms\":0.25,\"external_calls\":0,\"external_ms\":0.0}\n";
     assert_eq!(String::from_utf8(entry(200).access_line("orders-1")).expect("text"), access);
     assert_eq!(entry(200).profiler_line(), b"[profiler] GET get_order 1.234 200\n");
-    let application = b"2026-01-01T00:00:00.120Z ERROR GET /api/order/\"5\" 500 1.234 ms\n";
+    let application = b"2026-01-01T00:00:00.120003Z ERROR GET /api/order/\"5\" 500 1.234 ms\n";
     assert_eq!(entry(500).application_line(), application);
 }
 

@@ -1,0 +1,117 @@
+//! Files that were rotated while nobody looked: the rest of the one that was being read, and those that came after it.
+
+use std::cmp::Reverse;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::file::{TailFile, id_of};
+use crate::entry::FileId;
+use crate::positions::Mark;
+
+/// Rotated files that are looked at beside one path; schemes keep five to a few dozen.
+const SIBLINGS_MAX: usize = 1000;
+
+/// Extensions of files that hold no lines as they stand.
+const PACKED: [&str; 5] = ["gz", "bz2", "xz", "zst", "zip"];
+
+/// What was found beside a path.
+#[derive(Debug, Default)]
+pub(crate) struct Rotated {
+    /// Files to be read before the one at the path, oldest first, each at its place.
+    pub files: Vec<TailFile>,
+    /// Marks whose files are gone.
+    pub n_lost: usize,
+}
+
+struct Sibling {
+    path: PathBuf,
+    metadata: Metadata,
+    changed: SystemTime,
+}
+
+/// The files that `marks` mean and that are no longer at `path`, and all that were written between them and the present
+/// one. `is_other` says which files are tailed under their own names.
+pub(crate) fn find(path: &Path, marks: &[Mark], is_other: &dyn Fn(&Path) -> bool) -> Rotated {
+    let present = std::fs::metadata(path).ok().map(|metadata| id_of(&metadata));
+    let gone: Vec<&Mark> = marks.iter().filter(|mark| mark.file.is_some() && mark.file != present).collect();
+    let mut found = Rotated::default();
+    if gone.is_empty() {
+        return found;
+    }
+    let siblings = siblings(path);
+    let mut since = None;
+    for mark in gone {
+        let place = siblings.iter().position(|it| mark.file == Some(id_of(&it.metadata)));
+        let opened = place.and_then(|place| siblings.get(place)).and_then(|sibling| {
+            let mut file = TailFile::open(&sibling.path).ok()?;
+            file.seek(mark).ok()?.then_some((file, sibling.changed))
+        });
+        match opened {
+            Some((file, changed)) => {
+                since = Some(changed);
+                found.files.push(file);
+            }
+            None => found.n_lost += 1,
+        }
+    }
+    if let Some(since) = since {
+        let known: Vec<FileId> = marks.iter().filter_map(|mark| mark.file).chain(present).collect();
+        found.files.extend(later(&siblings, since, &known, is_other));
+    }
+    found
+}
+
+/// Files that took `path` and lost it again between two looks: those beside it that were written since the last of
+/// `known`, and are not among them.
+pub(crate) fn between(path: &Path, known: &[FileId], is_other: &dyn Fn(&Path) -> bool) -> Vec<TailFile> {
+    let siblings = siblings(path);
+    let of_known = siblings.iter().filter(|sibling| known.contains(&id_of(&sibling.metadata)));
+    let since = of_known.map(|sibling| sibling.changed).max();
+    since.map(|since| later(&siblings, since, known, is_other)).unwrap_or_default()
+}
+
+/// Two files may have been written at the same tick of the clock: rather one too many than one too few.
+fn later(
+    siblings: &[Sibling],
+    since: SystemTime,
+    known: &[FileId],
+    is_other: &dyn Fn(&Path) -> bool,
+) -> Vec<TailFile> {
+    let is_new = |sibling: &&Sibling| {
+        sibling.changed >= since && !known.contains(&id_of(&sibling.metadata)) && !is_other(&sibling.path)
+    };
+    siblings.iter().filter(is_new).filter_map(|sibling| TailFile::open(&sibling.path).ok()).collect()
+}
+
+/// Files beside `path` whose names begin with its name, in the order in which they were last written.
+fn siblings(path: &Path) -> Vec<Sibling> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let stem = name.strip_suffix(".log").unwrap_or(name);
+    let is_count = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || ".-_T".contains(c));
+    let is_rotated = |other: &str| {
+        let is_packed = other.rsplit_once('.').is_some_and(|(_, extension)| PACKED.contains(&extension));
+        // `x.log.1` and `x.log-20260101`, or `x.1.log` and `x-2026-01-01.log`.
+        let behind = other.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '-', '_']));
+        let within =
+            other.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".log")).is_some_and(is_count);
+        (behind || within) && other != name && !is_packed
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_rotated));
+    let with_times = found.take(SIBLINGS_MAX).filter_map(|entry| {
+        let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
+        Some(Sibling { path: entry.path(), changed: metadata.modified().ok()?, metadata })
+    });
+    let mut all: Vec<Sibling> = with_times.collect();
+    // At the same tick of the clock the higher number is the older file.
+    all.sort_by_key(|sibling| (sibling.changed, Reverse(count_of(&sibling.path))));
+    all
+}
+
+/// The 2 of `x.log.2`.
+fn count_of(path: &Path) -> Option<u32> {
+    path.extension()?.to_str()?.parse().ok()
+}
