@@ -19,7 +19,8 @@ fn clients() -> PathBuf {
 
 fn sent(program: &Path, script: &Path, url: &str) {
     let output = Command::new(program).arg(script).arg(url).output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     assert!(output.status.success() && said.contains("sent"), "{}: {said}", script.display());
 }
 
@@ -39,7 +40,13 @@ async fn lines(monitor: &RunningMonitor, query: &str) -> Result<(usize, Value), 
 
 async fn arrived(monitor: &RunningMonitor, query: &str, labels: &Value) {
     until(query, LIMIT, async || match lines(monitor, query).await? {
-        (5, found) if labels.as_object().is_some_and(|all| all.iter().all(|(name, value)| &found[name] == value)) => Ok(()),
+        (5, found)
+            if labels
+                .as_object()
+                .is_some_and(|all| all.iter().all(|(name, value)| &found[name] == value)) =>
+        {
+            Ok(())
+        }
         (count, found) => Err(format!("{count} lines, {found}")),
     })
     .await;
