@@ -27,6 +27,10 @@ const PAGES = {
   explore: () => import('./pages/explore/page.js').then((module) => module.ExplorePage),
   targets: () => import('./pages/targets.js').then((module) => module.TargetsPage),
   alerts: () => import('./pages/alerts/page.js').then((module) => module.AlertsPage),
+  history: () => import('./pages/alerts/outages.js').then((module) => module.HistoryPage),
+  routes: () => import('./pages/alerts/routes.js').then((module) => module.RoutesPage),
+  silences: () => import('./pages/silences/page.js').then((module) => module.SilencesPage),
+  inbox: () => import('./pages/inbox/page.js').then((module) => module.InboxPage),
   status: () => import('./pages/status.js').then((module) => module.StatusPage),
 };
 

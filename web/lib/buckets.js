@@ -38,14 +38,21 @@ export function toHeat(frames, options) {
   const isNumeric = merged.length > 0 && merged.every((row) => !Number.isNaN(row.bound));
   if (isNumeric) merged.sort((a, b) => a.bound - b.bound);
   const counts = cumulative.length > 0 && isNumeric ? perBucket(merged) : merged.map((row) => row.values);
-  const rows = merged.map((row, i) => ({
-    lowText: i > 0 ? merged[i - 1].name : '0',
-    highText: row.name,
-    low: i > 0 ? merged[i - 1].bound : 0,
-    high: row.bound,
-    counts: counts[i],
-  }));
+  // Rows that are not cumulative may be named by their lower bound.
+  const byLower = cumulative.length === 0 && options?.rowsFrame?.layout === 'ge' && isNumeric;
+  const rows = merged.map((row, i) => ({ ...(byLower ? boundsAbove(merged, i) : boundsBelow(merged, i)), counts: counts[i] }));
   return { x: frames.x, stepMs: frames.stepMs, rows, totals: columnTotals(counts, frames.x.length), isNumeric };
+}
+
+/** @param {Row[]} rows @param {number} i */
+function boundsBelow(rows, i) {
+  return { lowText: i > 0 ? rows[i - 1].name : '0', highText: rows[i].name, low: i > 0 ? rows[i - 1].bound : 0, high: rows[i].bound };
+}
+
+/** @param {Row[]} rows @param {number} i */
+function boundsAbove(rows, i) {
+  const next = rows[i + 1];
+  return { lowText: rows[i].name, highText: next?.name ?? '+Inf', low: rows[i].bound, high: next?.bound ?? Infinity };
 }
 
 /** Buckets when the panel does not say how many. */

@@ -81,7 +81,7 @@ function read(answer, text) {
     if (answer.ok) throw new ApiError('format', `${answer.url} did not answer with JSON`, answer.status);
   }
   if (answer.ok) return body;
-  const said = body?.error?.message ?? body?.error ?? body?.message ?? text.slice(0, 300).trim();
+  const said = body?.error?.message ?? body?.error ?? body?.message ?? (typeof body === 'string' ? body : null) ?? text.slice(0, 300).trim();
   throw new ApiError('http', typeof said === 'string' && said !== '' ? said : `HTTP status ${answer.status}`, answer.status);
 }
 
@@ -134,6 +134,39 @@ export const fetchTroubles = (o) => prom('/notifications', o);
 
 /** @param {CallOptions} [o] @returns {Promise<import('./types.d.ts').Told>} */
 export const fetchNotifications = (o) => get('/api/ui/notifications', o);
+
+/** @param {string} name @param {CallOptions} [o] @returns {Promise<import('./alerts.d.ts').Why>} */
+export const fetchWhy = (name, o = {}) => get('/api/ui/why', { ...o, params: { ...o.params, name } });
+
+/** @param {CallOptions} [o] @returns {Promise<import('./alerts.d.ts').AlertHistory>} */
+export const fetchHistory = (o) => get('/api/ui/alert-history', o);
+
+/** @param {CallOptions} [o] @returns {Promise<import('./alerts.d.ts').RouteNode>} */
+export const fetchRoutes = (o) => get('/api/ui/routes', o);
+
+/** @param {CallOptions} [o] @returns {Promise<import('./alerts.d.ts').InboxAnswer>} */
+export const fetchInbox = (o) => get('/api/ui/inbox', o);
+
+/** @param {CallOptions} [o] @returns {Promise<import('./alerts.d.ts').Silence[]>} */
+export const fetchSilences = (o) => get('/api/v2/silences', o);
+
+/** Alerts that all conditions hold for. @param {string[]} filter @param {CallOptions} [o] @returns {Promise<import('./alerts.d.ts').KnownAlert[]>} */
+export const fetchMatching = (filter, o) => get('/api/v2/alerts', { ...o, params: { filter } });
+
+/** @param {unknown} silence @returns {Promise<{silenceID: string}>} */
+export const postSilence = (silence) => post('/api/v2/silences', silence);
+
+/** @param {string} id */
+export const expireSilence = (id) => call(`/api/v2/silence/${encodeURIComponent(id)}`, { method: 'DELETE' }, {});
+
+/** @param {string} alert @param {string} by @param {string} comment */
+export const acknowledge = (alert, by, comment) => post('/api/ui/acknowledge', { alert, by, comment });
+
+/** @param {string} alert */
+export const unacknowledge = (alert) => post('/api/ui/unacknowledge', { alert });
+
+/** @param {string} receiver @returns {Promise<{calls: import('./alerts.d.ts').TestedCall[]}>} */
+export const testReceiver = (receiver) => post('/api/ui/test-receiver', { receiver });
 
 /** @param {CallOptions} [o] @returns {Promise<any>} */
 export const fetchStatus = (o) => get('/api/ui/status', o);

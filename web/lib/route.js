@@ -9,6 +9,10 @@ const PAGES = {
   '/explore': 'explore',
   '/targets': 'targets',
   '/alerts': 'alerts',
+  '/alerts/history': 'history',
+  '/alerts/routes': 'routes',
+  '/silences': 'silences',
+  '/inbox': 'inbox',
   '/status': 'status',
 };
 

@@ -36,8 +36,28 @@ function timesOf({ start = 0, step = 0, count = 0 }) {
   return Array.from({ length: count }, (_, at) => start + at * step);
 }
 
-/** The whole table as CSV (RFC 4180), times in ISO 8601. @param {TargetResult[]} results */
+/** The whole table as CSV (RFC 4180), times in ISO 8601; lines of logs as they are. @param {TargetResult[]} results */
 export function csvOf(results) {
+  const logs = results.filter((result) => result.kind === 'logs');
+  return logs.length > 0 ? linesCsv(logs) : seriesCsv(results);
+}
+
+/** @param {TargetResult[]} results */
+function linesCsv(results) {
+  const lines = results.flatMap((result) =>
+    (result.lines ?? []).map((line, at) => [nsText(result.times_ns?.[at] ?? '0'), formatLabels(result.label_sets?.[result.labels?.[at] ?? -1] ?? {}), line].map(quote).join(',')),
+  );
+  return `${['time,labels,line', ...lines].join('\r\n')}\r\n`;
+}
+
+/** All nine digits of a moment. @param {string} ns */
+function nsText(ns) {
+  const at = BigInt(ns);
+  return `${new Date(Number(at / 1_000_000n)).toISOString().slice(0, 19)}.${String(at % 1_000_000_000n).padStart(9, '0')}Z`;
+}
+
+/** @param {TargetResult[]} results */
+function seriesCsv(results) {
   const table = tableOf(results, Infinity);
   const lines = [['time', ...table.columns].map(quote).join(',')];
   table.rows.forEach((row, at) => {

@@ -39,6 +39,19 @@ export function tellingsOf(labels, told) {
   });
 }
 
+/** The alert as its group knows it. @param {Labels} labels @param {Told | null} told */
+export function alertOf(labels, told) {
+  const own = keyOf(labels);
+  return told?.groups.flatMap((group) => group.alerts).find((one) => keyOf(one.labels) === own);
+}
+
+/** What keeps an alert from being told, in a word; '' for nothing. @param {import('./types.d.ts').GroupedAlert | undefined} alert */
+export function quietWords(alert) {
+  if (!alert) return '';
+  const words = [alert.inhibitedBy?.length ? 'inhibited' : '', alert.mutedBy?.length ? 'muted at this hour' : '', alert.silencedBy?.length ? 'silenced' : ''];
+  return words.filter((word) => word !== '').join(', ');
+}
+
 /** @param {Notification} notification @param {AlertGroup} group a group's key is its route, a colon, and its labels */
 function isAbout(notification, group) {
   return notification.receiver === group.receiver && keyOf(groupLabels(notification.group) ?? {}) === keyOf(group.labels);

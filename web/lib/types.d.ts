@@ -140,7 +140,21 @@ export interface DashboardEntry { uid: string; title: string; folder: string; ta
 export interface ActiveAlert { labels: Labels; annotations: Labels; state: string; activeAt: string; value: string }
 
 /** Alerts that are told together, as `/api/ui/notifications` gives them. */
-export interface AlertGroup { labels: Labels; receiver: string; nextFlushInMs: number; alerts: { labels: Labels; fingerprint: string; startsAt: string }[] }
+export interface AlertGroup { labels: Labels; receiver: string; nextFlushInMs: number; alerts: GroupedAlert[] }
+
+/** Who has an alert in hand, since when. */
+export interface Ack { by: string; comment: string; at: string }
+
+/** An alert of a group, with what keeps it from being told. */
+export interface GroupedAlert {
+  labels: Labels;
+  fingerprint: string;
+  startsAt: string;
+  silencedBy?: string[];
+  inhibitedBy?: string[];
+  mutedBy?: string[];
+  ack?: Ack | null;
+}
 
 /** A message to a receiver that was tried, whatever came of it: `error` is null when it was taken. */
 export interface Notification {

@@ -1,5 +1,5 @@
 // The cells of a heatmap on the canvas, and the scale that gives a count its colour.
-import { heatmapPalette, resolveColor, withAlpha } from '../lib/color.js';
+import { heatmapPalette, readableOn, resolveColor, withAlpha } from '../lib/color.js';
 
 /** @typedef {import('../lib/buckets.js').Heat} Heat */
 /** @typedef {import('../lib/color.js').Theme} Theme */
@@ -80,6 +80,36 @@ function opacities(color, steps, theme) {
  */
 export function colourOf({ palette, placeOf }, value) {
   return palette[Math.min(palette.length - 1, Math.floor(placeOf(value) * palette.length))];
+}
+
+/** Cells below this size have no room for their count, px. */
+const WORDS_FROM_PX = { width: 34, height: 16 };
+
+/**
+ * Writes each count into its cell.
+ * @param {Plot} u
+ * @param {Heat} heat
+ * @param {Colours} colours
+ * @param {number} above
+ * @param {(count: number) => string} textOf
+ */
+export function drawCounts(u, heat, colours, above, textOf) {
+  const { ctx } = u;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'middle';
+  heat.rows.forEach((row, i) => {
+    const [y0, y1] = [u.valToPos(i, 'y', true), u.valToPos(i + 1, 'y', true)];
+    row.counts.forEach((count, at) => {
+      const [x0, x1] = [u.valToPos(heat.x[at] - heat.stepMs, 'x', true), u.valToPos(heat.x[at], 'x', true)];
+      if (typeof count !== 'number' || count <= above || x1 - x0 < WORDS_FROM_PX.width * ratio || Math.abs(y1 - y0) < WORDS_FROM_PX.height * ratio) return;
+      ctx.fillStyle = readableOn(colourOf(colours, count));
+      ctx.fillText(textOf(count), (x0 + x1) / 2, (y0 + y1) / 2);
+    });
+  });
+  ctx.restore();
 }
 
 /**

@@ -7,7 +7,7 @@ import { formatNumber, formatTick, formatValue } from '../lib/units.js';
 import { TOKENS } from '../lib/color.js';
 import { timeAxis } from './axes.js';
 import * as css from './classes.js';
-import { colourOf, drawCells, readColours } from './heatcells.js';
+import { colourOf, drawCells, drawCounts, readColours } from './heatcells.js';
 import { timeScale } from './plot.js';
 import { hideTip, showTip } from './tip.js';
 import { usePlot } from './useplot.js';
@@ -49,6 +49,8 @@ export function Heatmap({ panel, frames, timeRange, theme, onZoom, hover, report
   const onDraw = useCallback(
     (/** @type {Plot} */ u) => {
       const cells = drawCells(u, live.current.heat, live.current.colours, filterOf(panel), Number(panel?.options?.cellGap ?? 1));
+      const { unit, decimals } = panel?.options?.cellValues ?? {};
+      if (panel?.options?.showValue === 'always') drawCounts(u, live.current.heat, live.current.colours, filterOf(panel), (count) => formatValue(count, unit, decimals));
       report({ series: live.current.heat.rows.length, points: cells, cells });
     },
     [panel, report],

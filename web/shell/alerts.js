@@ -18,9 +18,9 @@ export const alerts = signal(null);
 /** Why the newest look failed. @type {import('../vendor/signals/signals.js').Signal<Error | null>} */
 export const alertsError = signal(null);
 
-/** Those that fire, worst and oldest first. */
+/** Those that fire, worst and oldest first; not those of severity none, which call nobody (the Watchdog). */
 export const firing = computed(() => {
-  const list = (alerts.value ?? []).filter((alert) => alert.state === 'firing');
+  const list = (alerts.value ?? []).filter((alert) => alert.state === 'firing' && alert.labels.severity !== 'none');
   return list.sort((a, b) => rank(a) - rank(b) || Date.parse(a.activeAt) - Date.parse(b.activeAt));
 });
 
@@ -35,7 +35,7 @@ function rank(alert) {
 
 /** The mark of a severity. @param {string | undefined} severity @returns {'crit' | 'warn' | 'none'} */
 export function severityKind(severity) {
-  return severity === 'critical' || severity === 'error' ? 'crit' : severity === 'info' ? 'none' : 'warn';
+  return severity === 'critical' || severity === 'error' ? 'crit' : severity === 'info' || severity === 'none' ? 'none' : 'warn';
 }
 
 /** Starts looking. */

@@ -19,6 +19,9 @@ const ITEMS = [
   { page: 'status', path: '/status', name: 'Status' },
 ];
 
+/** Pages that belong to one of these. @type {Record<string, string>} */
+const ABOVE = { dashboard: 'dashboards', history: 'alerts', routes: 'alerts', silences: 'alerts', inbox: 'alerts' };
+
 const folded = signal(recall('rail') === 'folded' || (recall('rail') === null && window.innerWidth < 1100));
 document.documentElement.dataset.rail = folded.value ? 'folded' : 'open';
 
@@ -30,7 +33,7 @@ function flip() {
 }
 
 export function Rail() {
-  const here = route.value.page === 'dashboard' ? 'dashboards' : route.value.page;
+  const here = ABOVE[route.value.page] ?? route.value.page;
   const search = address.value.search;
   useKey('/', 'Search the dashboards', searchDashboards);
   useKey('e', 'Explore', () => go(withRange('/explore', address.peek().search)));

@@ -39,6 +39,11 @@ test('format time_series: rows are buckets already', () => {
   assert.deepEqual(heat.rows.map((row) => [row.highText, row.counts[0]]), [['5', 4], ['10', 3]]);
 });
 
+test('rows named by their lower bound', () => {
+  const heat = toHeat(framesOf({ type: 'heatmap' }, [[{ n: '10' }, [3]], [{ n: '5' }, [4]]]), { rowsFrame: { layout: 'ge' } });
+  assert.deepEqual(heat.rows.map((row) => [row.lowText, row.highText, row.counts[0]]), [['5', '10', 4], ['10', '+Inf', 3]]);
+});
+
 test('calculate: plain values are counted in nice buckets', () => {
   const frames = { ...framesOf({ type: 'heatmap' }, [[{ n: 'a' }, [1, 12, 29, null]], [{ n: 'b' }, [1, 1, NaN, 29]]]), from: 0, to: 30 };
   const heat = toHeat(frames, { calculate: true, calculation: { xBuckets: { mode: 'count', value: 3 }, yBuckets: { mode: 'size', value: 10 } } });

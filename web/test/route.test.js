@@ -9,6 +9,11 @@ test('paths', () => {
   check('/dashboards/', 'dashboards');
   check('/targets', 'targets');
   check('/alerts', 'alerts');
+  check('/alerts/history', 'history');
+  check('/alerts/routes/', 'routes');
+  check('/silences', 'silences');
+  check('/inbox', 'inbox');
+  check('/alerts/nothing', 'lost');
   check('/status', 'status');
   check('/d/abc', 'dashboard', 'abc');
   check('/d/abc/some-title', 'dashboard', 'abc');

@@ -30,3 +30,8 @@ test('a name that a spreadsheet would run is made harmless', () => {
   const result = { id: '1:A', start: 0, step: 1, count: 1, series: [series({ __name__: '=cmd()' }, [null])] };
   assert.equal(csvOf([result]), "time,'=cmd()\r\n1970-01-01T00:00:00.000Z,\r\n");
 });
+
+test('lines of logs are saved with all digits of their time', () => {
+  const result = { id: '1:A', kind: /** @type {'logs'} */ ('logs'), times_ns: ['1767225600000000007'], lines: ['a, "b"'], label_sets: [{ job: 'x' }], labels: [0] };
+  assert.equal(csvOf([result]), 'time,labels,line\r\n2026-01-01T00:00:00.000000007Z,"{job=""x""}","a, ""b"""\r\n');
+});

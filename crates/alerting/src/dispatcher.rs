@@ -2,6 +2,7 @@
 //! restart, and tells of all that.
 
 mod keep;
+mod trial;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,13 +17,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::grouping::{Core, Job, Now, Receivers, Ticket};
+use crate::grouping::{Core, End, Job, Now, Receivers, Ticket};
+use crate::ledger::failures::Failures;
+use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
-use crate::notify::{Failure, Notification, Outcome, build, deliver};
+use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
+use crate::peers::{self, PeerOptions, PeerStatus, Peers};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
 use crate::state::State;
-use crate::status::{NotificationRecord, Status};
+use crate::state::wire::Exchange;
+use crate::status::{AlertStatus, GroupStatus, NotificationRecord, Status};
 use crate::store::Refused;
+use crate::why::{self, Episode, Question, RouteNode, Story};
+
+pub use trial::{TEST_ALERT, TestError, Tested};
 
 /// How many notifications are remembered for the UI and the API; the oldest goes first.
 pub const RECORDS_MAX: usize = 200;
@@ -41,6 +49,19 @@ const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
 pub struct Options {
     /// Under which people reach the program.
     pub external_url: String,
+    /// Other monitors that share silences and who was told.
+    pub peers: Option<PeerOptions>,
+}
+
+/// What the ledger knows of alerts, and how far back.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Newest first.
+    pub episodes: Vec<Episode>,
+    /// When its oldest event happened.
+    pub since: Option<TimestampMs>,
+    /// How many events went before their time since the start, because it was full.
+    pub dropped: u64,
 }
 
 /// Makes integrations of a configuration.
@@ -54,9 +75,11 @@ pub struct Dispatcher {
     stop_keeping: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    scribe: Mutex<Option<JoinHandle<()>>>,
+    pushers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     core: Mutex<Core>,
     records: Mutex<VecDeque<NotificationRecord>>,
     /// There is something new to look at.
@@ -68,6 +91,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     slots: Semaphore,
+    ledger: Arc<Ledger>,
+    failures: Mutex<Failures>,
+    peers: Option<Arc<Peers>>,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -91,9 +117,53 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         options: Options,
     ) -> Self {
-        let time = Arc::clone(&clock);
+        let (time, to_peers) = (Arc::clone(&clock), Arc::clone(&client));
         let build = Box::new(move |config: &Config| build::receivers(config, &client, &time));
-        Self::start_with(config, state, build, clock, metrics, options)
+        let this = Self::start_with(config, state, build, clock, metrics, options);
+        this.start_pushing(&to_peers);
+        this
+    }
+
+    fn start_pushing(&self, client: &Arc<Client>) {
+        let Some(peers) = &self.shared.peers else { return };
+        let push = |number| {
+            let (shared, peers) = (Arc::clone(&self.shared), Arc::clone(peers));
+            tokio::spawn(peers::run(shared, peers, number, Arc::clone(client), self.stop.clone()))
+        };
+        lock(&self.pushers).extend((0..peers.options.urls.len()).map(push));
+    }
+
+    /// Takes over what another monitor of a pair says; answers with this one's run. The error is for that monitor's log.
+    ///
+    /// # Errors
+    /// When there is no pair, the caller is a stranger, or what it says makes no sense.
+    pub fn hear_peer(
+        &self,
+        authorization: Option<&str>,
+        is_from_here: bool,
+        body: &[u8],
+    ) -> Result<String, PeerError> {
+        let Some(peers) = &self.shared.peers else { return Err(PeerError::Alone) };
+        if !peers.lets_in(authorization, is_from_here) {
+            return Err(PeerError::Stranger);
+        }
+        let said: Exchange = serde_json::from_slice(body).map_err(|e| PeerError::Nonsense(e.to_string()))?;
+        let (name, boot, is_complete) = (said.name.clone(), said.boot.clone(), said.complete);
+        if boot == peers.boot {
+            return Err(PeerError::Nonsense("this monitor is its own peer: look at --peer".to_owned()));
+        }
+        let (silences, log) = said.read().map_err(PeerError::Nonsense)?;
+        let is_news = !silences.is_empty() || !log.is_empty();
+        if is_news {
+            self.with_core(|core, now| core.take_over(silences, log, now));
+        }
+        peers.hear(&name, &boot, is_complete);
+        Ok(peers.boot.clone())
+    }
+
+    /// This monitor's name in a pair, and the others; `None` when it is alone.
+    pub fn peers(&self) -> Option<(String, Vec<PeerStatus>)> {
+        self.shared.peers.as_ref().map(|peers| (peers.options.name.clone(), peers.status()))
     }
 
     fn start_with(
@@ -106,8 +176,9 @@ impl Dispatcher {
     ) -> Self {
         let external_url = Arc::from(options.external_url.trim_end_matches('/'));
         let receivers = build(&config);
-        let mut core = Core::new(Arc::new(config), receivers, external_url, Arc::clone(&metrics));
-        let State { place, mut saved, .. } = state;
+        let State { place, mut saved, ledger, book, .. } = state;
+        let (config, counts) = (Arc::new(config), Arc::clone(&metrics));
+        let mut core = Core::new(config, receivers, external_url, counts, Arc::clone(&ledger));
         let records = std::mem::take(&mut saved.records).into();
         core.restore(saved, Now { wall: TimestampMs(clock.now_ms()), tick: Instant::now() });
         let shared = Arc::new(Shared {
@@ -119,13 +190,18 @@ impl Dispatcher {
             clock,
             metrics,
             slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
+            ledger: Arc::clone(&ledger),
+            failures: Mutex::default(),
+            peers: options.peers.map(|peers| Arc::new(Peers::new(peers))),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
         let stop_keeping = CancellationToken::new();
         let keep = |place| tokio::spawn(keep::run(Arc::clone(&shared), place, stop_keeping.clone()));
         let keeper = Mutex::new(place.map(keep));
-        Self { shared, build, stop, stop_keeping, task: Mutex::new(Some(task)), keeper }
+        let scribe = book.map(|book| tokio::spawn(ledger::keep::run(ledger, book, stop_keeping.clone())));
+        let (task, scribe) = (Mutex::new(Some(task)), Mutex::new(scribe));
+        Self { shared, build, stop, stop_keeping, task, keeper, scribe, pushers: Mutex::default() }
     }
 
     /// Takes news of alerts from our own rules; never waits. Of each alert the latest news are kept, so that a slow
@@ -180,6 +256,7 @@ impl Dispatcher {
     /// See [`SilenceError`].
     pub async fn set_silence(&self, draft: SilenceDraft) -> Result<String, SilenceError> {
         let id = self.with_core(|core, now| core.set_silence(draft, now))?;
+        self.shared.tell_peers();
         self.until_saved().await?;
         Ok(id)
     }
@@ -190,6 +267,7 @@ impl Dispatcher {
     /// See [`SilenceError`].
     pub async fn expire_silence(&self, id: &str) -> Result<(), SilenceError> {
         self.with_core(|core, now| core.expire_silence(id, now))?;
+        self.shared.tell_peers();
         self.until_saved().await
     }
 
@@ -202,6 +280,57 @@ impl Dispatcher {
             Ok(Ok(_)) => Ok(()),
             _ => Err(SilenceError::NotSaved),
         }
+    }
+
+    /// Takes note that somebody has an alert in hand: what it is told of already is not repeated until it ends. False
+    /// when it does not fire.
+    pub fn acknowledge(&self, alert: Fingerprint, by: &str, comment: &str) -> bool {
+        self.with_core(|core, now| core.acknowledge(alert, by, comment, now))
+    }
+
+    /// Takes note that nobody has it in hand any more. False when nobody had.
+    pub fn unacknowledge(&self, alert: Fingerprint) -> bool {
+        self.with_core(|core, now| core.unacknowledge(alert, now))
+    }
+
+    /// Why somebody was, or was not, told of alerts: alerts that fire first.
+    pub fn why(&self, question: &Question) -> Vec<Story> {
+        let now = self.shared.now();
+        lock(&self.shared.core).why(question, &self.shared.ledger, now)
+    }
+
+    /// Alerts of the past and those that fire, newest first, at most `count`.
+    pub fn history(&self, count: usize) -> History {
+        let ledger = &self.shared.ledger;
+        History { episodes: why::history(ledger, count), since: ledger.since(), dropped: ledger.dropped() }
+    }
+
+    /// When the oldest event that the ledger has happened.
+    pub fn known_since(&self) -> Option<TimestampMs> {
+        self.shared.ledger.since()
+    }
+
+    /// The routing tree, with how many alerts arrive where.
+    pub fn tree(&self) -> RouteNode {
+        let now = self.shared.now();
+        lock(&self.shared.core).tree(now)
+    }
+
+    /// Alerts that have not ended, by labels.
+    pub fn alerts(&self) -> Vec<AlertStatus> {
+        let now = self.shared.now();
+        lock(&self.shared.core).alerts(now)
+    }
+
+    /// Names of all receivers.
+    pub fn receivers(&self) -> Vec<String> {
+        lock(&self.shared.core).receivers()
+    }
+
+    /// Groups with alerts that have not ended, by labels and receiver.
+    pub fn groups(&self) -> Vec<GroupStatus> {
+        let now = self.shared.now();
+        lock(&self.shared.core).groups(now)
     }
 
     /// Takes another configuration.
@@ -231,9 +360,14 @@ impl Dispatcher {
         self.stop.cancel();
         let task = lock(&self.task).take();
         ended(task).await;
+        let pushers = std::mem::take(&mut *lock(&self.pushers));
+        for pusher in pushers {
+            ended(Some(pusher)).await;
+        }
         self.stop_keeping.cancel();
-        let keeper = lock(&self.keeper).take();
+        let (keeper, scribe) = (lock(&self.keeper).take(), lock(&self.scribe).take());
         ended(keeper).await;
+        ended(scribe).await;
     }
 }
 
@@ -244,17 +378,49 @@ async fn ended(task: Option<JoinHandle<()>>) {
     }
 }
 
+/// Why another monitor is not listened to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerError {
+    /// No pair is configured here.
+    #[error("this monitor has no --peer")]
+    Alone,
+    /// The token is missing or another one, or there is none and the caller is not on this machine.
+    #[error("not let in: give both monitors the same --peer-token-file")]
+    Stranger,
+    /// It makes no sense.
+    #[error("{0}")]
+    Nonsense(String),
+}
+
 impl Shared {
-    fn now(&self) -> Now {
+    /// What another monitor of a pair is told.
+    pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
+        lock(&self.core).exchange(since)
+    }
+
+    /// There may be news for other monitors.
+    fn tell_peers(&self) {
+        if let Some(peers) = &self.peers {
+            peers.tell_news();
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
         Now { wall: TimestampMs(self.clock.now_ms()), tick: Instant::now() }
     }
 
-    fn attempted(&self, integration: &'static str, result: &Result<u16, Failure>, took: Duration) {
-        let label = IntegrationLabel { integration };
+    fn attempted(&self, integration: &Integration, notification: &Notification, tried: &Tried<'_>) {
+        let label = IntegrationLabel { integration: integration.kind };
         self.metrics.requests.get_or_create(&label).inc();
-        self.metrics.latency.get_or_create(&label).observe(took.as_secs_f64());
-        if result.is_err() {
+        self.metrics.latency.get_or_create(&label).observe(tried.took.as_secs_f64());
+        if tried.result.is_err() {
             self.metrics.requests_failed.get_or_create(&label).inc();
+        }
+        let (now, attempted) = (self.now().wall, attempted(integration, notification, tried));
+        let attempted = lock(&self.failures).sift(attempted, now);
+        if let Some(attempted) = attempted {
+            self.ledger.record(now, What::Attempt(Box::new(attempted)), &self.metrics);
         }
     }
 
@@ -295,7 +461,7 @@ impl Shared {
         took: Duration,
     ) -> NotificationRecord {
         let (http_status, error) = match &outcome.result {
-            Ok(status) => (Some(*status), None),
+            Ok(answer) => (Some(answer.status), None),
             Err(failure) => (failure.status, Some(failure.message.clone())),
         };
         let firing = notification.firing_count();
@@ -315,10 +481,39 @@ impl Shared {
     }
 }
 
+/// What the ledger is told of an attempt.
+fn attempted(integration: &Integration, notification: &Notification, tried: &Tried<'_>) -> Attempted {
+    let named = |ended: bool| {
+        let side = notification.alerts.iter().filter(|alert| alert.ended_at.is_some() == ended);
+        side.take(ALERTS_NAMED_MAX).map(|alert| Fingerprint::of(&alert.labels)).collect::<Vec<_>>()
+    };
+    let (firing, resolved) = (named(false), named(true));
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (status, answer) = match tried.result {
+        Ok(answer) => (Some(answer.status), answer.text.clone()),
+        Err(failure) => (failure.status, failure.message.clone()),
+    };
+    Attempted {
+        receiver: notification.receiver.clone(),
+        integration: integration.place(),
+        group: notification.group_key.clone(),
+        more: firing.len() + resolved.len() < notification.alerts.len(),
+        firing,
+        resolved,
+        number: tried.number,
+        status,
+        answer,
+        taken: tried.result.is_ok(),
+        again_in_ms: tried.again_in.map(millis),
+        took_ms: millis(tried.took),
+        skipped: 0,
+    }
+}
+
 /// Deliveries under way, with what has to come back of each even if it fails in a way nobody foresaw.
 #[derive(Default)]
 struct Deliveries {
-    tasks: JoinSet<bool>,
+    tasks: JoinSet<End>,
     tickets: HashMap<Id, Ticket>,
 }
 
@@ -330,29 +525,35 @@ impl Deliveries {
     }
 
     /// Waits for the next one to end; for ever when there is none.
-    async fn next(&mut self) -> Option<(Ticket, bool)> {
+    async fn next(&mut self) -> Option<(Ticket, End)> {
         let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
-        let (id, taken) = match ended {
-            Ok((id, taken)) => (id, taken),
+        let (id, end) = match ended {
+            Ok((id, end)) => (id, end),
             Err(cause) => {
                 tracing::error!("a delivery failed: {cause}");
-                (cause.id(), false)
+                (cause.id(), End::Failed)
             }
         };
-        Some((self.tickets.remove(&id)?, taken))
+        Some((self.tickets.remove(&id)?, end))
     }
 }
 
-async fn tell(shared: Arc<Shared>, job: Job) -> bool {
+async fn tell(shared: Arc<Shared>, job: Job) -> End {
+    if let Some(peers) = &shared.peers {
+        peers.settled().await;
+        tokio::time::sleep(peers.wait()).await;
+        if lock(&shared.core).was_told(&job, shared.now()) {
+            return End::ToldByPeer;
+        }
+    }
     // Never closed; were it, telling without a slot is better than not telling.
     let slot = shared.slots.acquire().await.ok();
     let begun = Instant::now();
-    let kind = job.integration.kind;
-    let heard = |result: &Result<u16, Failure>, took| shared.attempted(kind, result, took);
+    let heard = |tried: &Tried<'_>| shared.attempted(&job.integration, &job.notification, tried);
     let outcome = deliver(&job.integration, &job.notification, job.time, heard).await;
-    shared.told(kind, &job.notification, &outcome, begun.elapsed());
+    shared.told(job.integration.kind, &job.notification, &outcome, begun.elapsed());
     drop(slot);
-    outcome.result.is_ok()
+    if outcome.result.is_ok() { End::Taken } else { End::Failed }
 }
 
 async fn run(shared: Arc<Shared>, stop: CancellationToken) {
@@ -365,9 +566,10 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = shared.wake.notified() => {}
             () = tokio::time::sleep_until(due.map_or(collect_at, |due| due.min(collect_at))) => {}
             ended = deliveries.next() => {
-                if let Some((ticket, taken)) = ended {
-                    lock(&shared.core).done(ticket, taken, shared.now());
+                if let Some((ticket, end)) = ended {
+                    lock(&shared.core).done(ticket, end, shared.now());
                     shared.changed.notify_one();
+                    shared.tell_peers();
                 }
             }
         }
@@ -382,8 +584,8 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
     let rest = async {
         while !deliveries.tasks.is_empty() {
-            if let Some((ticket, taken)) = deliveries.next().await {
-                lock(&shared.core).done(ticket, taken, shared.now());
+            if let Some((ticket, end)) = deliveries.next().await {
+                lock(&shared.core).done(ticket, end, shared.now());
             }
         }
     };

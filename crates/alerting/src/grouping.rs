@@ -9,7 +9,9 @@
 //!
 //! All of this is computation on the time handed in: no I/O, no timers. [`crate::dispatcher`] has those.
 
+mod hand;
 mod keep;
+mod look;
 pub(crate) mod mute;
 
 use std::collections::btree_map::Entry;
@@ -21,13 +23,15 @@ use model::{Alert, AlertState, DurationMs, Labels, TimestampMs};
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::fingerprint::{self, fingerprint};
+use crate::fingerprint::fingerprint;
+use crate::inhibit::Inhibition;
+use crate::ledger::{Hold, Ledger, Wait, Way, What};
 use crate::log::{Log, LogKey, Told};
 use crate::metrics::{Metrics, ReceivedLabel, StateLabel};
 use crate::notify::{Integration, Notification, NotifiedAlert};
 use crate::route::Route;
 use crate::silence::{SilenceState, Silences};
-use crate::status::{AlertStatus, GroupStatus};
+use crate::status::Ack;
 use crate::store::{Known, Refused, Store};
 
 /// The most groups at once. Each costs about 1 kB and one look at every `group_interval`; more than this means that
@@ -60,6 +64,17 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
 }
 
+/// What came of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The receiver has it.
+    Taken,
+    /// Another monitor has told it.
+    ToldByPeer,
+    /// Nobody has it.
+    Failed,
+}
+
 /// What has to come back when a job is done.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
@@ -79,6 +94,8 @@ struct Group {
     group_interval: Duration,
     repeat_interval: DurationMs,
     alerts: BTreeMap<Labels, Arc<Known>>,
+    /// What kept which of them from being told at the last look.
+    held: BTreeMap<Labels, Hold>,
     next_flush: Instant,
     has_flushed: bool,
     in_flight: Option<InFlight>,
@@ -102,12 +119,18 @@ pub(crate) struct Core {
     store: Store,
     log: Log,
     silences: Silences,
+    inhibition: Inhibition,
+    ledger: Arc<Ledger>,
     groups: BTreeMap<GroupKey, Group>,
     next_serial: u64,
     /// Counts changes that must survive a restart.
     changes: u64,
     /// Alerts of our own rules that fired before a restart, and of which nothing was heard since.
     awaited: BTreeSet<Labels>,
+    /// Alerts that fire, as far as the ledger says.
+    open: BTreeSet<Labels>,
+    /// Alerts that somebody has in hand; all of them are open.
+    acks: BTreeMap<Labels, Ack>,
 }
 
 impl Core {
@@ -116,8 +139,11 @@ impl Core {
         receivers: Receivers,
         external_url: Arc<str>,
         metrics: Arc<Metrics>,
+        ledger: Arc<Ledger>,
     ) -> Self {
         Self {
+            inhibition: Inhibition::new(Arc::clone(&config.inhibit_rules)),
+            ledger,
             config,
             receivers,
             external_url,
@@ -129,17 +155,28 @@ impl Core {
             next_serial: 0,
             changes: 0,
             awaited: BTreeSet::new(),
+            open: BTreeSet::new(),
+            acks: BTreeMap::new(),
         }
+    }
+
+    fn record(&self, now: Now, what: What) {
+        self.ledger.record(now.wall, what, &self.metrics);
     }
 
     /// Takes another configuration: all alerts are grouped anew. The log stays, so nobody is told twice for that; ends
     /// of which somebody is still to be told stay too.
     pub(crate) fn reload(&mut self, config: Arc<Config>, receivers: Receivers, now: Now) {
         (self.config, self.receivers) = (config, receivers);
+        self.inhibition = Inhibition::new(Arc::clone(&self.config.inhibit_rules));
         let owed: BTreeSet<Labels> = self.in_groups().cloned().collect();
         self.groups.clear();
         let alerts: Vec<Arc<Known>> = self.store.iter().cloned().collect();
-        alerts.into_iter().for_each(|alert| self.group(&alert, owed.contains(&alert.labels), now));
+        for alert in alerts {
+            self.inhibition.insert(&alert.labels);
+            self.group(&alert, owed.contains(&alert.labels), now);
+        }
+        self.record(now, What::Reloaded);
         self.count(now);
     }
 
@@ -157,8 +194,13 @@ impl Core {
             let before = self.store.get(&alert.labels).cloned();
             match self.store.put(alert, from_rules, now.wall, self.config.resolve_timeout) {
                 Ok(known) => {
-                    self.changes += u64::from(before.is_none_or(|before| differs(&before, &known, now.wall)));
-                    self.group(&known, false, now);
+                    let is_new = before.as_ref().is_none_or(|before| differs(before, &known, now.wall));
+                    self.changes += u64::from(is_new);
+                    if before.is_none() {
+                        self.inhibition.insert(&known.labels);
+                    }
+                    let ways = self.group(&known, false, now);
+                    self.heard(before.as_deref(), &known, ways, now);
                 }
                 Err(cause) => {
                     let counter =
@@ -175,7 +217,10 @@ impl Core {
 
     /// Puts an alert into its groups. One that has ended is news only to a group that has it, unless its end is `owed`:
     /// rules tell an end again and again, and who heard of it once has heard of it.
-    fn group(&mut self, alert: &Arc<Known>, owed: bool, now: Now) {
+    ///
+    /// Answers which ways it goes.
+    fn group(&mut self, alert: &Arc<Known>, owed: bool, now: Now) -> Vec<Way> {
+        let mut ways = Vec::new();
         let config = Arc::clone(&self.config);
         let ended = alert.is_resolved(now.wall) && !owed;
         for route in config.route.matching(&alert.labels) {
@@ -187,8 +232,10 @@ impl Core {
                 }
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(_) if ended => continue,
-                Entry::Vacant(_) if full => {
+                Entry::Vacant(free) if full => {
                     self.metrics.group_limit_reached.inc();
+                    let group = group_name(route, &free.key().1);
+                    ways.push(Way { group, look_at: now.wall, ..Way::of(route, Wait::NoRoom) });
                     continue;
                 }
                 Entry::Vacant(free) => {
@@ -198,7 +245,9 @@ impl Core {
                 }
             };
             group.insert(alert, now);
+            ways.push(group.way(route, now));
         }
+        ways
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -222,6 +271,7 @@ impl Core {
     }
 
     fn flush(&mut self, key: &GroupKey, now: Now) -> Vec<Job> {
+        self.note_unheard(key, now);
         let told_now = self.told_now(key, now);
         let Some(group) = self.groups.get_mut(key) else { return Vec::new() };
         group.next_flush = now.tick + group.group_interval;
@@ -231,14 +281,14 @@ impl Core {
             return Vec::new();
         }
         let (alerts, told) = group.snapshot(&told_now, now.wall);
+        let is_in_hand = is_in_hand(&self.acks, &alerts);
         let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
         let mut jobs = Vec::new();
         for integration in integrations {
             let log_key: LogKey = (group.key.clone(), group.receiver.clone(), integration.place());
             let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
-            if alerts.is_empty()
-                || !self.log.must_tell(&log_key, &told, send_resolved, repeat_interval, now.wall)
-            {
+            let repeats = (!is_in_hand).then_some(repeat_interval);
+            if alerts.is_empty() || !self.log.must_tell(&log_key, &told, send_resolved, repeats, now.wall) {
                 continue;
             }
             let wanted = |alert: &&NotifiedAlert| send_resolved || alert.ended_at.is_none();
@@ -262,23 +312,16 @@ impl Core {
         jobs
     }
 
-    /// The alerts of a group that nothing keeps from being told.
-    fn told_now(&self, key: &GroupKey, now: Now) -> BTreeSet<Labels> {
-        let Some(group) = self.groups.get(key) else { return BTreeSet::new() };
-        let route = self.config.route.by_id(key.0);
-        group.alerts.keys().filter(|labels| self.is_told(route, labels, now.wall)).cloned().collect()
-    }
-
     /// Takes note of a job that is done, well or not.
-    pub(crate) fn done(&mut self, ticket: Ticket, taken: bool, now: Now) {
-        if taken {
+    pub(crate) fn done(&mut self, ticket: Ticket, end: End, now: Now) {
+        if end == End::Taken {
             self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
             self.changes += 1;
         }
         let group = self.groups.get_mut(&ticket.group).filter(|group| group.serial == ticket.serial);
         let Some(in_flight) = group.and_then(|group| group.in_flight.as_mut()) else { return };
         in_flight.outstanding = in_flight.outstanding.saturating_sub(1);
-        in_flight.failed |= !taken;
+        in_flight.failed |= end == End::Failed;
         if in_flight.outstanding == 0 {
             self.settle(&ticket.group, now);
         }
@@ -309,7 +352,12 @@ impl Core {
     /// Forgets alerts that have ended and log entries that have expired.
     pub(crate) fn collect(&mut self, now: Now) {
         let owed: BTreeSet<Labels> = self.in_groups().cloned().collect();
-        self.store.collect(now.wall, |labels| owed.contains(labels));
+        let unheard: Vec<Labels> = self.open.iter().cloned().collect();
+        unheard.iter().for_each(|labels| self.note_end_of(labels, now));
+        for gone in self.store.collect(now.wall, |labels| owed.contains(labels)) {
+            self.inhibition.remove(&gone);
+        }
+        self.ledger.collect(now.wall);
         self.log.collect(now.wall);
         self.changes += u64::from(self.silences.collect(now.wall));
         self.count(now);
@@ -325,62 +373,6 @@ impl Core {
             self.metrics.silences.get_or_create(&StateLabel { state: state.as_str() }).set(small(count));
         }
     }
-
-    pub(crate) fn alerts(&self, now: Now) -> Vec<AlertStatus> {
-        self.store
-            .iter()
-            .filter(|alert| !alert.is_resolved(now.wall))
-            .map(|alert| self.alert_status(alert, now.wall))
-            .collect()
-    }
-
-    pub(crate) fn groups(&self, now: Now) -> Vec<GroupStatus> {
-        let mut shown: Vec<GroupStatus> = self
-            .groups
-            .iter()
-            .map(|((_, labels), group)| GroupStatus {
-                labels: labels.clone(),
-                receiver: group.receiver.clone(),
-                group_key: group.key.clone(),
-                next_flush_in_ms: u64::try_from(
-                    group.next_flush.saturating_duration_since(now.tick).as_millis(),
-                )
-                .unwrap_or(u64::MAX),
-                alerts: group
-                    .alerts
-                    .values()
-                    .filter(|alert| !alert.is_resolved(now.wall))
-                    .map(|alert| self.alert_status(alert, now.wall))
-                    .collect(),
-            })
-            .filter(|group| !group.alerts.is_empty())
-            .collect();
-        shown.sort_by(|a, b| (&a.labels, &a.receiver).cmp(&(&b.labels, &b.receiver)));
-        shown
-    }
-
-    pub(crate) fn receivers(&self) -> Vec<String> {
-        self.config.receivers.keys().cloned().collect()
-    }
-
-    fn alert_status(&self, alert: &Known, now: TimestampMs) -> AlertStatus {
-        let muted = self.muted(&alert.labels, now);
-        let routes = self.config.route.matching(&alert.labels);
-        let mut receivers: Vec<String> = routes.iter().map(|route| route.receiver.clone()).collect();
-        receivers.dedup();
-        AlertStatus {
-            labels: alert.labels.clone(),
-            annotations: alert.annotations.clone(),
-            starts_at: alert.starts_at,
-            ends_at: alert.ends_at,
-            updated_at: alert.updated_at,
-            generator_url: alert.generator_url.clone(),
-            fingerprint: fingerprint::shown(&alert.labels),
-            receivers,
-            silenced_by: muted.silenced_by,
-            inhibited_by: muted.inhibited_by.iter().map(fingerprint::shown).collect(),
-        }
-    }
 }
 
 /// Whether there is anything new that must survive a restart. A later "until when to believe it" is not.
@@ -393,16 +385,28 @@ fn differs(before: &Known, now: &Known, at: TimestampMs) -> bool {
         || before.is_resolved(before.updated_at) != ended
 }
 
+/// What a group is called in notifications.
+fn group_name(route: &Route, labels: &Labels) -> String {
+    format!("{}:{labels}", route.key)
+}
+
+/// Whether somebody has everything in hand that fires.
+fn is_in_hand(acks: &BTreeMap<Labels, Ack>, alerts: &[NotifiedAlert]) -> bool {
+    let mut firing = alerts.iter().filter(|alert| alert.ended_at.is_none()).peekable();
+    firing.peek().is_some() && firing.all(|alert| acks.contains_key(&alert.labels))
+}
+
 impl Group {
     fn new(route: &Route, labels: &Labels, serial: u64, now: Now) -> Self {
         Self {
             serial,
-            key: format!("{}:{labels}", route.key),
+            key: group_name(route, labels),
             receiver: route.receiver.clone(),
             group_wait: route.group_wait.to_std(),
             group_interval: route.group_interval.to_std(),
             repeat_interval: route.repeat_interval,
             alerts: BTreeMap::new(),
+            held: BTreeMap::new(),
             next_flush: now.tick + route.group_wait.to_std(),
             has_flushed: false,
             in_flight: None,
@@ -415,6 +419,19 @@ impl Group {
         if !self.has_flushed && u128::try_from(waited).is_ok_and(|ms| ms > self.group_wait.as_millis()) {
             self.next_flush = now.tick;
         }
+    }
+
+    /// How an alert that is in this group goes on.
+    fn way(&self, route: &Route, now: Now) -> Way {
+        let left = self.next_flush.saturating_duration_since(now.tick);
+        let wait = match (self.has_flushed, left.is_zero()) {
+            (true, _) => Wait::GroupInterval,
+            (false, true) => Wait::AtOnce,
+            (false, false) => Wait::GroupWait,
+        };
+        let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+        let look_at = TimestampMs(now.wall.0.saturating_add(left));
+        Way { group: self.key.clone(), look_at, ..Way::of(route, wait) }
     }
 
     fn job(

@@ -1,6 +1,9 @@
 //! Inhibition: alerts that keep others from being told, because who is told of the cause need not hear of what follows
 //! from it.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
 use model::{Labels, Matcher};
 
 /// A source that fires keeps targets with the same values of some labels from being told.
@@ -11,29 +14,74 @@ pub(crate) struct InhibitRule {
     pub(crate) equal: Vec<String>,
 }
 
+/// Which alerts keep which others from being told. Sources lie by the values of the labels that must be equal, so that a
+/// look at one alert costs a look at its rules and not at all other alerts.
+#[derive(Debug, Default)]
+pub(crate) struct Inhibition {
+    rules: Arc<[InhibitRule]>,
+    /// Of each rule.
+    sources: Vec<HashMap<Vec<String>, Sources>>,
+}
+
+/// Alerts that a rule's source matches. What is source and target at once lies apart, for it does not inhibit its like, or
+/// both would be silent.
+#[derive(Debug, Default)]
+struct Sources {
+    alone: BTreeSet<Labels>,
+    targets_too: BTreeSet<Labels>,
+}
+
 fn all(matchers: &[Matcher], labels: &Labels) -> bool {
     matchers.iter().all(|matcher| matcher.matches_labels(labels))
 }
 
 impl InhibitRule {
-    /// Whether `source`, which fires, keeps `target` from being told. What is source and target at once is not inhibited
-    /// by its like, or both would be silent.
-    fn applies(&self, source: &Labels, target: &Labels) -> bool {
-        all(&self.target, target)
-            && all(&self.source, source)
-            && !(all(&self.source, target) && all(&self.target, source))
-            && self.equal.iter().all(|name| source.get(name).unwrap_or("") == target.get(name).unwrap_or(""))
+    fn key(&self, labels: &Labels) -> Vec<String> {
+        self.equal.iter().map(|name| labels.get(name).unwrap_or("").to_owned()).collect()
     }
 }
 
-/// The first alert among those that fire which keeps `target` from being told.
-pub(crate) fn inhibitor<'a>(
-    rules: &[InhibitRule],
-    firing: impl Iterator<Item = &'a Labels> + Clone,
-    target: &Labels,
-) -> Option<&'a Labels> {
-    let concerned = rules.iter().filter(|rule| all(&rule.target, target));
-    concerned.into_iter().find_map(|rule| firing.clone().find(|source| rule.applies(source, target)))
+impl Inhibition {
+    pub(crate) fn new(rules: Arc<[InhibitRule]>) -> Self {
+        let sources = rules.iter().map(|_| HashMap::new()).collect();
+        Self { rules, sources }
+    }
+
+    /// Takes note of an alert that is known, whether it fires or has ended.
+    pub(crate) fn insert(&mut self, labels: &Labels) {
+        for (rule, sources) in self.rules.iter().zip(&mut self.sources) {
+            if all(&rule.source, labels) {
+                let sources = sources.entry(rule.key(labels)).or_default();
+                let side =
+                    if all(&rule.target, labels) { &mut sources.targets_too } else { &mut sources.alone };
+                side.insert(labels.clone());
+            }
+        }
+    }
+
+    /// Forgets an alert.
+    pub(crate) fn remove(&mut self, labels: &Labels) {
+        for (rule, sources) in self.rules.iter().zip(&mut self.sources) {
+            let key = rule.key(labels);
+            let Some(found) = sources.get_mut(&key) else { continue };
+            found.alone.remove(labels);
+            found.targets_too.remove(labels);
+            if found.alone.is_empty() && found.targets_too.is_empty() {
+                sources.remove(&key);
+            }
+        }
+    }
+
+    /// The first alert that `fires` and keeps `target` from being told.
+    pub(crate) fn inhibitor(&self, target: &Labels, fires: impl Fn(&Labels) -> bool) -> Option<&Labels> {
+        let concerned = self.rules.iter().zip(&self.sources).filter(|(rule, _)| all(&rule.target, target));
+        concerned.into_iter().find_map(|(rule, sources)| {
+            let sources = sources.get(&rule.key(target))?;
+            let like = (!all(&rule.source, target)).then_some(&sources.targets_too);
+            let mut candidates = sources.alone.iter().chain(like.into_iter().flatten());
+            candidates.find(|source| fires(source))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -49,20 +97,18 @@ mod tests {
     }
 
     fn check(source: &str, target: &str, equal: &[&str], firing: &[&str], alert: &str, expected: bool) {
-        let equal = equal.iter().map(|name| (*name).to_owned()).collect();
+        let equal: Vec<String> = equal.iter().map(|name| (*name).to_owned()).collect();
         let rule = InhibitRule { source: matchers(source), target: matchers(target), equal };
-        let firing: Vec<Labels> = firing.iter().map(|text| labels(text)).collect();
-        let found = inhibitor(&[rule], firing.iter(), &labels(alert)).is_some();
-        assert_eq!(
-            found,
-            expected,
-            "{source} > {target} by {equal:?}: {firing:?} and {alert}",
-            equal = equal_shown(&firing)
-        );
-    }
-
-    fn equal_shown(firing: &[Labels]) -> usize {
-        firing.len()
+        let mut inhibition = Inhibition::new([rule].into());
+        firing.iter().for_each(|text| inhibition.insert(&labels(text)));
+        let by = |inhibition: &Inhibition, fires: &dyn Fn(&Labels) -> bool| {
+            inhibition.inhibitor(&labels(alert), fires).is_some()
+        };
+        assert_eq!(by(&inhibition, &|_| true), expected, "{source} > {target}: {firing:?} and {alert}");
+        assert!(!by(&inhibition, &|_| false), "what has ended inhibits nothing");
+        firing.iter().for_each(|text| inhibition.remove(&labels(text)));
+        assert!(!by(&inhibition, &|_| true), "what is forgotten inhibits nothing");
+        assert!(inhibition.sources.iter().all(HashMap::is_empty));
     }
 
     #[test]

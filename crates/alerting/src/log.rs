@@ -30,13 +30,14 @@ pub(crate) struct Entry {
 pub(crate) struct Log(BTreeMap<LogKey, Entry>);
 
 impl Log {
-    /// Whether to tell the receiver `now` of what is in `current`.
+    /// Whether to tell the receiver `now` of what is in `current`; what it knows already is repeated after
+    /// `repeat_interval`, or never where that is `None`.
     pub(crate) fn must_tell(
         &self,
         key: &LogKey,
         current: &Told,
         send_resolved: bool,
-        repeat_interval: DurationMs,
+        repeat_interval: Option<DurationMs>,
         now: TimestampMs,
     ) -> bool {
         let Some(entry) = self.0.get(key).filter(|entry| entry.expires_at > now) else {
@@ -52,13 +53,26 @@ impl Log {
         if send_resolved && !current.resolved.is_subset(&entry.told.resolved) {
             return true;
         }
-        entry.at.0 < now.0 - repeat_interval.0
+        repeat_interval.is_some_and(|interval| entry.at.0 < now.0 - interval.0)
     }
 
     /// Notes that the receiver was told.
     pub(crate) fn note(&mut self, key: LogKey, told: Told, repeat_interval: DurationMs, now: TimestampMs) {
         let kept = (2 * repeat_interval.0).min(RETENTION.0);
         self.0.insert(key, Entry { at: now, expires_at: TimestampMs(now.0 + kept), told });
+    }
+
+    /// Takes over what another monitor knows; the later telling counts. True when anything was news.
+    pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> bool {
+        let mut changed = false;
+        for (key, entry) in entries {
+            let is_news = self.0.get(&key).is_none_or(|known| known.at < entry.at);
+            if is_news && entry.expires_at > now {
+                self.0.insert(key, entry);
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// Forgets what has expired.
@@ -69,6 +83,10 @@ impl Log {
     /// A log with these entries, as it was before a restart.
     pub(crate) fn restored(entries: Vec<(LogKey, Entry)>) -> Self {
         Self(entries.into_iter().collect())
+    }
+
+    pub(crate) fn get(&self, key: &LogKey) -> Option<&Entry> {
+        self.0.get(key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogKey, &Entry)> {
@@ -91,7 +109,7 @@ mod tests {
         if let Some(before) = before.clone() {
             log.note(key.clone(), before, DurationMs(100), TimestampMs(0));
         }
-        let found = log.must_tell(&key, current, send_resolved, DurationMs(100), TimestampMs(now));
+        let found = log.must_tell(&key, current, send_resolved, Some(DurationMs(100)), TimestampMs(now));
         assert_eq!(found, expected, "{before:?} then {current:?} at {now}");
     }
 
@@ -117,6 +135,16 @@ mod tests {
         for (now, expected) in [(99, false), (100, false), (101, true), (250, true)] {
             check(Some(told(&[1], &[])), &told(&[1], &[]), true, now, expected);
         }
+    }
+
+    #[test]
+    fn what_somebody_has_in_hand_is_not_repeated() {
+        let mut log = Log::default();
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        log.note(key.clone(), told(&[1], &[]), DurationMs(100), TimestampMs(0));
+        let must = |current: &Told| log.must_tell(&key, current, true, None, TimestampMs(150));
+        assert!(!must(&told(&[1], &[])), "a repeat");
+        assert!(must(&told(&[1, 2], &[])) && must(&told(&[], &[1])), "news are told all the same");
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub struct Metrics {
     pub(crate) state_bytes: Gauge,
     pub(crate) state_writes: Counter,
     pub(crate) state_writes_failed: Counter,
+    pub(crate) ledger_events: Counter,
+    pub(crate) ledger_dropped: Counter,
+    pub(crate) ledger_bytes: Gauge,
 }
 
 impl Metrics {
@@ -79,8 +82,12 @@ impl Metrics {
             state_bytes: Gauge::default(),
             state_writes: Counter::default(),
             state_writes_failed: Counter::default(),
+            ledger_events: Counter::default(),
+            ledger_dropped: Counter::default(),
+            ledger_bytes: Gauge::default(),
         };
         metrics.register_state(registry);
+        metrics.register_ledger(registry);
         metrics.register_alerts(registry);
         metrics.register_notifications(registry);
         // What may fail is there from the beginning, so that a first failure is an increase and not a new series.
@@ -133,6 +140,24 @@ impl Metrics {
             "watchfire_alerting_state_writes_failed",
             "How often that file could not be written",
             self.state_writes_failed.clone(),
+        );
+    }
+
+    fn register_ledger(&self, registry: &mut Registry) {
+        registry.register(
+            "watchfire_alerting_ledger_events",
+            "Decisions that were written down",
+            self.ledger_events.clone(),
+        );
+        registry.register(
+            "watchfire_alerting_ledger_dropped",
+            "Events of the ledger that went before their time because it was full",
+            self.ledger_dropped.clone(),
+        );
+        registry.register(
+            "watchfire_alerting_ledger_bytes",
+            "Bytes of events in memory",
+            self.ledger_bytes.clone(),
         );
     }
 

@@ -1,6 +1,6 @@
 //! Silences: of what nobody is told for a while. Alertmanager's rules for changing, ending and forgetting them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{DurationMs, Labels, Matcher, TimestampMs};
 
@@ -111,7 +111,7 @@ impl Silence {
         }
     }
 
-    fn matches(&self, labels: &Labels) -> bool {
+    pub(crate) fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
     }
 
@@ -128,25 +128,91 @@ impl Silence {
     }
 }
 
-/// All silences by their ids.
+/// All silences by their ids. So that an alert is not held against all of them, most lie under a pair of label and value
+/// that an alert must have to fall under them.
 #[derive(Debug, Default)]
-pub(crate) struct Silences(BTreeMap<String, Silence>);
+pub(crate) struct Silences {
+    all: BTreeMap<String, Silence>,
+    /// Ids by name and value.
+    by_pair: HashMap<String, HashMap<String, BTreeSet<String>>>,
+    /// Ids of those that no such pair is known of: they are tried on every alert.
+    others: BTreeSet<String>,
+}
+
+/// The label, and its values one of which an alert must have, or it does not fall under these matchers.
+fn needed(matchers: &[Matcher]) -> Option<(&str, &[String])> {
+    let literal = |matcher: &&Matcher| !matcher.matches_empty() && matcher.only_values().is_some();
+    // The fewer values the better, and an equality has one.
+    let best = matchers.iter().filter(literal).min_by_key(|matcher| matcher.only_values().map(<[_]>::len))?;
+    Some((&best.name, best.only_values()?))
+}
 
 impl Silences {
     pub(crate) fn restored(silences: Vec<Silence>) -> Self {
-        Self(silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect())
+        let mut this = Self::default();
+        silences.into_iter().for_each(|silence| this.insert(silence));
+        this
+    }
+
+    fn insert(&mut self, silence: Silence) {
+        self.remove(&silence.id);
+        match needed(&silence.matchers) {
+            Some((name, values)) => {
+                let of_name = self.by_pair.entry(name.to_owned()).or_default();
+                for value in values {
+                    of_name.entry(value.clone()).or_default().insert(silence.id.clone());
+                }
+            }
+            None => drop(self.others.insert(silence.id.clone())),
+        }
+        self.all.insert(silence.id.clone(), silence);
+    }
+
+    fn remove(&mut self, id: &str) {
+        let Some(gone) = self.all.remove(id) else { return };
+        self.others.remove(id);
+        let Some((name, values)) = needed(&gone.matchers) else { return };
+        let Some(of_name) = self.by_pair.get_mut(name) else { return };
+        for value in values {
+            if let Some(ids) = of_name.get_mut(value) {
+                ids.remove(id);
+                if ids.is_empty() {
+                    of_name.remove(value);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Silence> {
+        self.all.get(id)
+    }
+
+    /// Takes over what another monitor knows; the later change of a silence counts. True when anything was news.
+    pub(crate) fn merge(&mut self, silences: Vec<Silence>) -> bool {
+        let mut changed = false;
+        for silence in silences {
+            let is_news = match self.all.get(&silence.id) {
+                Some(known) => known.updated_at < silence.updated_at,
+                None => self.all.len() < SILENCES_MAX,
+            };
+            if is_news {
+                self.insert(silence);
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// Makes or changes a silence and answers its id. What cannot be changed in place is ended, and a new one made.
     pub(crate) fn set(&mut self, draft: SilenceDraft, now: TimestampMs) -> Result<String, SilenceError> {
         check(&draft, now)?;
         let before = match &draft.id {
-            Some(id) => Some(self.0.get(id).ok_or(SilenceError::NotFound)?),
+            Some(id) => Some(self.all.get(id).ok_or(SilenceError::NotFound)?),
             None => None,
         };
         let (id, starts_at) = match before {
             Some(known) if known.can_become(&draft, now) => (known.id.clone(), draft.starts_at),
-            _ if self.0.len() >= SILENCES_MAX => return Err(SilenceError::Full),
+            _ if self.all.len() >= SILENCES_MAX => return Err(SilenceError::Full),
             Some(known) => {
                 let id = known.id.clone();
                 if known.state(now) != SilenceState::Expired {
@@ -165,13 +231,13 @@ impl Silences {
             created_by: draft.created_by,
             comment: draft.comment,
         };
-        self.0.insert(id.clone(), silence);
+        self.insert(silence);
         Ok(id)
     }
 
     /// Ends a silence; one that has not begun never will.
     pub(crate) fn expire(&mut self, id: &str, now: TimestampMs) -> Result<(), SilenceError> {
-        let silence = self.0.get_mut(id).ok_or(SilenceError::NotFound)?;
+        let silence = self.all.get_mut(id).ok_or(SilenceError::NotFound)?;
         match silence.state(now) {
             SilenceState::Expired => return Err(SilenceError::Expired(id.to_owned())),
             SilenceState::Pending => silence.starts_at = now,
@@ -183,19 +249,25 @@ impl Silences {
 
     /// Ids of the silences that an alert with these labels falls under now.
     pub(crate) fn muting(&self, labels: &Labels, now: TimestampMs) -> Vec<String> {
-        let at_work = self.0.values().filter(|silence| silence.state(now) == SilenceState::Active);
-        at_work.filter(|silence| silence.matches(labels)).map(|silence| silence.id.clone()).collect()
+        let of_pairs = labels.iter().filter_map(|(name, value)| self.by_pair.get(name)?.get(value));
+        let candidates = of_pairs.chain([&self.others]).flatten().filter_map(|id| self.all.get(id));
+        let at_work = candidates.filter(|silence| silence.state(now) == SilenceState::Active);
+        let mut ids: Vec<String> =
+            at_work.filter(|silence| silence.matches(labels)).map(|silence| silence.id.clone()).collect();
+        ids.sort_unstable();
+        ids
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Silence> {
-        self.0.values()
+        self.all.values()
     }
 
     /// Forgets what has long been over; true when there was any.
     pub(crate) fn collect(&mut self, now: TimestampMs) -> bool {
-        let before = self.0.len();
-        self.0.retain(|_, silence| silence.ends_at.0 + RETENTION.0 > now.0);
-        self.0.len() < before
+        let old = self.all.values().filter(|silence| silence.ends_at.0 + RETENTION.0 <= now.0);
+        let old: Vec<String> = old.map(|silence| silence.id.clone()).collect();
+        old.iter().for_each(|id| self.remove(id));
+        !old.is_empty()
     }
 }
 
@@ -262,7 +334,7 @@ mod tests {
         let new = silences.set(other, TimestampMs(3000)).expect("replaced");
         assert_ne!(new, id);
         let states: Vec<_> =
-            [&id, &new].map(|id| silences.0[id.as_str()].state(TimestampMs(3000)).as_str()).to_vec();
+            [&id, &new].map(|id| silences.all[id.as_str()].state(TimestampMs(3000)).as_str()).to_vec();
         assert_eq!(states, ["expired", "active"]);
         assert_eq!(silences.set(draft(Some("x"), 0, 9000), TimestampMs(3000)), Err(SilenceError::NotFound));
     }
@@ -276,6 +348,52 @@ mod tests {
         check(SilenceDraft { matchers: Vec::new(), ..draft(None, 5, 2000) }, SilenceError::NoMatchers);
         let all = vec![Matcher::equal("job", "")];
         check(SilenceDraft { matchers: all, ..draft(None, 5, 2000) }, SilenceError::MatchesAll);
+    }
+
+    /// What lies under a pair is found as what is tried on everything.
+    #[test]
+    fn any_matchers_are_found() {
+        let of = |texts: &[&str]| {
+            let matchers = texts.iter().flat_map(|text| crate::matchers::parse(text).expect("matchers"));
+            SilenceDraft { matchers: matchers.collect(), ..draft(None, 0, 5000) }
+        };
+        let all: [&[&str]; 7] = [
+            &["job=db"],
+            &["job=~\"db|web\""],
+            &["job=~\"d.*\""],
+            &["job!=\"web\"", "zone=\"a\""],
+            &["zone=\"\"", "job=db"],
+            &["zone=~\"a|\"", "job!=web", "job!=\"\""],
+            &["job!~\"w.*\"", "job!=\"\""],
+        ];
+        for texts in all {
+            let mut silences = Silences::default();
+            let id = silences.set(of(texts), TimestampMs(0)).expect("valid");
+            for labels in [
+                [("job", "db"), ("zone", "a")],
+                [("job", "db"), ("zone", "b")],
+                [("job", "web"), ("zone", "")],
+            ] {
+                let labels = Labels::from_pairs(labels);
+                let expected = silences.all[&id].matches(&labels);
+                let found = silences.muting(&labels, TimestampMs(1));
+                assert_eq!(!found.is_empty(), expected, "{texts:?} on {labels}");
+            }
+            assert!(silences.collect(TimestampMs(5000 + RETENTION.0)));
+            assert!(silences.others.is_empty() && silences.by_pair.values().all(HashMap::is_empty));
+        }
+    }
+
+    #[test]
+    fn the_later_change_counts_between_two() {
+        let (mut here, mut there) = (Silences::default(), Silences::default());
+        let id = here.set(draft(None, 0, 5000), TimestampMs(0)).expect("valid");
+        assert!(there.merge(here.iter().cloned().collect()));
+        assert!(!there.merge(here.iter().cloned().collect()), "no news the second time");
+        there.expire(&id, TimestampMs(100)).expect("active");
+        assert!(!there.merge(here.iter().cloned().collect()), "an older state is no news");
+        assert!(here.merge(there.iter().cloned().collect()));
+        assert_eq!(here.all[&id].state(TimestampMs(100)), SilenceState::Expired);
     }
 
     #[test]

@@ -3,17 +3,19 @@
 //! The file is small (alerts that matter, the notification log, silences, the last notifications) and is replaced as a
 //! whole, so that a crash at any moment leaves the old or the new one.
 
-mod wire;
+pub(crate) mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use disk::{Disk, DiskError};
-use model::TimestampMs;
+use model::{Labels, TimestampMs};
 
+use crate::ledger::Ledger;
+use crate::ledger::keep::Book;
 use crate::log::{Entry, LogKey};
 use crate::silence::Silence;
-use crate::status::NotificationRecord;
+use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
 
 /// The name of the file in its folder.
@@ -33,6 +35,8 @@ pub(crate) struct Saved {
     pub(crate) log: Vec<(LogKey, Entry)>,
     pub(crate) silences: Vec<Silence>,
     pub(crate) records: Vec<NotificationRecord>,
+    /// Alerts that somebody has in hand.
+    pub(crate) acks: Vec<(Labels, Ack)>,
 }
 
 /// Where the state is kept, and what was found there.
@@ -40,7 +44,9 @@ pub(crate) struct Saved {
 pub struct State {
     pub(crate) place: Option<Place>,
     pub(crate) saved: Saved,
-    damage: Option<String>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) book: Option<Arc<Book>>,
+    damage: Vec<String>,
 }
 
 /// The file.
@@ -53,37 +59,47 @@ pub(crate) struct Place {
 impl State {
     /// Nothing is kept: for programs that only check, and for tests.
     pub fn in_memory() -> Self {
-        Self { place: None, saved: Saved::default(), damage: None }
+        Self { place: None, saved: Saved::default(), ledger: Arc::default(), book: None, damage: Vec::new() }
     }
 
     /// Reads the state in `dir`, which is made if it is not there. A damaged file is set aside under another name and
-    /// told by [`State::damage`]; alerting then begins with nothing.
+    /// told by [`State::damage`]; alerting then begins with nothing. The ledger, which only explains, is done without
+    /// where it cannot be opened.
     ///
     /// # Errors
     /// When the folder cannot be made or the file cannot be read.
-    pub fn open(disk: Arc<dyn Disk>, dir: &Path, now: TimestampMs) -> Result<Self, DiskError> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        now: TimestampMs,
+        metrics: Arc<wal::Metrics>,
+    ) -> Result<Self, DiskError> {
         disk.create_dir_all(dir)?;
-        let place = Place { path: dir.join(FILE), disk };
-        let bytes = match place.disk.read(&place.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.is_not_found() => {
-                return Ok(Self { place: Some(place), saved: Saved::default(), damage: None });
-            }
+        let place = Place { path: dir.join(FILE), disk: Arc::clone(&disk) };
+        let mut this = Self::in_memory();
+        match place.disk.read(&place.path) {
+            Ok(bytes) => match decode(&bytes) {
+                Ok(saved) => this.saved = saved,
+                Err(reason) => this.damage.push(place.set_aside(&reason, now)?),
+            },
+            Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
-        };
-        match decode(&bytes) {
-            Ok(saved) => Ok(Self { place: Some(place), saved, damage: None }),
-            Err(reason) => {
-                let damage = place.set_aside(&reason, now)?;
-                tracing::error!("{damage}");
-                Ok(Self { place: Some(place), saved: Saved::default(), damage: Some(damage) })
-            }
         }
+        this.place = Some(place);
+        match Book::open(disk, dir, &this.ledger, metrics) {
+            Ok((book, damage)) => {
+                this.book = Some(Arc::new(book));
+                this.damage.extend(damage);
+            }
+            Err(cause) => this.damage.push(format!("the ledger of alerting is not kept: {cause}")),
+        }
+        this.damage.iter().for_each(|damage| tracing::error!("{damage}"));
+        Ok(this)
     }
 
-    /// What was wrong with the file, and where it is now.
-    pub fn damage(&self) -> Option<&str> {
-        self.damage.as_deref()
+    /// What was wrong with the files, and where they are now.
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 }
 

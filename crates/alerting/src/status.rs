@@ -53,6 +53,21 @@ pub struct AlertStatus {
     pub silenced_by: Vec<String>,
     /// Short names of alerts that keep it from being told.
     pub inhibited_by: Vec<String>,
+    /// In a group: names of the time intervals that keep it from being told there.
+    pub muted_by: Vec<String>,
+    /// Who has it in hand.
+    pub ack: Option<Ack>,
+}
+
+/// Somebody has an alert in hand: it is not repeated until it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// Who.
+    pub by: String,
+    /// What he said.
+    pub comment: String,
+    /// Since when.
+    pub at: TimestampMs,
 }
 
 /// A notification that was tried, whatever came of it.

@@ -57,6 +57,11 @@ impl Store {
         now: TimestampMs,
         resolve_timeout: DurationMs,
     ) -> Result<Arc<Known>, Refused> {
+        let mut alert = alert;
+        if from_rules && alert.starts_at > now {
+            // The clock was set back since our own rule found it.
+            alert.starts_at = now;
+        }
         let news = Known { from_rules, ..read(alert, now, resolve_timeout)? };
         let known = match self.alerts.get(&news.labels) {
             Some(old) if overlap(old, &news) => merge(old, news, now),
@@ -69,9 +74,17 @@ impl Store {
         Ok(known)
     }
 
-    /// Forgets what has ended, but for what is still `wanted`.
-    pub(crate) fn collect(&mut self, now: TimestampMs, wanted: impl Fn(&Labels) -> bool) {
-        self.alerts.retain(|labels, alert| !alert.is_resolved(now) || wanted(labels));
+    /// Forgets what has ended, but for what is still `wanted`; answers what is forgotten.
+    pub(crate) fn collect(&mut self, now: TimestampMs, wanted: impl Fn(&Labels) -> bool) -> Vec<Labels> {
+        let mut gone = Vec::new();
+        self.alerts.retain(|labels, alert| {
+            let kept = !alert.is_resolved(now) || wanted(labels);
+            if !kept {
+                gone.push(labels.clone());
+            }
+            kept
+        });
+        gone
     }
 
     pub(crate) fn get(&self, labels: &Labels) -> Option<&Arc<Known>> {
@@ -170,7 +183,7 @@ mod tests {
     fn what_is_no_alert_is_refused() {
         let mut store = Store::default();
         let put =
-            |store: &mut Store, alert| store.put(alert, true, TimestampMs(0), DurationMs(1)).map(|_| ());
+            |store: &mut Store, alert| store.put(alert, false, TimestampMs(0), DurationMs(1)).map(|_| ());
         assert_eq!(put(&mut store, alert(10, 5, AlertState::Firing)), Err(Refused::EndsBeforeStart));
         let nameless = Alert { labels: Labels::empty(), ..alert(1, 5, AlertState::Firing) };
         assert_eq!(put(&mut store, nameless), Err(Refused::NoLabels));
@@ -180,9 +193,9 @@ mod tests {
     fn what_has_ended_is_forgotten_on_collection() {
         let mut store = Store::default();
         store.put(alert(1, 5, AlertState::Resolved), true, TimestampMs(5), DurationMs(1)).expect("valid");
-        store.collect(TimestampMs(4), |_| false);
+        assert!(store.collect(TimestampMs(4), |_| false).is_empty());
         assert_eq!(store.iter().count(), 1);
-        store.collect(TimestampMs(5), |_| false);
+        assert_eq!(store.collect(TimestampMs(5), |_| false).len(), 1);
         assert_eq!(store.iter().count(), 0);
     }
 }

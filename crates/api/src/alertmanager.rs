@@ -1,13 +1,15 @@
 //! Alertmanager's API v2: status, receivers, alerts, groups, silences. Errors are a JSON text, as upstream.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::alerting::{AlertStatus, GroupStatus, Silence, SilenceDraft, SilenceError, SilenceState};
+use ::alerting::{AlertStatus, GroupStatus, PeerError, Silence, SilenceDraft, SilenceError, SilenceState};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use model::{Alert, AlertState, Labels, MatchOp, Matcher, TimestampMs};
@@ -58,7 +60,7 @@ fn moment(at: TimestampMs) -> String {
 
 pub(crate) async fn status(State(state): State<Arc<ApiState>>) -> Json<Value> {
     Json(json!({
-        "cluster": { "status": "disabled", "peers": [] },
+        "cluster": cluster(&state),
         "config": { "original": state.alerting.config_shown() },
         "uptime": moment(state.runtime.facts().started_at),
         "versionInfo": {
@@ -69,8 +71,38 @@ pub(crate) async fn status(State(state): State<Arc<ApiState>>) -> Json<Value> {
     }))
 }
 
+/// In Alertmanager's words: monitors of a pair that live.
+fn cluster(state: &ApiState) -> Value {
+    let Some((name, peers)) = state.alerting.peers() else {
+        return json!({ "status": "disabled", "peers": [] });
+    };
+    let living = peers.iter().filter(|peer| peer.is_alive);
+    let others = living.map(|peer| json!({ "name": peer.name, "address": peer.name }));
+    let own = std::iter::once(json!({ "name": name, "address": name }));
+    json!({ "name": name, "status": "ready", "peers": own.chain(others).collect::<Vec<_>>() })
+}
+
+/// What another monitor of a pair says: see `alerting::peers`.
+pub(crate) async fn peer(
+    State(state): State<Arc<ApiState>>,
+    ConnectInfo(caller): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let heard = state.alerting.hear_peer(authorization, caller.ip().is_loopback(), &body);
+    heard.map(|boot| Json(json!({ "boot": boot }))).map_err(|cause| {
+        let status = match cause {
+            PeerError::Alone => StatusCode::NOT_FOUND,
+            PeerError::Stranger => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Refusal::Text(status, cause.to_string())
+    })
+}
+
 pub(crate) async fn receivers(State(state): State<Arc<ApiState>>) -> Json<Value> {
-    let names = state.alerting.status().receivers;
+    let names = state.alerting.receivers();
     Json(names.iter().map(|name| json!({ "name": name })).collect())
 }
 
@@ -79,6 +111,7 @@ struct Wanted {
     active: bool,
     silenced: bool,
     inhibited: bool,
+    muted: bool,
     matchers: Vec<Matcher>,
     receiver: Option<Regex>,
 }
@@ -101,6 +134,7 @@ impl Wanted {
             active: flag("active")?,
             silenced: flag("silenced")?,
             inhibited: flag("inhibited")?,
+            muted: flag("muted")?,
             matchers: matchers(params)?,
             receiver,
         })
@@ -108,7 +142,9 @@ impl Wanted {
 
     fn has(&self, alert: &AlertStatus) -> bool {
         let (silenced, inhibited) = (!alert.silenced_by.is_empty(), !alert.inhibited_by.is_empty());
-        (self.active || silenced || inhibited)
+        let muted = !alert.muted_by.is_empty();
+        (self.active || silenced || inhibited || muted)
+            && (self.muted || !muted)
             && (self.silenced || !silenced)
             && (self.inhibited || !inhibited)
             && self.matchers.iter().all(|matcher| matcher.matches_labels(&alert.labels))
@@ -127,7 +163,7 @@ fn matchers(params: &Params) -> Result<Vec<Matcher>, Refusal> {
 
 pub(crate) async fn alerts(State(state): State<Arc<ApiState>>, params: Params) -> Answer {
     let wanted = Wanted::of(&params)?;
-    let mut alerts = state.alerting.status().alerts;
+    let mut alerts = state.alerting.alerts();
     alerts.retain(|alert| wanted.has(alert) && wanted.has_receiver(alert.receivers.iter()));
     alerts.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
     Ok(Json(alerts.iter().map(alert_body).collect()))
@@ -135,7 +171,7 @@ pub(crate) async fn alerts(State(state): State<Arc<ApiState>>, params: Params) -
 
 pub(crate) async fn groups(State(state): State<Arc<ApiState>>, params: Params) -> Answer {
     let wanted = Wanted::of(&params)?;
-    let groups = state.alerting.status().groups.into_iter().filter_map(|mut group| {
+    let groups = state.alerting.groups().into_iter().filter_map(|mut group| {
         group.alerts.retain(|alert| wanted.has(alert));
         let shown = !group.alerts.is_empty() && wanted.has_receiver(std::iter::once(&group.receiver));
         shown.then(|| group_body(&group))
@@ -152,7 +188,8 @@ fn group_body(group: &GroupStatus) -> Value {
 }
 
 fn alert_body(alert: &AlertStatus) -> Value {
-    let suppressed = !(alert.silenced_by.is_empty() && alert.inhibited_by.is_empty());
+    let suppressed =
+        !(alert.silenced_by.is_empty() && alert.inhibited_by.is_empty() && alert.muted_by.is_empty());
     json!({
         "labels": object(&alert.labels),
         "annotations": object(&alert.annotations),
@@ -166,7 +203,7 @@ fn alert_body(alert: &AlertStatus) -> Value {
             "state": if suppressed { "suppressed" } else { "active" },
             "silencedBy": alert.silenced_by,
             "inhibitedBy": alert.inhibited_by,
-            "mutedBy": [],
+            "mutedBy": alert.muted_by,
         },
     })
 }

@@ -55,9 +55,27 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
         .route("/api/ui/dashboards/{uid}/panels/{id}", post(edit::panel))
         .route("/api/ui/status", get(status::ui))
         .route("/api/ui/notifications", get(alerting::notifications))
+        .route("/api/ui/why", get(alerting::why::why))
+        .route("/api/ui/alert-history", get(alerting::history))
+        .route("/api/ui/routes", get(alerting::routes))
+        .route("/api/ui/inbox", get(alerting::inbox))
+        .route("/api/ui/acknowledge", post(alerting::actions::acknowledge))
+        .route("/api/ui/unacknowledge", post(alerting::actions::unacknowledge))
+        .route("/api/ui/test-receiver", post(alerting::actions::test_receiver))
         .route("/ui/{*path}", get(ui_files::file));
     let mut pages = Router::new();
-    for path in ["/", "/dashboards", "/explore", "/targets", "/alerts", "/status"] {
+    for path in [
+        "/",
+        "/dashboards",
+        "/explore",
+        "/targets",
+        "/alerts",
+        "/alerts/history",
+        "/alerts/routes",
+        "/silences",
+        "/inbox",
+        "/status",
+    ] {
         pages = pages.route(path, get(ui_files::index));
     }
     for path in ["/d/{uid}", "/d/{uid}/{slug}"] {
@@ -91,6 +109,7 @@ pub fn alertmanager_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url
         .route("/-/healthy", get(|| std::future::ready("OK")))
         .route("/-/ready", get(|| std::future::ready("OK")))
         .route("/-/reload", post(management::reload).get(management::only_by_post))
+        .route(::alerting::peers::PATH, post(alertmanager::peer))
         .route("/api/v1/{*path}", get(alertmanager::gone).post(alertmanager::gone));
     finish(own.nest("/api/v2", api_v2()).fallback(management::not_found), state, registry)
 }
@@ -102,7 +121,8 @@ pub fn loki_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: &str) 
         .route("/", get(move || std::future::ready(Redirect::temporary(&target))))
         .route("/-/healthy", get(management::healthy))
         .route("/-/reload", post(management::reload).get(management::only_by_post));
-    finish(own.merge(loki::port_own()).merge(loki::routes()).fallback(management::not_found), state, registry)
+    let own = own.merge(loki::port_own()).merge(loki::routes());
+    finish(own.fallback(management::not_found), state, registry)
 }
 
 fn api_v2() -> Router<Arc<ApiState>> {

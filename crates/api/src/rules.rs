@@ -90,8 +90,9 @@ pub(crate) async fn alerts(State(state): State<Arc<ApiState>>) -> Response {
 }
 
 /// Alerts go to the dispatcher within this process; there is no other to list.
-pub(crate) async fn alertmanagers() -> Response {
-    encode::success(json!({ "activeAlertmanagers": [], "droppedAlertmanagers": [] }))
+pub(crate) async fn alertmanagers(State(state): State<Arc<ApiState>>) -> Response {
+    let active: Vec<Value> = state.runtime.alertmanagers().iter().map(|url| json!({ "url": url })).collect();
+    encode::success(json!({ "activeAlertmanagers": active, "droppedAlertmanagers": [] }))
 }
 
 /// Which rules the caller asked for.

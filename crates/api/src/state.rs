@@ -174,6 +174,8 @@ pub trait Runtime: Send + Sync {
     fn flags(&self) -> Vec<(String, String)>;
     /// Labels that series get when they leave for another server.
     fn external_labels(&self) -> Labels;
+    /// Other Alertmanagers that alerts of rules are sent to: URLs.
+    fn alertmanagers(&self) -> Vec<String>;
     /// Facts that do not change while the program runs.
     fn facts(&self) -> &Facts;
     /// When the configuration was last loaded, and whether the last attempt succeeded.
@@ -219,10 +221,14 @@ pub struct Facts {
     pub edits: EditRule,
     /// Our own base URL, as others reach it.
     pub external_url: String,
+    /// Where an inbox lists the messages that receivers would have got.
+    pub inbox_url: Option<String>,
 }
 
-/// Pushes that are read and stored at one time, each of which may take some times the bytes of its body; the others wait.
+/// Pushes that are taken apart and stored at one time, each of which may take some times the bytes of its body; the others wait.
 const PUSHES_MAX: usize = 8;
+/// Bodies of pushes that come in at one time; the others wait. Who is slow holds a place for a bounded time.
+const PUSH_BODIES_MAX: usize = 64;
 
 /// Everything the routes need.
 pub struct ApiState {
@@ -238,6 +244,8 @@ pub struct ApiState {
     pub(crate) logs: Option<Arc<Logs>>,
     /// A place for each push at work.
     pub(crate) pushes: Arc<Semaphore>,
+    /// A place for the body of each push that comes in.
+    pub(crate) push_bodies: Semaphore,
     /// Readers of live lines that may still come.
     pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -303,6 +311,7 @@ impl ApiState {
             admin,
             logs,
             pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
+            push_bodies: Semaphore::new(PUSH_BODIES_MAX),
             tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use config::{ConfigError, Spanned, Unread};
 use rules::{Groups, RulesError};
-use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
+use scrape::config::{AlertingConfig, Alertmanagers, GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
 
 use crate::config_loki::{self, LokiSettings};
@@ -46,6 +46,8 @@ pub(crate) struct Loaded {
     pub(crate) jobs: Vec<Job>,
     pub(crate) groups: Groups,
     pub(crate) alerting: alerting::Config,
+    /// Whom rules send to besides.
+    pub(crate) alertmanagers: Alertmanagers,
     /// What the store goes by.
     pub(crate) storage: StorageSettings,
     /// What the store of logs goes by. Read at start.
@@ -63,8 +65,8 @@ struct PrometheusYml {
     global: GlobalConfig,
     rule_files: Vec<Spanned<String>>,
     scrape_configs: Vec<ScrapeConfig>,
+    alerting: AlertingConfig,
     // Left out aloud: what they ask for is done in another way, or changes nothing that is kept.
-    alerting: Option<Spanned<Unread>>,
     runtime: Option<Spanned<Unread>>,
     tracing: Option<Spanned<Unread>>,
     // Refused: leaving them out would lose targets, samples or answers.
@@ -92,6 +94,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     yml.refuse(file)?;
     let storage = yml.storage.resolve(file)?;
     let jobs = resolve(&yml.global, &yml.scrape_configs, file)?;
+    let alertmanagers = yml.alerting.resolve(&yml.global, file)?;
     let rule_files =
         yml.rule_files.iter().map(|pattern| matching(file, pattern)).collect::<Result<Vec<_>, _>>()?;
     let groups = rules::files::read(rule_files.into_iter().flatten())?;
@@ -103,7 +106,7 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     left_out.extend(alerting.left_out.iter().cloned());
     let (loki, passed_over) = config_loki::read(paths.loki.as_deref())?;
     left_out.extend(passed_over);
-    Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, loki, text, left_out })
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, alertmanagers, storage, loki, text, left_out })
 }
 
 impl PrometheusYml {
@@ -122,7 +125,6 @@ impl PrometheusYml {
 
     fn left_out(&self, file: &Path) -> Vec<String> {
         let all = [
-            ("alerting", &self.alerting, "alerts go to the built-in dispatcher (see --alertmanager-config)"),
             ("runtime", &self.runtime, "it tunes another program's memory"),
             ("tracing", &self.tracing, "not supported yet"),
         ];
@@ -191,9 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_said() {
-        let yml = "alerting:\n  alertmanagers:\n  - static_configs: [{targets: ['localhost:9093']}]\n";
+        let yml = "tracing: {endpoint: x}\nalerting:\n  alertmanagers:\n  - static_configs: [{targets: ['localhost:9093']}]\n";
         let loaded = load_text(yml, RULES).expect("valid");
-        assert_eq!(loaded.left_out.len(), 1);
-        assert!(loaded.left_out[0].contains("alerting is left out"), "{:?}", loaded.left_out);
+        assert_eq!((loaded.left_out.len(), loaded.alertmanagers.entries.len()), (1, 1));
+        assert!(loaded.left_out[0].contains("tracing is left out"), "{:?}", loaded.left_out);
     }
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alerting::Dispatcher;
+use alerting::alertmanagers::Sender;
 use api::{Facts, Runtime, StoreBlock, StoreRankings, StoreRefusal, StoreStatus};
 use dashboards::Dashboards;
 use model::{Alert, Labels, TimestampMs};
@@ -34,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) rules: Arc<Manager>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) alerting: Arc<Dispatcher>,
+    /// To other Alertmanagers.
+    pub(crate) sender: Arc<Sender>,
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) last_load: LastLoad,
     /// Finds out what has become of alerts that fired before the start.
@@ -117,6 +120,7 @@ impl Core {
         self.rules.reload(loaded.groups, options).await;
         self.engine.set_subquery_step(loaded.global.evaluation_interval());
         self.alerting.reload(loaded.alerting);
+        self.sender.reload(loaded.alertmanagers);
         self.dashboards.reload();
         let labels = external_labels(&loaded.global);
         self.last_load.succeeded(loaded.text, labels, TimestampMs(self.clock.now_ms()));
@@ -147,11 +151,12 @@ pub(crate) fn rule_options(global: &GlobalConfig, external_url: &str) -> Manager
     }
 }
 
-/// Alerts go from rules to the dispatcher within this process.
-pub(crate) struct ToDispatcher(pub(crate) Arc<Dispatcher>);
+/// Alerts go from rules to the dispatcher within this process, and to other Alertmanagers where the configuration names some.
+pub(crate) struct ToDispatcher(pub(crate) Arc<Dispatcher>, pub(crate) Arc<Sender>);
 
 impl AlertSink for ToDispatcher {
     fn alerts(&self, alerts: Vec<Alert>) {
+        self.1.put(&alerts);
         self.0.put(alerts);
     }
 }
@@ -211,6 +216,10 @@ impl Runtime for Core {
 
     fn external_labels(&self) -> Labels {
         self.last_load.get().external_labels
+    }
+
+    fn alertmanagers(&self) -> Vec<String> {
+        self.sender.urls()
     }
 
     fn facts(&self) -> &Facts {

@@ -15,6 +15,7 @@ mod past;
 mod queries;
 pub mod tools;
 
+pub use alerting::peers::{PEERS_MAX, PeerOptions};
 pub use config::{ConfigPaths, LoadError, check};
 pub use monitor::{Monitor, Options, StartError};
 pub use past::{RemotePast, StoredPast};

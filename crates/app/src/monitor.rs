@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::ByteSize;
+use alerting::alertmanagers::{Sender, SenderMetrics};
+use alerting::peers::PeerOptions;
 use alerting::{Dispatcher, State};
 use api::{ApiMetrics, ApiState, EditRule, Facts, Recovery, Services};
 use dashboards::{Dashboards, Sources};
@@ -50,6 +52,10 @@ pub struct Options {
     pub loki_listen: Option<SocketAddr>,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
+    /// Other monitors that share silences and who was told.
+    pub peers: Option<PeerOptions>,
+    /// Where an inbox lists the messages that receivers would have got.
+    pub inbox_url: Option<String>,
     /// How long samples are kept; zero for as long as there is room.
     pub retention: DurationMs,
     /// How many bytes of samples are kept; zero for no limit.
@@ -150,9 +156,10 @@ impl Monitor {
         db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
         let dir = options.data_dir.join("alerting");
-        let told =
-            tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
-        facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
+        let counts = alerting::ledger_metrics(&mut registry);
+        let open = move || State::open(Arc::new(RealDisk), &dir, started_at, counts);
+        let told = tokio::task::spawn_blocking(open).await??;
+        facts.recovery.quarantined.extend(told.damage().iter().cloned());
         facts.recovery.quarantined.extend(logs::damage(&log_report));
         let stores = Stores { db, logs, log_db, told };
         let (core, engine, metrics) = start_services(options, loaded, facts, stores, clock, &mut registry)?;
@@ -221,6 +228,7 @@ impl Monitor {
         self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;
+        self.core.sender.stop().await;
         self.core.alerting.stop().await;
         logs::close(self.core.log_db.clone()).await;
         let db = self.core.db.clone();
@@ -317,9 +325,11 @@ fn start_services(
         client("Alertmanager")?,
         clock.clone(),
         Arc::new(alerting::Metrics::new(registry)),
-        alerting::Options { external_url: facts.external_url.clone() },
+        alerting::Options { external_url: facts.external_url.clone(), peers: options.peers },
     ));
-    let sink = Arc::new(ToDispatcher(dispatcher.clone()));
+    let counts = SenderMetrics::new(registry);
+    let sender = Arc::new(Sender::start(loaded.alertmanagers, client("Prometheus")?, counts));
+    let sink = Arc::new(ToDispatcher(dispatcher.clone(), sender.clone()));
     let mut ports = Ports::of_engine(engine.clone(), store, append.clone(), sink, clock.clone());
     if options.rules_backfill > DurationMs::ZERO {
         ports = ports.with_backfill(engine.clone(), db.clone(), options.rules_backfill);
@@ -353,6 +363,7 @@ fn start_services(
         rules,
         engine: engine.clone(),
         alerting: dispatcher,
+        sender,
         dashboards: Arc::new(Dashboards::load_from(sources).0),
         last_load,
         handover,
@@ -391,6 +402,7 @@ fn facts(
             (false, false) => EditRule::Nobody,
         },
         external_url: options.external_url.clone().unwrap_or(own_url),
+        inbox_url: options.inbox_url.clone(),
     }
 }
 

@@ -1,10 +1,13 @@
 //! The one binary: subcommands, flags, exit codes. What they do lives in the crates below and in the labs.
 
 mod agent;
+mod alert;
 mod database;
+mod deadman;
 mod gateway;
 mod load;
 mod monitor;
+mod pair_flags;
 mod query_flags;
 mod role;
 mod rules;
@@ -31,7 +34,7 @@ const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(1);
 #[command(name = "watchfire", version, propagate_version = true)]
 struct Arguments {
     /// What to log: error, warn, info, debug, trace, or per crate like `scrape=debug,info`. Without it `up` logs from
-    /// warn on, `tsdb` nothing, and every other command from info on.
+    /// warn on, `tsdb` and `alert` nothing, and every other command from info on.
     #[arg(long, global = true, env = "WATCHFIRE_LOG", value_name = "LEVEL")]
     log: Option<String>,
     /// Run as a child of `up`: say when ready in one line of JSON, and stop when standard input ends.
@@ -63,6 +66,11 @@ enum Command {
     /// Check, test and look back on rule files.
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Ask a running monitor why people were, or were not, told of an alert; test its receivers.
+    #[command(subcommand)]
+    Alert(alert::Alert),
+    /// Complain when the alert that always fires stops coming by: the monitor is down, or its messages do not arrive.
+    Deadman(deadman::Arguments),
     /// Service level objectives: their arithmetic, and the rules that watch them.
     #[command(subcommand)]
     Slo(slo::Slo),
@@ -109,6 +117,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Gateway(gateway) => gateway::run(gateway, mode).await,
         Command::Load(load) => load::run(load, mode).await,
         Command::Rules(rules) => rules::run(rules).await,
+        Command::Alert(alert) => alert::run(alert).await,
+        Command::Deadman(deadman) => deadman::run(deadman, mode).await,
         Command::Slo(slo) => slo::run(&slo),
     }
 }
@@ -118,7 +128,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
     let usual = match arguments.command {
         Command::Up(_) => "warn",
-        Command::Tsdb(_) => "off",
+        Command::Tsdb(_) | Command::Alert(_) => "off",
         _ => "info",
     };
     let level = arguments.log.as_deref().unwrap_or(usual);

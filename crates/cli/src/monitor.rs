@@ -9,6 +9,7 @@ use config::ByteSize;
 use model::DurationMs;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::pair_flags::PairFlags;
 use crate::query_flags::QueryFlags;
 use crate::role::{Mode, announce, name_flag, until_told_to_stop};
 
@@ -126,6 +127,11 @@ pub(crate) struct Arguments {
     /// it always is.
     #[arg(long, env = "WATCHFIRE_ALLOW_DASHBOARD_EDITS")]
     allow_dashboard_edits: bool,
+    /// Where an inbox lists the messages that receivers would have got, as that of the lab: shown on the page /inbox.
+    #[arg(long, hide = true, env = "WATCHFIRE_INBOX_URL", value_name = "URL")]
+    inbox_url: Option<String>,
+    #[command(flatten)]
+    pair: PairFlags,
     #[command(flatten)]
     queries: QueryFlags,
     /// Only check the files and say what is wrong.
@@ -148,6 +154,7 @@ fn between(
 
 pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
     if arguments.check {
+        arguments.pair.resolve(arguments.alertmanager_listen)?;
         return check(&arguments);
     }
     let ports = [
@@ -158,7 +165,7 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         ("--loki-listen", arguments.loki_listen.unwrap_or(([127, 0, 0, 1], 3100).into())),
     ];
     let mut reload = signal(SignalKind::hangup())?;
-    let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
+    let monitor = Monitor::start(options(arguments)?).await.map_err(|error| match error {
         StartError::Bind(error) => name_flag(error, &ports, mode),
         other => other.into(),
     })?;
@@ -196,7 +203,8 @@ fn paths(arguments: &Arguments) -> ConfigPaths {
     }
 }
 
-fn options(arguments: Arguments) -> Options {
+fn options(arguments: Arguments) -> Result<Options> {
+    let peers = arguments.pair.resolve(arguments.alertmanager_listen)?;
     let flags = [
         ("config", arguments.config.display().to_string()),
         ("data-dir", arguments.data_dir.display().to_string()),
@@ -215,9 +223,10 @@ fn options(arguments: Arguments) -> Options {
         ("enable-admin-api", arguments.enable_admin_api.to_string()),
         ("rules-backfill", arguments.rules_backfill.to_string()),
         ("allow-dashboard-edits", arguments.allow_dashboard_edits.to_string()),
+        ("peer", arguments.pair.shown()),
     ];
     let shown = arguments.queries.shown();
-    Options {
+    Ok(Options {
         config: paths(&arguments),
         data_dir: arguments.data_dir,
         dashboards: arguments.dashboards,
@@ -226,6 +235,8 @@ fn options(arguments: Arguments) -> Options {
         alertmanager_listen: arguments.alertmanager_listen,
         loki_listen: arguments.loki_listen,
         external_url: arguments.external_url,
+        inbox_url: arguments.inbox_url,
+        peers,
         retention: arguments.retention,
         retention_size: arguments.retention_size,
         log_retention: arguments.log_retention,
@@ -240,5 +251,5 @@ fn options(arguments: Arguments) -> Options {
         dashboard_edits: arguments.allow_dashboard_edits,
         flags: flags.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(shown).collect(),
         queries: arguments.queries.options(),
-    }
+    })
 }

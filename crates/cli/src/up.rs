@@ -257,7 +257,7 @@ impl Terminal {
             ("An order", url("gateway", "http", "/api/order/1")),
             ("Sample pages", url("gateway", "http", "/")),
             ("Load", url("load", "http", "/api/stats")),
-            ("Alert inbox", url("up", "inbox", "")),
+            ("Alert inbox", url("monitor", "ui", "/inbox")),
         ];
         for (name, url) in links.iter().filter(|(_, url)| url.starts_with("http")) {
             self.line(&format!("  {name:<15} {}", self.paint("36", url)));

@@ -277,19 +277,26 @@ fn take_status(input: &mut &[u8]) -> Option<DeleteStatus> {
     Some(DeleteStatus { id, request: DeleteRequest { query, matchers, tests, range }, created_ms })
 }
 
+/// A list with one request, for fuzz targets and tests.
+pub(crate) fn example() -> Vec<u8> {
+    let matcher = Matcher::new("c", MatchOp::NotRegex, "d+").expect("a regular expression");
+    let test = LineTest::new(MatchOp::Regex, "x").expect("a regular expression");
+    let request = DeleteRequest {
+        query: "{a=\"b\"} |= `x`".to_owned(),
+        matchers: vec![Matcher::equal("a", "b"), matcher],
+        tests: vec![test],
+        range: NsRange { from: TimestampNs(-1), until: TimestampNs(i64::MAX) },
+    };
+    written(&[DeleteStatus { id: 7, request, created_ms: 5 }])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn requests_read_back() {
-        let request = DeleteRequest {
-            query: "{a=\"b\"} |= `x`".to_owned(),
-            matchers: vec![Matcher::equal("a", "b"), Matcher::new("c", MatchOp::NotRegex, "d+").unwrap()],
-            tests: vec![LineTest::new(MatchOp::Regex, "x").unwrap()],
-            range: NsRange { from: TimestampNs(-1), until: TimestampNs(i64::MAX) },
-        };
-        let bytes = written(&[DeleteStatus { id: 7, request, created_ms: 5 }]);
+        let bytes = example();
         let again = read(&bytes).unwrap();
         assert_eq!(written(&again), bytes);
         for at in 0..bytes.len() {

@@ -183,6 +183,25 @@ fn take_entry(input: &mut &[u8], end: u64) -> Option<(ChunkInfo, Span)> {
     (span.offset.checked_add(u64::from(span.len))? <= end).then_some((info, span))
 }
 
+/// The same file with its header and the sums at its end put right, for fuzz targets.
+pub(crate) fn resealed(bytes: &[u8]) -> Vec<u8> {
+    let mut sealed = bytes.to_vec();
+    let Some(footer_at) = bytes.len().checked_sub(FOOTER_BYTES).filter(|at| *at >= HEADER_BYTES) else {
+        return sealed;
+    };
+    let at = bytes.get(footer_at..).and_then(|footer| footer.first_chunk::<8>());
+    let at = at.map_or(0, |at| usize::try_from(u64::from_le_bytes(*at)).unwrap_or(usize::MAX));
+    let directory = bytes.get(at..footer_at).unwrap_or_default();
+    let mut end = ((footer_at - directory.len()) as u64).to_le_bytes().to_vec();
+    end.extend_from_slice(&(directory.len() as u32).to_le_bytes());
+    end.extend_from_slice(&crc32c::crc32c(directory).to_le_bytes());
+    end.extend_from_slice(&END_MAGIC);
+    end.extend_from_slice(&crc32c::crc32c(&end).to_le_bytes());
+    sealed.splice(footer_at.., end);
+    sealed.splice(..HEADER_BYTES, header(1));
+    sealed
+}
+
 impl StreamChunks {
     /// The chunks as a stream has them; `number` gives each its id.
     pub(crate) fn of_file<'a>(

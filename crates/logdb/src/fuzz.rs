@@ -1,12 +1,21 @@
 //! Doors for fuzz targets into readers that nobody outside sees otherwise. Each takes any bytes and must not panic, hang or
 //! take memory out of proportion.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use disk::{Disk, MemDisk};
 use model::Labels;
 use storage::LineBatch;
 
 use crate::buffer::Buffer;
 use crate::chunk::{self, Head};
-use crate::{codec, delete, record};
+use crate::file::ChunkFile;
+use crate::filenames::chunks_file;
+use crate::{codec, delete, file, read, record};
+
+/// The number that every file of a fuzz target has.
+const FILE_NUMBER: u64 = 1;
 
 /// A record of the log, and the chunk in it.
 pub fn record(bytes: &[u8]) {
@@ -35,6 +44,38 @@ pub fn deletes(bytes: &[u8]) {
     let fields = &bytes[..bytes.len().saturating_sub(4)];
     let sealed = [fields, &crc32c::crc32c(fields).to_le_bytes()].concat();
     drop((delete::read(bytes), delete::read(&sealed)));
+}
+
+/// A file of chunks, with the sums of its directory and footer put right.
+pub fn file(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), file::resealed(bytes)] {
+        let (disk, dir) = (MemDisk::new(), Path::new("/fuzz"));
+        let path = dir.join(chunks_file(FILE_NUMBER));
+        let written =
+            disk.create_dir_all(dir).and_then(|()| disk.create(&path)).and_then(|file| file.append(&bytes));
+        written.expect("memory takes it");
+        let Ok((file, streams)) = ChunkFile::open(&disk, dir, FILE_NUMBER) else { continue };
+        let mut out = LineBatch::default();
+        for chunk in streams.iter().flat_map(|stream| stream.of_file(&file, || 0)) {
+            // An error is an answer.
+            drop(read::lines(&chunk, &mut out));
+        }
+    }
+}
+
+/// A file to begin with.
+pub fn file_seeds() -> Vec<Vec<u8>> {
+    let chunks = chunk_seeds().into_iter().map(|bytes| {
+        let info = Head::read(&bytes).expect("a sound chunk").info;
+        (info, Arc::from(bytes))
+    });
+    let labels = |job| Labels::from_pairs([("job", job)]);
+    vec![file::compose(FILE_NUMBER, &[(labels("a"), chunks.collect()), (labels("b"), Vec::new())]).0]
+}
+
+/// A list of deletions to begin with.
+pub fn delete_seeds() -> Vec<Vec<u8>> {
+    vec![delete::example()]
 }
 
 /// Chunks to begin with.

@@ -54,7 +54,11 @@ struct Pair {
 /// # Errors
 /// [`WireError::Compression`], [`WireError::TooLarge`], [`WireError::Protobuf`]: nothing of it is to be taken.
 pub fn read(bytes: &[u8], max_bytes: usize) -> Result<Decoded, WireError> {
-    let broken = |error: snap::Error| WireError::Compression { format: "snappy", cause: error.to_string() };
+    let broken = |error: snap::Error| {
+        let text = error.to_string();
+        let cause = text.strip_prefix("snappy: ").unwrap_or(&text).to_owned();
+        WireError::Compression { format: "snappy", cause }
+    };
     if snap::raw::decompress_len(bytes).map_err(broken)? > max_bytes {
         return Err(WireError::TooLarge { max_bytes });
     }

@@ -3,6 +3,7 @@
 //!
 //! Knows HTTP through `net` and formats through `exposition`. Does not know who stores.
 
+mod addresses;
 #[doc(hidden)]
 pub mod bench;
 pub mod config;
@@ -18,6 +19,7 @@ mod status;
 mod target;
 mod timing;
 
+pub use crate::addresses::Addresses;
 pub use crate::config::{Job, resolve};
 pub use manager::ScrapeManager;
 pub use metrics::Metrics;

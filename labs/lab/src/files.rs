@@ -29,10 +29,11 @@ pub(crate) const APP_PASSWORD: &str = "app_user.password";
 pub(crate) const EXPORTER_PASSWORD: &str = "exporter.password";
 
 /// The rules that ship with the program, by file.
-const RULES: [(&str, &str); 3] = [
+const RULES: [(&str, &str); 4] = [
     ("alerts.yml", include_str!("../../../deploy/provision/rules/alerts.yml")),
     ("recording-rules.yml", include_str!("../../../deploy/provision/rules/recording-rules.yml")),
     ("slo-rules.yml", include_str!("../../../deploy/provision/rules/slo-rules.yml")),
+    ("watchdog.yml", include_str!("../../../deploy/provision/rules/watchdog.yml")),
 ];
 
 /// Files that the lab writes for its children.
@@ -87,12 +88,21 @@ impl ChildFiles {
     }
 }
 
-/// Writes what does not depend on where roles run. `inbox_url` receives the alerts.
+/// Who is told of alerts in the lab: the inbox that stands for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Receivers {
+    /// Its URL.
+    pub(crate) inbox: String,
+    /// Its mailbox: `smtp://HOST:PORT`.
+    pub(crate) mail: String,
+}
+
+/// Writes what does not depend on where roles run.
 pub(crate) fn write_static(
     data_dir: &Path,
     lab: &LabConfig,
     roles: &[Role],
-    inbox_url: &str,
+    receivers: &Receivers,
 ) -> io::Result<()> {
     let run = run_dir(data_dir);
     let folders = [log_dir(data_dir), targets_dir(data_dir), run.join("rules"), run.join("services")];
@@ -104,7 +114,7 @@ pub(crate) fn write_static(
         replace(&run.join("rules").join(name), text)?;
     }
     replace(&run.join(PROMETHEUS), &prometheus_yml(lab, roles))?;
-    replace(&run.join(ALERTMANAGER), &alertmanager_yml(inbox_url))
+    replace(&run.join(ALERTMANAGER), &alertmanager_yml(receivers))
 }
 
 /// Writes what changes as roles become ready: scrape targets, the gateway's backends, the targets of traffic.
@@ -160,11 +170,55 @@ fn prometheus_yml(lab: &LabConfig, roles: &[Role]) -> String {
     )
 }
 
-fn alertmanager_yml(inbox_url: &str) -> String {
+/// Everything as a webhook, and as it would be sent in earnest: what is critical to PagerDuty and by mail, warnings to Slack.
+fn alertmanager_yml(receivers: &Receivers) -> String {
+    let (inbox, mail) = (&receivers.inbox, receivers.mail.trim_start_matches("smtp://"));
     format!(
-        "# Written by `watchfire up` at each start.\n\
-         route:\n  receiver: inbox\n  group_by: [alertname]\n  group_wait: 1s\n  group_interval: 5s\n  repeat_interval: 1h\n\n\
-         receivers:\n  - name: inbox\n    webhook_configs:\n      - url: {inbox_url}\n"
+        r##"# Written by `watchfire up` at each start. The receivers are the lab's own inbox, which answers as they would.
+global:
+  pagerduty_url: {inbox}/pagerduty
+  slack_api_url: {inbox}/slack
+  smtp_smarthost: {mail}
+  smtp_from: watchfire@lab.example
+  smtp_require_tls: false
+
+route:
+  receiver: inbox
+  group_by: [alertname]
+  group_wait: 1s
+  group_interval: 5s
+  repeat_interval: 1h
+  routes:
+    # Always fires; whoever gets it complains when it stops.
+    - matchers: [alertname="Watchdog"]
+      receiver: watchdog
+      group_wait: 0s
+      repeat_interval: 10s
+    - receiver: inbox
+      continue: true
+    - matchers: [severity="critical"]
+      receiver: pager
+    - matchers: [severity="warning"]
+      receiver: team
+
+receivers:
+  - name: inbox
+    webhook_configs:
+      - url: {inbox}
+  - name: pager
+    pagerduty_configs:
+      - routing_key: lab
+    email_configs:
+      - to: on-call@lab.example
+        send_resolved: true
+  - name: team
+    slack_configs:
+      - channel: '#alerts-warning'
+        send_resolved: true
+  - name: watchdog
+    webhook_configs:
+      - url: {inbox}/watchdog
+"##
     )
 }
 
@@ -247,7 +301,9 @@ mod tests {
     fn targets_carry_readable_instance_names() {
         let folder = tempfile::tempdir().expect("a folder");
         let (lab, all) = (LabConfig::builtin(), roles());
-        write_static(folder.path(), &lab, &all, "http://127.0.0.1:9/inbox").expect("written");
+        let receivers =
+            Receivers { inbox: "http://127.0.0.1:9/inbox".to_owned(), mail: "smtp://127.0.0.1:8".to_owned() };
+        write_static(folder.path(), &lab, &all, &receivers).expect("written");
         let mut known = Endpoints::default();
         known.0.insert("orders-1".into(), endpoint(5001));
         write_targets(folder.path(), &lab, &all, &known).expect("written");

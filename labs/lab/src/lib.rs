@@ -6,6 +6,7 @@
 mod child;
 mod config;
 mod control;
+pub mod deadman;
 mod endpoints;
 mod files;
 mod inbox;

@@ -241,7 +241,7 @@ impl Role {
     /// The subcommand and flags of this role, without its ports. `known` says who is ready already, and where.
     pub(crate) fn arguments(&self, data_dir: &Path, known: &Endpoints) -> Vec<String> {
         match &self.program {
-            Program::Monitor => monitor(data_dir),
+            Program::Monitor => monitor(data_dir, known),
             Program::Database(kind, settings) => database(*kind, settings, data_dir),
             Program::Service(service, server) => self.service(service, *server, data_dir, known),
             Program::Gateway => words(&["gateway"])
@@ -322,12 +322,15 @@ fn agent(server: Option<ServerKind>, data_dir: &Path, known: &Endpoints) -> Vec<
     all
 }
 
-fn monitor(data_dir: &Path) -> Vec<String> {
+fn monitor(data_dir: &Path, known: &Endpoints) -> Vec<String> {
     let run = files::run_dir(data_dir);
+    let inbox = known.url(SUPERVISOR, "inbox");
+    let inbox = inbox.map(|url| ["--inbox-url".to_owned(), url]);
     words(&["monitor"])
         .chain(path_flag("--config", &run.join(files::PROMETHEUS)))
         .chain(path_flag("--alertmanager-config", &run.join(files::ALERTMANAGER)))
         .chain(path_flag("--data-dir", data_dir))
+        .chain(inbox.into_iter().flatten())
         .collect()
 }
 

@@ -4,6 +4,8 @@
 //! a table of states: a role whose `after` roles are not ready yet waits for them there. What a child reports as its
 //! ports at its first start is given back to it at every later one, so that its addresses never change.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::child::{self, Running, SpawnError};
 use crate::config::LabConfig;
+use crate::deadman::Switch;
 use crate::endpoints::Endpoint;
+use crate::inbox::Inbox;
+use crate::inbox::smtp::Mailbox;
 use crate::ports::{PortPlan, PortsError};
 use crate::roles::{Role, RolePort, SUPERVISOR, roles_of};
 use crate::state::{Event, RoleState, Table};
@@ -34,6 +39,9 @@ const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// How soon files that could not be written, on a full disk say, are tried again.
 const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
+
+/// The alert that always fires comes by every 15 s in the lab; three of its messages are missed by then.
+const DEADMAN_WITHIN: Duration = Duration::from_secs(50);
 
 /// What the lab is to be.
 #[derive(Debug, Clone)]
@@ -86,7 +94,7 @@ pub enum LabError {
 pub struct Lab {
     shared: Arc<Shared>,
     keepers: Vec<JoinHandle<()>>,
-    control: Server,
+    control: Control,
     _lock: Box<dyn disk::DirLock>,
 }
 
@@ -129,8 +137,9 @@ impl Lab {
         let table = Arc::new(Table::new(names.iter().copied()));
         options.hold.iter().for_each(|role| _ = table.hold(role, None));
         let (control, supervisor) = start_control(&options.ports, table.clone()).await?;
-        let inbox = supervisor.urls.get("inbox").cloned().unwrap_or_default();
-        files::write_static(&options.data_dir, &options.lab, &roles, &inbox)
+        let url = |name: &str| supervisor.urls.get(name).cloned().unwrap_or_default();
+        let receivers = files::Receivers { inbox: url("inbox"), mail: url("mail") };
+        files::write_static(&options.data_dir, &options.lab, &roles, &receivers)
             .map_err(|e| unusable(&options.data_dir, &e))?;
 
         let (failed, mut failures) = mpsc::channel(roles.len());
@@ -236,16 +245,51 @@ fn unusable(data_dir: &Path, error: &std::io::Error) -> LabError {
     LabError::DataDir(format!("cannot use {}: {error}", data_dir.display()))
 }
 
-async fn start_control(ports: &PortPlan, table: Arc<Table>) -> Result<(Server, Endpoint), LabError> {
+/// Where the lab itself answers: its switches, and the inbox that stands for the receivers of alerts.
+#[derive(Debug)]
+struct Control {
+    server: Server,
+    _mailbox: Mailbox,
+    /// Complains when the monitor falls silent.
+    deadman: JoinHandle<()>,
+}
+
+impl Control {
+    async fn stop(self) {
+        self.deadman.abort();
+        self.server.stop().await;
+    }
+}
+
+async fn start_control(ports: &PortPlan, table: Arc<Table>) -> Result<(Control, Endpoint), LabError> {
     let key = format!("{:032x}", fastrand::u128(..));
+    let (inbox, switch) = (Inbox::default(), Arc::new(Switch::new(DEADMAN_WITHIN)));
     let router = Router::new()
         .nest(&format!("/{key}"), control::router(table))
-        .nest_service(&format!("/{key}/inbox"), inbox::router());
+        .nest_service(&format!("/{key}/inbox"), inbox::router(inbox.clone(), switch.clone()));
     let listener = net::bind((ports.ip, 0).into()).await.map_err(|e| LabError::DataDir(e.to_string()))?;
+    let mailbox = Mailbox::open(ports.ip, inbox.clone()).await;
+    let mailbox = mailbox.map_err(|e| LabError::DataDir(format!("no port for the mailbox: {e}")))?;
     let server = Server::start(listener, router, ServerLimits::standard());
-    let urls = [("control", ""), ("inbox", "/inbox")]
-        .map(|(n, path)| (n.to_owned(), format!("{}/{key}{path}", server.url())));
-    Ok((server, Endpoint { pid: Some(std::process::id()), urls: urls.into() }))
+    let mut urls: BTreeMap<String, String> = [("control", ""), ("inbox", "/inbox")]
+        .map(|(n, path)| (n.to_owned(), format!("{}/{key}{path}", server.url())))
+        .into();
+    urls.insert("mail".to_owned(), format!("smtp://{}", SocketAddr::from((ports.ip, mailbox.port))));
+    let deadman = tokio::spawn(complain(inbox, switch));
+    let endpoint = Endpoint { pid: Some(std::process::id()), urls };
+    Ok((Control { server, _mailbox: mailbox, deadman }, endpoint))
+}
+
+/// Says in the inbox when the monitor has fallen silent, and when it is heard again.
+async fn complain(inbox: Inbox, switch: Arc<Switch>) {
+    loop {
+        let silent = switch.silence().await;
+        tracing::warn!("{}", silent.text());
+        let since = jiff::Timestamp::now();
+        inbox.put("watchdog", silent.message(since));
+        let back = switch.back().await;
+        inbox.put("watchdog", back.message(since));
+    }
 }
 
 /// The life of one role, until the lab stops. Whatever way it ends, it is said: those that stop before it wait for that.
@@ -298,7 +342,7 @@ enum Started {
 }
 
 async fn start_once(shared: &Shared, role: &Role, addresses: Option<&[String]>) -> Started {
-    let mut arguments = role.arguments(&shared.data_dir, &shared.table.endpoints());
+    let mut arguments = role.arguments(&shared.data_dir, &shared.endpoints());
     match addresses {
         Some(flags) => arguments.extend_from_slice(flags),
         None => arguments.extend(

@@ -3,6 +3,7 @@
 mod browser;
 mod look;
 mod monitor;
+mod receiver;
 mod running;
 mod target;
 mod wait;
@@ -10,6 +11,7 @@ mod wait;
 pub use browser::Browser;
 pub use look::SIZES;
 pub use monitor::RunningMonitor;
+pub use receiver::{Received, Receiver, now_s};
 pub use running::{RunningLab, binary};
 pub use target::{Sampled, Target, value_of};
 pub use wait::until;

@@ -63,7 +63,12 @@ impl RunningMonitor {
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
-            .args(["--alertmanager-listen", any, "--loki-listen", any])
+            .args(["--loki-listen", any])
+            .args(
+                ["--alertmanager-listen", any]
+                    .iter()
+                    .filter(|_| !arguments.contains(&"--alertmanager-listen")),
+            )
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 19] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -54,6 +54,15 @@ pub const TARGETS: [Target; 15] = [
         seeds: push::otlp_protobuf_seeds,
         rounds: 10_000,
         run: push::otlp_protobuf,
+    },
+    Target { name: "log_record", seeds: logdb::fuzz::record_seeds, rounds: 10_000, run: logdb::fuzz::record },
+    Target { name: "log_chunk", seeds: logdb::fuzz::chunk_seeds, rounds: 5_000, run: logdb::fuzz::chunk },
+    Target { name: "log_file", seeds: logdb::fuzz::file_seeds, rounds: 10_000, run: logdb::fuzz::file },
+    Target {
+        name: "log_deletes",
+        seeds: logdb::fuzz::delete_seeds,
+        rounds: 10_000,
+        run: logdb::fuzz::deletes,
     },
     Target { name: "push_texts", seeds: push::text_seeds, rounds: 10_000, run: push::texts },
 ];

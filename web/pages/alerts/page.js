@@ -11,7 +11,9 @@ import { usePage } from '../../shell/page.js';
 import { useResource } from '../../shell/resource.js';
 import { SearchField, hasWords } from '../../shell/search.js';
 import { RuleRow } from './rule.js';
+import { AlertTabs } from './tabs.js';
 import { ToldCard } from './told.js';
+import { WhySheet } from './why.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
 /** @typedef {import('../../lib/types.d.ts').RuleGroup} RuleGroup */
@@ -34,7 +36,7 @@ export function AlertsPage() {
   const search = params.value.get('q') ?? '';
   const isOf = (/** @type {Rule} */ rule) => (state === RECORDING ? rule.type === 'recording' : rule.type === 'alerting' && (state === '' || rule.state === state));
   const keep = (/** @type {Rule} */ rule) => isOf(rule) && hasWords(textOf(rule), search);
-  return html`<div class="page">
+  return html`<div class="page"><${AlertTabs} />
     <div class="filters"><${SearchField} name="Search rules and labels" />
       <div class="segmented" role="group" aria-label="State">
         <${StateChoice} value="" now=${state} word="All" count=${rules.length} />
@@ -44,6 +46,7 @@ export function AlertsPage() {
     <${Stale} error=${data ? error : null} />
     <${Groups} loaded=${data !== null} groups=${groups} keep=${keep} state=${state} search=${search} error=${error} told=${told.data} />
     <${ToldCard} told=${told.data} error=${told.error} isFiring=${rules.some((rule) => rule.state === 'firing')} />
+    <${WhySheet} />
   </div>`;
 }
 

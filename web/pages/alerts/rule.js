@@ -8,7 +8,9 @@ import { clock, utc } from '../../shell/clock.js';
 import { Icon, StateMark } from '../../shell/icons.js';
 import { LabelChips } from '../../shell/labels.js';
 import { RuleHistory } from './history.js';
+import { alertOf } from '../../lib/told.js';
 import { ToldOf } from './told.js';
+import { whyLink } from './why.js';
 
 /** @typedef {import('../../lib/types.d.ts').Rule} Rule */
 /** @typedef {import('../../lib/types.d.ts').ActiveAlert} ActiveAlert */
@@ -19,7 +21,7 @@ const ALERTS_SHOWN_MAX = 200;
 
 /** @param {Rule} rule @returns {{kind: 'ok' | 'warn' | 'crit' | 'none', word: string}} */
 function stateOf(rule) {
-  if (rule.state === 'firing') return { kind: severityKind(rule.labels?.severity) === 'crit' ? 'crit' : 'warn', word: 'Firing' };
+  if (rule.state === 'firing') return { kind: severityKind(rule.labels?.severity), word: 'Firing' };
   if (rule.type === 'recording') return rule.health === 'err' ? { kind: 'crit', word: 'Failing' } : { kind: 'ok', word: 'Recording' };
   if (rule.state === 'pending') return { kind: 'none', word: 'Pending' };
   return { kind: 'ok', word: 'Inactive' };
@@ -29,7 +31,7 @@ function stateOf(rule) {
 export function RuleRow({ rule, told }) {
   const active = rule.alerts ?? [];
   const [chosen, setOpen] = useState(/** @type {boolean | null} */ (null));
-  const open = chosen ?? rule.state === 'firing';
+  const open = chosen ?? (rule.state === 'firing' && rule.labels?.severity !== 'none');
   const state = stateOf(rule);
   const oldest = Math.min(...active.map((alert) => Date.parse(alert.activeAt)));
   return html`<div class="rule rule-${state.kind}">
@@ -83,12 +85,13 @@ function ActiveAlerts({ alerts, told }) {
 function AlertRow({ alert, told }) {
   const since = Date.parse(alert.activeAt);
   const firing = alert.state === 'firing';
-  const kind = firing ? (severityKind(alert.labels.severity) === 'crit' ? 'crit' : 'warn') : 'none';
+  const kind = firing ? severityKind(alert.labels.severity) : 'none';
   return html`<tr>
     <td class="col-health"><${StateMark} kind=${kind} word=${firing ? 'Firing' : 'Pending'} /></td>
     <td><${LabelChips} labels=${alert.labels} without=${['alertname']} />
       ${alert.annotations.summary && html`<p class="alert-says">${alert.annotations.summary}</p>`}</td>
-    <td class="col-told">${firing ? html`<${ToldOf} labels=${alert.labels} told=${told} />` : html`<span class="muted">nobody before it fires</span>`}</td>
+    <td class="col-told">${firing ? html`<${ToldOf} labels=${alert.labels} told=${told} />` : html`<span class="muted">nobody before it fires</span>`}
+      ${firing && html`<a class="quiet-mark" href=${whyLink(alert.labels.alertname ?? '', alertOf(alert.labels, told)?.fingerprint)}>Why?</a>`}</td>
     <td class="number" data-name="active for" title=${`since ${formatTime(since, utc.value)}`}>${formatDuration(Math.max(0, clock.value - since))}</td>
     <td class="number" data-name="value" title=${alert.value}>${formatValue(alert.value)}</td>
   </tr>`;

@@ -1,6 +1,6 @@
 // Who was told: the last messages and what receivers answered, and for one alert where it goes.
 import { html } from '../../lib/html.js';
-import { answerText, groupLabels, hasReceivers, rowsOf, tellingsOf } from '../../lib/told.js';
+import { alertOf, answerText, groupLabels, hasReceivers, quietWords, rowsOf, tellingsOf } from '../../lib/told.js';
 import { plural } from '../../lib/format.js';
 import { formatAgo, formatDuration, formatTime } from '../../lib/time.js';
 import { clock, utc } from '../../shell/clock.js';
@@ -64,10 +64,14 @@ export function ToldOf({ labels, told }) {
   if (!hasReceivers(told)) return html`<span class="muted">nobody: no alertmanager.yml</span>`;
   const list = tellingsOf(labels, told);
   if (list.length === 0) return html`<span class="muted">not handed on yet</span>`;
-  return list.map(({ receiver, nextMs, last, failed }) => html`<span key=${receiver} class="told-one">
+  const alert = alertOf(labels, told);
+  const quiet = quietWords(alert);
+  if (quiet !== '') return html`<span class="told-one"><${StateMark} kind="none" word=${quiet} /></span>`;
+  const ack = alert?.ack;
+  return html`${ack && html`<span class="told-one"><${StateMark} kind="none" word=${`${ack.by} has it`} /></span>`}${list.map(({ receiver, nextMs, last, failed }) => html`<span key=${receiver} class="told-one">
     <span class="told-receiver">${receiver}</span>
     ${last && html`<span class="muted" title=${formatTime(Date.parse(last.at), utc.value)}>told ${formatAgo(Date.parse(last.at), clock.value)}</span>`}
     ${failed && html`<span class="told-error" title=${answerText(failed)}><${StateMark} kind="crit" word=${last ? 'last try failed' : 'not told'} /></span>`}
     ${!last && !failed && html`<span class="muted">first message in ${formatDuration(Math.max(1000, nextMs))}</span>`}
-  </span>`);
+  </span>`)}`;
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures, measured on the release build, written where people look for them.
 
 mod agent;
+mod alerting;
 mod build;
 mod lab;
 mod month;
@@ -22,6 +23,8 @@ use crate::tools::{command, step};
 pub(crate) enum What {
     /// The agent beside node_exporter, mysqld_exporter and postgres_exporter: CPU of a scrape, memory.
     Agent,
+    /// 10,000 active alerts and 1,000 silences beside Debian's Alertmanager: the API, a flush, memory.
+    Alerting,
     /// The lab: time to ready and to the first panel, memory of each process, idle CPU, size of the binary.
     Lab,
     /// A clean release build: how long it takes.
@@ -45,7 +48,7 @@ pub(crate) struct Arguments {
     /// What to measure.
     #[arg(value_enum)]
     what: What,
-    /// agent, rules, service, storage: this build of watchfire instead of a new release build.
+    /// agent, alerting, rules, service, storage: this build of watchfire instead of a new release build.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
     #[command(flatten)]
@@ -63,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let binary = arguments.binary.as_deref();
     match arguments.what {
         What::Agent => agent::run(binary),
+        What::Alerting => alerting::run(binary),
         What::Lab => lab::run(),
         What::Build => build::run(),
         What::Promql => promql::run(&arguments.promql),

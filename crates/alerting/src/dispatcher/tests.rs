@@ -7,17 +7,17 @@ use model::{AlertState, Labels};
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::notify::{Attempt, Integration, Notify, http};
+use crate::notify::{Answer, Attempt, Integration, Notify, http};
 
 const START_MS: i64 = 1_767_225_600_000;
 
-/// Wall-clock time that goes with tokio's.
+/// Wall-clock time that goes with tokio's, but where somebody has set it.
 #[derive(Debug)]
-struct TokioClock(Instant);
+struct TokioClock(Arc<Inbox>);
 
 impl Clock for TokioClock {
     fn now_ms(&self) -> i64 {
-        START_MS + i64::try_from(self.0.elapsed().as_millis()).expect("short tests")
+        self.0.wall_ms()
     }
 }
 
@@ -32,11 +32,21 @@ struct Taken {
 }
 
 /// A receiver that answers with whatever status it is set to, as slowly as it is set to, and remembers what it took.
+#[derive(Debug)]
 struct Inbox {
     begun: Instant,
+    /// By how much somebody has set the clock forward.
+    jumped_ms: std::sync::atomic::AtomicI64,
     status: Mutex<u16>,
     slow: Mutex<Duration>,
     taken: Mutex<Vec<Taken>>,
+}
+
+impl Inbox {
+    fn wall_ms(&self) -> i64 {
+        let passed = i64::try_from(self.begun.elapsed().as_millis()).expect("short tests");
+        START_MS + passed + self.jumped_ms.load(std::sync::atomic::Ordering::Relaxed)
+    }
 }
 
 impl Notify for Inbox {
@@ -58,13 +68,13 @@ impl Notify for Inbox {
         let slow = *lock(&self.slow);
         Box::pin(async move {
             tokio::time::sleep(slow).await;
-            http::judge(status, "")
+            http::judge(status, "").map(|status| Answer { status, text: "noted".to_owned() })
         })
     }
 }
 
 fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher, Registry) {
-    let clock = Arc::new(TokioClock(inbox.begun));
+    let clock = Arc::new(TokioClock(Arc::clone(inbox)));
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let notify = Arc::clone(inbox);
@@ -80,10 +90,16 @@ fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher,
         };
         config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
     });
-    let options = Options { external_url: "http://mon".to_owned() };
+    let options = Options { external_url: "http://mon".to_owned(), peers: None };
     let dir = Path::new("/data/alerting");
-    let state = State::open(Arc::new(disk.clone()), dir, TimestampMs(clock.now_ms())).expect("readable");
-    assert_eq!(state.damage(), None);
+    let state = State::open(
+        Arc::new(disk.clone()),
+        dir,
+        TimestampMs(clock.now_ms()),
+        crate::ledger_metrics(&mut registry),
+    );
+    let state = state.expect("readable");
+    assert_eq!(state.damage(), [""; 0]);
     (Dispatcher::start_with(parse(config), state, build, clock, metrics, options), registry)
 }
 
@@ -99,6 +115,7 @@ impl Bench {
     fn new(config: &str) -> Self {
         let inbox = Arc::new(Inbox {
             begun: Instant::now(),
+            jumped_ms: 0.into(),
             status: Mutex::new(200),
             slow: Mutex::default(),
             taken: Mutex::default(),
@@ -110,7 +127,7 @@ impl Bench {
 
     /// Kills the dispatcher where it stands and starts another one `down_s` later.
     async fn kill(&mut self, down_s: u64) {
-        for task in [&self.dispatcher.task, &self.dispatcher.keeper] {
+        for task in [&self.dispatcher.task, &self.dispatcher.keeper, &self.dispatcher.scribe] {
             let task = lock(task).take().expect("it runs");
             task.abort();
             assert!(task.await.is_err_and(|end| end.is_cancelled()), "it ran until it was killed");
@@ -135,7 +152,7 @@ impl Bench {
     }
 
     fn report(&self, name: &str, age_s: i64, valid_s: i64, state: AlertState) {
-        let now = START_MS + i64::try_from(self.inbox.begun.elapsed().as_millis()).expect("short tests");
+        let now = self.inbox.wall_ms();
         let group = name.get(..1).unwrap_or_default();
         self.dispatcher.put(vec![Alert {
             labels: Labels::from_pairs([("alertname", "A"), ("group", group), ("name", name)]),
@@ -383,7 +400,15 @@ async fn routes_tell_their_receivers() {
 #[tokio::test(start_paused = true)]
 async fn alerts_that_are_none_are_counted() {
     let bench = Bench::new(CONFIG);
-    bench.fire("a1", -10, 5);
+    let nameless = Alert {
+        labels: Labels::empty(),
+        annotations: Labels::empty(),
+        starts_at: TimestampMs(START_MS),
+        ends_at: TimestampMs(START_MS + 1000),
+        state: AlertState::Firing,
+        generator_url: String::new(),
+    };
+    assert_eq!(bench.dispatcher.put_from_outside(vec![nameless]), ["at least one label pair required"]);
     assert!(bench.dispatcher.status().alerts.is_empty());
     assert!(bench.exposed().contains("alertmanager_alerts_invalid_total 1\n"));
 }
@@ -489,7 +514,7 @@ async fn a_real_webhook_is_posted() {
     let client = Arc::new(Client::new(net::ClientOptions::named("Alertmanager/0.28.0")).expect("a client"));
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let clock = Arc::new(stdx::ManualClock::new(START_MS));
-    let options = Options { external_url: "http://mon/".to_owned() };
+    let options = Options { external_url: "http://mon/".to_owned(), peers: None };
     let dispatcher = Dispatcher::start(parse(&config), State::in_memory(), client, clock, metrics, options);
     dispatcher.put(vec![Alert {
         labels: Labels::from_pairs([("alertname", "A")]),
@@ -525,5 +550,7 @@ async fn a_real_webhook_is_posted() {
     dispatcher.stop().await;
 }
 
+mod jumps;
+mod ledger;
 mod muting;
 mod restarts;

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use model::{Labels, TimestampMs};
 
-use super::{Core, Now};
-use crate::log::Log;
+use super::{Core, Job, Now};
+use crate::ledger::{EndedHow, What};
+use crate::log::{Entry, Log, LogKey};
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
 use crate::state::Saved;
+use crate::state::wire::Exchange;
 use crate::store::Known;
+
+/// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
+const EXCHANGE_OVERLAP_MS: i64 = 10_000;
 
 impl Core {
     /// Goes on from what was saved. An alert that fired then is believed for as long as its sender last asked, counted
@@ -31,8 +36,14 @@ impl Core {
             }
             let alert = Arc::new(Known { ends_at, updated_at: now.wall, ..(*alert).clone() });
             self.store.restore(Arc::clone(&alert));
+            self.inhibition.insert(&alert.labels);
+            if open {
+                self.open.insert(alert.labels.clone());
+            }
             self.group(&alert, true, now);
         }
+        self.acks = saved.acks.into_iter().filter(|(labels, _)| self.open.contains(labels)).collect();
+        self.record(now, What::Started { alerts: self.open.len() });
         self.count(now);
     }
 
@@ -46,6 +57,7 @@ impl Core {
             log: self.log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
             silences: self.silences.iter().cloned().collect(),
             records: Vec::new(),
+            acks: self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.clone())).collect(),
         };
         (self.changes, saved)
     }
@@ -72,6 +84,7 @@ impl Core {
         if self.awaited.remove(labels) {
             self.changes += 1;
             self.renew(labels, now.wall, now);
+            self.close(labels, now.wall, EndedHow::Gone, now);
         }
     }
 
@@ -87,14 +100,58 @@ impl Core {
     }
 
     pub(crate) fn set_silence(&mut self, draft: SilenceDraft, now: Now) -> Result<String, SilenceError> {
+        let replaced = draft.id.clone();
         let id = self.silences.set(draft, now.wall)?;
         self.changes += 1;
+        if let Some(old) = replaced.filter(|old| *old != id) {
+            self.record(now, What::SilenceExpired { id: old });
+        }
+        if let Some(silence) = self.silences.get(&id) {
+            let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
+            let what = What::SilenceSet {
+                id: id.clone(),
+                matchers: matchers.join(", "),
+                starts: silence.starts_at,
+                ends: silence.ends_at,
+                by: silence.created_by.clone(),
+                comment: silence.comment.clone(),
+            };
+            self.record(now, what);
+        }
         Ok(id)
     }
 
     pub(crate) fn expire_silence(&mut self, id: &str, now: Now) -> Result<(), SilenceError> {
         self.silences.expire(id, now.wall)?;
         self.changes += 1;
+        self.record(now, What::SilenceExpired { id: id.to_owned() });
         Ok(())
+    }
+
+    /// What another monitor of a pair is told: changes from a moment on, or all.
+    pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
+        // Of what happened in the same moment nothing is missed, and little is told twice.
+        let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
+        let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
+        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)))
+    }
+
+    /// Takes over what another monitor of a pair knows.
+    pub(crate) fn take_over(&mut self, silences: Vec<Silence>, log: Vec<(LogKey, Entry)>, now: Now) -> bool {
+        let changed = self.silences.merge(silences) | self.log.merge(log, now.wall);
+        self.changes += u64::from(changed);
+        changed
+    }
+
+    /// Whether what a job is about was told meanwhile, by another monitor; takes note of it.
+    pub(crate) fn was_told(&self, job: &Job, now: Now) -> bool {
+        let ticket = &job.ticket;
+        let (send_resolved, repeat) = (job.integration.send_resolved, Some(ticket.repeat_interval));
+        let told = !self.log.must_tell(&ticket.log_key, &ticket.told, send_resolved, repeat, now.wall);
+        if told {
+            let (group, receiver, integration) = ticket.log_key.clone();
+            self.record(now, What::ToldByPeer { receiver, integration, group });
+        }
+        told
     }
 }

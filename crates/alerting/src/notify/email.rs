@@ -13,15 +13,12 @@ use model::TimestampMs;
 use stdx::Clock;
 
 use super::http::{failed, read};
-use super::{Attempt, Failure, Notification, Notify};
+use super::{Answer, Attempt, Failure, Notification, Notify};
 use crate::config::Email;
 use crate::template::{Library, Renderer, Text};
 
 /// The port on which TLS begins at once.
 const IMPLICIT_TLS_PORT: u16 = 465;
-
-/// What SMTP answers to a message that it took; there is no HTTP status to tell.
-const TAKEN: u16 = 250;
 
 pub(crate) struct EmailNotifier {
     pub(crate) settings: Email,
@@ -36,7 +33,11 @@ impl Notify for EmailNotifier {
             let message = self.message(&texts).map_err(failed)?;
             let transport = self.transport(timeout).map_err(failed)?;
             let sent = transport.send(message).await;
-            sent.map(|_| TAKEN).map_err(|error| {
+            let taken = |said: lettre::transport::smtp::response::Response| {
+                let text = said.message().collect::<Vec<_>>().join(" ");
+                Answer { status: u16::from(said.code()), text }
+            };
+            sent.map(taken).map_err(|error| {
                 let status = error.status().map(u16::from);
                 let reason = if error.is_timeout() { "contextDeadlineExceeded" } else { "other" };
                 Failure { again: !error.is_permanent(), reason, status, message: chain(&error) }

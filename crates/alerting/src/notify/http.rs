@@ -11,12 +11,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use stdx::Clock;
 
-use super::{Attempt, Failure, Notification, Notify};
+use super::{Answer, Attempt, Failure, Notification, Notify};
 use crate::config::Credentials;
 use crate::template::{Library, Renderer};
 
-/// How much of an answer is kept to explain a failure.
-const ANSWER_SHOWN_BYTES: usize = 200;
+/// How much of an answer is kept.
+const ANSWER_SHOWN_BYTES: usize = 500;
 
 /// A request that tells somebody of something.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,9 +93,12 @@ impl HttpNotifier {
         Ok(request)
     }
 
-    fn answered(&self, answer: Result<Fetched, ClientError>) -> Result<u16, Failure> {
+    fn answered(&self, answer: Result<Fetched, ClientError>) -> Result<Answer, Failure> {
         match answer {
-            Ok(answer) => self.render.judge(answer.status, &shown(&answer.body)),
+            Ok(answer) => {
+                let text = shown(&answer.body);
+                self.render.judge(answer.status, &text).map(|status| Answer { status, text })
+            }
             Err(error) => Err(unreached(&error)),
         }
     }

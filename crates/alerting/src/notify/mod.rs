@@ -102,11 +102,20 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
-pub(crate) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<u16, Failure>> + Send + 'a>>;
+/// What a receiver said that took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Of HTTP, or of SMTP.
+    pub(crate) status: u16,
+    /// The beginning of the rest.
+    pub(crate) text: String,
+}
+
+pub(crate) type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
 
 /// One way of telling somebody.
 pub(crate) trait Notify: Send + Sync {
-    /// One attempt within `timeout`; answers the HTTP status.
+    /// One attempt within `timeout`.
     fn attempt<'a>(&'a self, notification: &'a Notification, timeout: Duration) -> Attempt<'a>;
 }
 
@@ -137,17 +146,28 @@ impl fmt::Debug for Integration {
 /// How telling ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// The HTTP status, or the last failure.
-    pub(crate) result: Result<u16, Failure>,
+    /// The answer, or the last failure.
+    pub(crate) result: Result<Answer, Failure>,
     pub(crate) attempts: u32,
 }
 
-/// Tells until it is taken, refused for good, or `time` is over. `each` hears of every attempt and how long it took.
+/// One attempt that is over.
+#[derive(Debug)]
+pub(crate) struct Tried<'a> {
+    /// Which one, from 1.
+    pub(crate) number: u32,
+    pub(crate) result: &'a Result<Answer, Failure>,
+    pub(crate) took: Duration,
+    /// After how long the next begins; `None` when this was the last.
+    pub(crate) again_in: Option<Duration>,
+}
+
+/// Tells until it is taken, refused for good, or `time` is over. `each` hears of every attempt.
 pub(crate) async fn deliver(
     integration: &Integration,
     notification: &Notification,
     time: Duration,
-    mut each: impl FnMut(&Result<u16, Failure>, Duration),
+    mut each: impl FnMut(&Tried<'_>),
 ) -> Outcome {
     let begun = Instant::now();
     let mut waits = Backoff::new(WAIT_FIRST, WAIT_LONGEST);
@@ -158,13 +178,15 @@ pub(crate) async fn deliver(
         let attempt = tokio::time::timeout(left, integration.notify.attempt(notification, left));
         let result = attempt.await.unwrap_or_else(|_| Err(too_late(time)));
         attempts += 1;
-        each(&result, attempt_begun.elapsed());
+        let took = attempt_begun.elapsed();
         let wait = waits.next_wait();
-        let again = result.as_ref().is_err_and(|failure| failure.again);
-        if !again || begun.elapsed() + wait >= time {
-            return Outcome { result, attempts };
+        let again = result.as_ref().is_err_and(|failure| failure.again) && begun.elapsed() + wait < time;
+        let again_in = again.then_some(wait);
+        each(&Tried { number: attempts, result: &result, took, again_in });
+        match again_in {
+            None => return Outcome { result, attempts },
+            Some(wait) => tokio::time::sleep(wait).await,
         }
-        tokio::time::sleep(wait).await;
     }
 }
 
@@ -196,7 +218,7 @@ mod delivery_tests {
                 if status == 0 {
                     tokio::time::sleep(timeout * 2).await;
                 }
-                http::judge(status, "")
+                http::judge(status, "").map(|status| Answer { status, text: String::new() })
             })
         }
     }
@@ -214,9 +236,8 @@ mod delivery_tests {
         };
         let begun = Instant::now();
         let mut heard = 0;
-        let outcome =
-            deliver(&integration, &notification, Duration::from_secs(time_s), |_, _| heard += 1).await;
-        assert_eq!(outcome.result.as_ref().map(|s| *s).map_err(|f| f.reason), expected, "{script:?}");
+        let outcome = deliver(&integration, &notification, Duration::from_secs(time_s), |_| heard += 1).await;
+        assert_eq!(outcome.result.as_ref().map(|a| a.status).map_err(|f| f.reason), expected, "{script:?}");
         assert_eq!((outcome.attempts, heard), (attempts, attempts), "{script:?}");
         assert_eq!(begun.elapsed().as_millis(), took_ms, "{script:?}");
     }

@@ -283,7 +283,7 @@ async fn smarthost(listener: tokio::net::TcpListener, answer_to_data: &'static s
     heard
 }
 
-async fn mailed(answer_to_data: &'static str) -> (Result<u16, Failure>, Vec<String>) {
+async fn mailed(answer_to_data: &'static str) -> (Result<Answer, Failure>, Vec<String>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let text = format!(
@@ -303,7 +303,7 @@ async fn mailed(answer_to_data: &'static str) -> (Result<u16, Failure>, Vec<Stri
 #[tokio::test]
 async fn mail_is_handed_to_the_smarthost() {
     let (result, heard) = mailed("250 taken\r\n").await;
-    assert_eq!(result, Ok(250), "{heard:?}");
+    assert_eq!(result, Ok(Answer { status: 250, text: "taken".to_owned() }), "{heard:?}");
     let text = heard.join("\n");
     for wanted in [
         "EHLO me.example.org",

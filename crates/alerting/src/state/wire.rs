@@ -1,18 +1,16 @@
 //! The JSON inside the state file.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Labels, MatchOp, Matcher, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 use super::Saved;
-use crate::log::{Entry, Told};
+use crate::ledger::{Pairs, pairs};
+use crate::log::{Entry, LogKey, Told};
 use crate::silence::Silence;
-use crate::status::NotificationRecord;
+use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
-
-type Pairs = BTreeMap<String, String>;
 
 #[derive(Serialize, Deserialize)]
 struct Body {
@@ -21,6 +19,8 @@ struct Body {
     log: Vec<LogBody>,
     silences: Vec<SilenceBody>,
     records: Vec<RecordBody>,
+    #[serde(default)]
+    acks: Vec<AckBody>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,8 +35,8 @@ struct AlertBody {
     from_rules: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct LogBody {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LogBody {
     group: String,
     receiver: String,
     integration: String,
@@ -46,8 +46,8 @@ struct LogBody {
     resolved: Vec<u64>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct SilenceBody {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SilenceBody {
     id: String,
     /// Name, operator, value.
     matchers: Vec<(String, String, String)>,
@@ -72,6 +72,70 @@ struct RecordBody {
     took_ms: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct AckBody {
+    labels: Pairs,
+    by: String,
+    comment: String,
+    at: i64,
+}
+
+/// What one monitor of a pair tells another.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Exchange {
+    /// Who says it.
+    pub(crate) name: String,
+    /// Which run of it.
+    pub(crate) boot: String,
+    /// With this, it has said all that it knew.
+    pub(crate) complete: bool,
+    pub(crate) silences: Vec<SilenceBody>,
+    pub(crate) log: Vec<LogBody>,
+}
+
+/// Pieces of so many bytes are pushed; a server takes two mebibytes.
+const EXCHANGE_BYTES: usize = 1 << 20;
+
+impl Exchange {
+    /// Nothing but a sign of life.
+    pub(crate) fn hello() -> Self {
+        Self::default()
+    }
+
+    /// Silences and log entries, in pieces that a server takes; at least one.
+    pub(crate) fn pieces<'a>(
+        silences: impl Iterator<Item = &'a Silence>,
+        log: impl Iterator<Item = (&'a LogKey, &'a Entry)>,
+    ) -> Vec<Self> {
+        let mut pieces = vec![Self::hello()];
+        let mut bytes = 0;
+        let mut room = |pieces: &mut Vec<Self>, more: usize| {
+            if bytes > 0 && bytes + more > EXCHANGE_BYTES {
+                pieces.push(Self::hello());
+                bytes = 0;
+            }
+            bytes += more;
+        };
+        for silence in silences {
+            let text: usize = silence.matchers.iter().map(|m| m.name.len() + m.value.len() + 20).sum();
+            room(&mut pieces, 250 + text + silence.comment.len() + silence.created_by.len());
+            pieces.last_mut().expect("one is there").silences.push(SilenceBody::of(silence));
+        }
+        for (key, entry) in log {
+            let told = entry.told.firing.len() + entry.told.resolved.len();
+            room(&mut pieces, 150 + key.0.len() + key.1.len() + 21 * told);
+            pieces.last_mut().expect("one is there").log.push(LogBody::of(key, entry));
+        }
+        pieces
+    }
+
+    /// What it holds.
+    pub(crate) fn read(self) -> Result<(Vec<Silence>, Vec<(LogKey, Entry)>), String> {
+        let silences = self.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?;
+        Ok((silences, self.log.into_iter().map(LogBody::read).collect()))
+    }
+}
+
 pub(super) fn encode(saved: &Saved) -> Vec<u8> {
     let body = Body {
         at: saved.at.0,
@@ -79,6 +143,7 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
         log: saved.log.iter().map(|(key, entry)| LogBody::of(key, entry)).collect(),
         silences: saved.silences.iter().map(SilenceBody::of).collect(),
         records: saved.records.iter().map(RecordBody::of).collect(),
+        acks: saved.acks.iter().map(|(labels, ack)| AckBody::of(labels, ack)).collect(),
     };
     serde_json::to_vec(&body).expect("maps with text as keys always serialise")
 }
@@ -91,11 +156,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Saved, String> {
         log: body.log.into_iter().map(LogBody::read).collect(),
         silences: body.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?,
         records: body.records.into_iter().map(RecordBody::read).collect(),
+        acks: body.acks.into_iter().map(AckBody::read).collect(),
     })
-}
-
-fn pairs(labels: &Labels) -> Pairs {
-    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl AlertBody {
@@ -123,6 +185,17 @@ impl AlertBody {
             timeout: self.timeout,
             from_rules: self.from_rules,
         }
+    }
+}
+
+impl AckBody {
+    fn of(labels: &Labels, ack: &Ack) -> Self {
+        Self { labels: pairs(labels), by: ack.by.clone(), comment: ack.comment.clone(), at: ack.at.0 }
+    }
+
+    fn read(self) -> (Labels, Ack) {
+        let ack = Ack { by: self.by, comment: self.comment, at: TimestampMs(self.at) };
+        (Labels::from_pairs(self.labels), ack)
     }
 }
 

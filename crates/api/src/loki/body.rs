@@ -1,5 +1,7 @@
 //! The body of a push: read within bounds, and decompressed as HTTP says.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
@@ -14,9 +16,16 @@ pub(crate) fn content_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// How long a body may take to come in: who sends slower than that holds up others.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Reads a body of at most `max_bytes`.
 pub(crate) async fn read(body: Body, max_bytes: usize) -> Result<Bytes, LokiError> {
-    let read = Limited::new(body, max_bytes).collect().await;
+    let read = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
+    let read = read.map_err(|_| {
+        let message = format!("the body did not come in within {} s", READ_TIMEOUT.as_secs());
+        LokiError::new(StatusCode::REQUEST_TIMEOUT, message)
+    })?;
     read.map(|collected| collected.to_bytes()).map_err(|error| match error.is::<LengthLimitError>() {
         true => LokiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,

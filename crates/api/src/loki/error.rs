@@ -73,7 +73,8 @@ impl From<LogAppendError> for LokiError {
 impl IntoResponse for LokiError {
     fn into_response(self) -> Response {
         let is_passing = matches!(self.status.as_u16(), 429 | 503);
-        let mut response = (self.status, self.message).into_response();
+        // A line of its own, as Go's servers write errors.
+        let mut response = (self.status, self.message + "\n").into_response();
         if is_passing {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }

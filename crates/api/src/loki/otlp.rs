@@ -7,12 +7,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use logwire::otlp;
-use model::{TimestampMs, TimestampNs};
+use logwire::service::{SERVICE_NAME, UNKNOWN_SERVICE};
+use logwire::{Decoded, otlp};
+use model::{Labels, TimestampMs, TimestampNs};
 
 use super::body;
 use super::error::LokiError;
 use super::push::take;
+use super::state::Logs;
 use crate::state::ApiState;
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -23,14 +25,29 @@ pub(crate) async fn logs(State(state): State<Arc<ApiState>>, headers: HeaderMap,
     let now = TimestampNs::from(TimestampMs(state.clock.now_ms()));
     let kind = body::content_type(&headers);
     let taken = match kind.as_str() {
-        JSON => take(&state, headers, body, move |bytes, _| Ok(otlp::read_json(bytes, now)?)).await,
-        PROTOBUF => take(&state, headers, body, move |bytes, _| Ok(otlp::read_protobuf(bytes, now)?)).await,
+        JSON => {
+            let read = move |bytes: &[u8], logs: &Logs| Ok(named(otlp::read_json(bytes, now)?, logs));
+            take(&state, headers, body, read).await
+        }
+        PROTOBUF => {
+            let read = move |bytes: &[u8], logs: &Logs| Ok(named(otlp::read_protobuf(bytes, now)?, logs));
+            take(&state, headers, body, read).await
+        }
         other => {
             let message = format!("Content-Type {other:?} not supported: use {PROTOBUF} or {JSON}");
             Err(LokiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
         }
     };
     taken.map_or_else(|error| refusal(error, kind == JSON), IntoResponse::into_response)
+}
+
+/// A resource without any of the attributes that become labels is a stream all the same, of a service that nobody knows.
+fn named(mut decoded: Decoded, logs: &Logs) -> Decoded {
+    let nameless = decoded.streams.iter_mut().filter(|stream| stream.labels.is_empty());
+    for stream in nameless.filter(|_| !logs.discovery.service_labels.is_empty()) {
+        stream.labels = Labels::from_pairs([(SERVICE_NAME, UNKNOWN_SERVICE)]);
+    }
+    decoded
 }
 
 fn refusal(error: LokiError, is_json: bool) -> Response {

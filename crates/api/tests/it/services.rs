@@ -405,7 +405,7 @@ fn dispatcher() -> Arc<alerting::Dispatcher> {
         Arc::new(Client::new(ClientOptions::named("test")).expect("a client")),
         Arc::new(ManualClock::new(NOW_MS)),
         Arc::new(alerting::Metrics::new(&mut Registry::default())),
-        alerting::Options { external_url: "http://localhost".into() },
+        alerting::Options { external_url: "http://localhost".into(), peers: None },
     ))
 }
 
@@ -426,10 +426,15 @@ fn facts() -> Facts {
         lifecycle: false,
         edits: EditRule::Loopback,
         external_url: "http://monitor.example:9090".into(),
+        inbox_url: None,
     }
 }
 
 impl Runtime for StillRuntime {
+    fn alertmanagers(&self) -> Vec<String> {
+        vec!["http://am.example:9093/api/v2/alerts".to_owned()]
+    }
+
     fn store_status(&self) -> StoreStatus {
         StoreStatus { series: 4, label_pairs: 9, chunks: 4, ..StoreStatus::default() }
     }

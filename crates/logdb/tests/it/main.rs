@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, outside the test functions that clippy knows")]
 
+mod crash;
+mod damage;
+mod fixture;
+mod kill;
 mod limits;
 mod push;
 mod restart;

@@ -3,12 +3,14 @@
 //! Every setting that Prometheus knows is known here by name. What this program cannot do is refused with its place,
 //! never passed over; only settings without effect on a text exposition are accepted and said aloud.
 
+mod alertmanager;
 mod global;
 mod http;
 mod job;
 mod protocol;
 mod resolve;
 
+pub use alertmanager::{AlertingConfig, AlertmanagerSet, Alertmanagers};
 pub use global::{GlobalConfig, expand_env};
 pub use http::{Auth, AuthorizationConfig, BasicAuthConfig, HttpHeaderConfig};
 pub use job::{FileSdConfig, HttpSdConfig, ScrapeConfig, StaticConfig};

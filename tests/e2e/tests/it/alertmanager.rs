@@ -133,3 +133,74 @@ async fn a_real_prometheus_sends_its_alerts() {
     prometheus.kill().await.expect("it ends");
     monitor.kill().await;
 }
+
+/// Debian's Alertmanager on free ports, and its URL.
+async fn their_alertmanager(folder: &std::path::Path) -> (tokio::process::Child, String) {
+    let config = folder.join("theirs.yml");
+    std::fs::write(&config, "route: {receiver: a}\nreceivers: [{name: a}]\n").expect("there is room");
+    // A port that was free a moment ago; it has no way to say which one it took.
+    let port = {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        taken.local_addr().expect("bound").port()
+    };
+    let child = Command::new("prometheus-alertmanager")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.path={}", folder.join("theirs").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--cluster.listen-address=")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    (child, format!("http://127.0.0.1:{port}"))
+}
+
+/// Found in a file that is written later; told while our own receivers are too; gone when the file is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_alertmanager_gets_our_alerts() {
+    if !is_there("prometheus-alertmanager", "prometheus-alertmanager").await {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut theirs, url) = their_alertmanager(folder.path()).await;
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("there is room");
+    write(
+        "rules.yml",
+        "groups: [{name: g, rules: [{alert: Ours, expr: vector(1), labels: {team: db, replica: a}, annotations: {summary: ours}}]}]\n",
+    );
+    write(
+        "prometheus.yml",
+        "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\nalerting:\n  alert_relabel_configs: [{regex: replica, action: labeldrop}]\n  \
+         alertmanagers: [{file_sd_configs: [{files: [theirs.json]}]}]\n",
+    );
+    let config = folder.path().join("prometheus.yml");
+    let monitor = RunningMonitor::start_on(&config, &folder.path().join("data"), &[]).await;
+    let address = url.trim_start_matches("http://");
+    write("theirs.json", &format!("[{{\"targets\": [\"{address}\"]}}]"));
+    until("it is found", LIMIT, async || {
+        let (_, text) = monitor.get("/api/v1/alertmanagers").await?;
+        if text.contains(address) { Ok(()) } else { Err(text) }
+    })
+    .await;
+    // A rule repeats what fires once a minute.
+    until("our alert is there", Duration::from_secs(120), async || {
+        let (_, text) = monitor.get_from(&url, "/api/v2/alerts").await?;
+        let good = text.contains("\"Ours\"") && text.contains("\"ours\"") && !text.contains("replica");
+        if good { Ok(()) } else { Err(text) }
+    })
+    .await;
+    let (_, text) = monitor.get_from(monitor.alertmanager_url(), "/api/v2/alerts").await.expect("an answer");
+    assert!(text.contains("\"Ours\"") && text.contains("replica"), "ours too, as it was: {text}");
+    let (_, metrics) = monitor.get("/metrics").await.expect("an answer");
+    assert!(metrics.contains("prometheus_notifications_alertmanagers_discovered 1"), "{metrics}");
+    std::fs::remove_file(folder.path().join("theirs.json")).expect("it was there");
+    until("it is gone", LIMIT, async || {
+        let (_, text) = monitor.get("/api/v1/alertmanagers").await?;
+        if text.contains(address) { Err(text) } else { Ok(()) }
+    })
+    .await;
+    theirs.kill().await.expect("it ends");
+    monitor.kill().await;
+}

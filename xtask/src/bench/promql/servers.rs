@@ -76,6 +76,29 @@ pub(in crate::bench) fn ours(binary: &Path, folder: &Path, config: &Path) -> Res
     )
 }
 
+/// Ours with these routes; what is asked is its Alertmanager port.
+pub(in crate::bench) fn ours_alerting(binary: &Path, folder: &Path, routes: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let config = folder.join("prometheus.yml");
+    std::fs::write(&config, "scrape_configs: []\n")?;
+    let mut command = Command::new(binary);
+    command.arg("monitor").arg("--config").arg(config);
+    command.arg("--alertmanager-config").arg(routes).arg("--data-dir").arg(folder.join("watchfire"));
+    command.args(["--ui-listen", "127.0.0.1:0", "--prometheus-listen", "127.0.0.1:0"]);
+    command.arg("--alertmanager-listen").arg(format!("127.0.0.1:{port}"));
+    Server::start("watchfire", command, folder, port, "", "", "/-/ready")
+}
+
+/// Debian's, with these routes.
+pub(in crate::bench) fn alertmanager(folder: &Path, routes: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new("prometheus-alertmanager");
+    command.arg(format!("--config.file={}", routes.display())).arg("--log.level=warn");
+    command.arg(format!("--storage.path={}", folder.join("alertmanager").display()));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).arg("--cluster.listen-address=");
+    Server::start("prometheus-alertmanager", command, folder, port, "", "", "/-/ready")
+}
+
 pub(in crate::bench) fn prometheus(folder: &Path, config: &Path) -> Result<Server> {
     let port = free_port()?;
     let mut command = Command::new("prometheus");
@@ -169,10 +192,18 @@ impl Server {
 
     /// Sends a form and waits for all of the answer.
     pub(in crate::bench) fn post(&self, path: &str, form: &str) -> Result<(u16, String)> {
-        let kind = "application/x-www-form-urlencoded";
-        let length = form.len();
+        self.post_as("application/x-www-form-urlencoded", path, form)
+    }
+
+    /// The same with JSON.
+    pub(in crate::bench) fn post_json(&self, path: &str, body: &str) -> Result<(u16, String)> {
+        self.post_as("application/json", path, body)
+    }
+
+    fn post_as(&self, kind: &str, path: &str, body: &str) -> Result<(u16, String)> {
+        let length = body.len();
         self.request(&format!(
-            "POST {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{form}"
+            "POST {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
         ))
     }
 
