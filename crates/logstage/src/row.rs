@@ -205,7 +205,7 @@ impl<'a> Row<'a> {
     pub(crate) fn retain(&mut self, keep: impl Fn(&str, &str) -> bool) {
         let Self { stream, metadata, fields, gone, .. } = self;
         // What a field covers is gone with it.
-        let given = metadata.into_iter().flat_map(|metadata| metadata.iter()).chain(stream.iter());
+        let given = metadata.iter().flat_map(|metadata| metadata.iter()).chain(stream.iter());
         for (name, value) in given {
             let is_covered = fields.iter().any(|field| field.name == name);
             if (is_covered || !keep(name, value)) && !gone.iter().any(|other| other == name) {

@@ -50,7 +50,7 @@ pub(crate) fn port_own() -> Router<Arc<ApiState>> {
 }
 
 /// What asks, under `/loki/api/v1` and, where Loki has them still, under `/api/prom`.
-fn query_routes() -> Router<Arc<ApiState>> {
+pub(crate) fn query_routes() -> Router<Arc<ApiState>> {
     let v1 = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))

@@ -321,6 +321,10 @@ async fn grafana() {
     }
     let proxied = "/api/datasources/proxy/uid/prometheus/api/v1/query?query=1";
     assert_eq!(site.get_ui(proxied).await.0, 200);
+    assert_eq!((&all[1]["type"], &all[1]["uid"]), (&json!("loki"), &json!("loki")));
+    assert_eq!(site.get_ui("/api/datasources/uid/loki/health").await.0, 200);
+    let proxied = "/api/datasources/proxy/uid/loki/loki/api/v1/query?query=1";
+    assert_eq!(site.get_ui(proxied).await.0, 200);
     site.stop().await;
 }
 

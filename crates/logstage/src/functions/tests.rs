@@ -1,3 +1,5 @@
+//! Each function of templates, alone and in a pipe.
+
 use model::Labels;
 
 use crate::{Needed, Pipeline, Row, Stage, Template};

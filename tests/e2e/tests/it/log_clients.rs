@@ -19,8 +19,8 @@ fn clients() -> PathBuf {
 
 fn sent(program: &Path, script: &Path, url: &str) {
     let output = Command::new(program).arg(script).arg(url).output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + String::from_utf8_lossy(&output.stderr).as_ref();
+    let said =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     assert!(output.status.success() && said.contains("sent"), "{}: {said}", script.display());
 }
 
