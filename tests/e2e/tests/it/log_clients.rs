@@ -20,7 +20,7 @@ fn clients() -> PathBuf {
 fn sent(program: &Path, script: &Path, url: &str) {
     let output = Command::new(program).arg(script).arg(url).output().expect("it starts");
     let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        String::from_utf8_lossy(&output.stdout).into_owned() + &*String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("sent"), "{}: {said}", script.display());
 }
 
