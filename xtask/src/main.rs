@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "tooling speaks to the person at the terminal")]
 
 mod bench;
+mod clients;
 mod packages;
 mod peers;
 mod test;

@@ -5,15 +5,16 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::tools::{command, root, step};
-use crate::{packages, peers, tidy};
+use crate::{clients, packages, peers, tidy};
 
 /// Runs it all, against peers too when `full`; stops at the first failure.
 pub(crate) fn run(full: bool) -> Result<()> {
     let started = Instant::now();
     packages::ensure()?;
     if full {
-        // Before the tests: those that ask `promtool` skip themselves without it.
+        // Before the tests: those that ask `promtool` or clients of Loki skip themselves without them.
         packages::ensure_peers()?;
+        clients::ensure();
     }
     tidy::run()?;
     step("formatting", &mut command("cargo", &["fmt", "--all", "--check"]))?;

@@ -15,6 +15,7 @@ mod exemplars;
 mod federate;
 mod grafana;
 mod json;
+mod loki;
 mod management;
 mod measured;
 mod metrics;
@@ -33,8 +34,9 @@ mod ui_files;
 mod ui_query;
 mod ui_slim;
 
+pub use loki::{LogAdmin, LogDeletion, LogDiscovery, Logs};
 pub use metrics::ApiMetrics;
-pub use routes::{alertmanager_router, prometheus_router, ui_router};
+pub use routes::{alertmanager_router, loki_router, prometheus_router, ui_router};
 pub use state::{
     Admin, ApiState, EditRule, Facts, Ranking, Recovery, RuleGroups, Runtime, Services, StoreBlock,
     StoreRankings, StoreRefusal, StoreStatus, Targets,

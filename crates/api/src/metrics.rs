@@ -48,6 +48,7 @@ pub struct ApiMetrics {
     queries_waiting: Gauge,
     queries_canceled: Counter,
     queries_refused: Family<OfLimit, Counter>,
+    line_queries_refused: Family<OfLimit, Counter>,
     query_seconds: Histogram,
 }
 
@@ -70,6 +71,7 @@ impl ApiMetrics {
             queries_waiting: Gauge::default(),
             queries_canceled: Counter::default(),
             queries_refused: Family::default(),
+            line_queries_refused: Family::default(),
             query_seconds: Histogram::new(QUERY_BUCKETS_S),
         };
         metrics.register_all(registry);
@@ -97,6 +99,11 @@ impl ApiMetrics {
         own.register("queries_canceled", help, self.queries_canceled.clone());
         let help = "Queries refused because they passed a limit, by its name";
         own.register("queries_refused", help, self.queries_refused.clone());
+        let help = "LogQL queries refused because they passed a limit, by its name";
+        own.register("line_queries_refused", help, self.line_queries_refused.clone());
+        for limit in logql::Limit::ALL {
+            drop(self.line_queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }));
+        }
         // There from the start, so that a rate over them sees the first.
         for limit in Limit::ALL {
             drop(self.queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }));
@@ -117,6 +124,11 @@ impl ApiMetrics {
     /// Counts a query that passed a limit.
     pub(crate) fn refused(&self, limit: Limit) {
         self.queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }).inc();
+    }
+
+    /// Counts a LogQL query that passed a limit.
+    pub(crate) fn refused_lines(&self, limit: logql::Limit) {
+        self.line_queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }).inc();
     }
 
     /// Counts and times a query.

@@ -12,8 +12,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::state::ApiState;
 use crate::{
-    admin, alerting, alertmanager, datasources, edit, exemplars, federate, grafana, management, metrics,
-    query, rules, series, status, targets, ui_files, ui_query,
+    admin, alerting, alertmanager, datasources, edit, exemplars, federate, grafana, loki, management,
+    metrics, query, rules, series, status, targets, ui_files, ui_query,
 };
 
 /// What answers on the Prometheus port: the API, health, self-metrics, and its old pages as links to ours.
@@ -66,7 +66,7 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
     let pages = pages.route("/graph", to_explore("")).route("/query", to_explore(""));
     let all =
         Router::new().nest("/api/v1", api_v1()).merge(port_own()).merge(grafana).merge(own).merge(pages);
-    let all = all.nest("/api/v2", api_v2()).fallback(ui_files::lost);
+    let all = all.nest("/api/v2", api_v2()).merge(loki::routes()).fallback(ui_files::lost);
     finish(all, state, registry)
 }
 
@@ -92,6 +92,17 @@ pub fn alertmanager_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url
         .route("/-/reload", post(management::reload).get(management::only_by_post))
         .route("/api/v1/{*path}", get(alertmanager::gone).post(alertmanager::gone));
     finish(own.nest("/api/v2", api_v2()).fallback(management::not_found), state, registry)
+}
+
+/// What answers on the Loki port: its API, health, self-metrics.
+pub fn loki_router(state: Arc<ApiState>, registry: Arc<Registry>, ui_url: &str) -> Router {
+    let target = format!("{ui_url}/");
+    let own = Router::new()
+        .route("/", get(move || std::future::ready(Redirect::temporary(&target))))
+        .route("/-/healthy", get(management::healthy))
+        .route("/-/reload", post(management::reload).get(management::only_by_post));
+    let own = own.merge(loki::port_own()).merge(loki::routes());
+    finish(own.fallback(management::not_found), state, registry)
 }
 
 fn api_v2() -> Router<Arc<ApiState>> {

@@ -13,7 +13,9 @@ use promql::Engine;
 use scrape::{ScrapeManager, TargetMetadata, TargetsStatus};
 use stdx::Clock;
 use storage::{ExemplarQuery, MetricQuery};
+use tokio::sync::Semaphore;
 
+use crate::loki::{Logs, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
 
@@ -219,6 +221,11 @@ pub struct Facts {
     pub external_url: String,
 }
 
+/// Pushes that are taken apart and stored at one time, each of which may take some times the bytes of its body; the others wait.
+const PUSHES_MAX: usize = 8;
+/// Bodies of pushes that come in at one time; the others wait. Who is slow holds a place for a bounded time.
+const PUSH_BODIES_MAX: usize = 64;
+
 /// Everything the routes need.
 pub struct ApiState {
     pub(crate) engine: Arc<Engine>,
@@ -230,6 +237,13 @@ pub struct ApiState {
     pub(crate) dashboards: Arc<Dashboards>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) admin: Option<Arc<dyn Admin>>,
+    pub(crate) logs: Option<Arc<Logs>>,
+    /// A place for each push at work.
+    pub(crate) pushes: Arc<Semaphore>,
+    /// A place for the body of each push that comes in.
+    pub(crate) push_bodies: Semaphore,
+    /// Readers of live lines that may still come.
+    pub(crate) tails: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -255,6 +269,8 @@ pub struct Services {
     pub runtime: Arc<dyn Runtime>,
     /// May change what is stored; `None` where nobody may over HTTP.
     pub admin: Option<Arc<dyn Admin>>,
+    /// Holds logs; `None` where none are kept.
+    pub logs: Option<Arc<Logs>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Where requests and queries are counted.
@@ -274,6 +290,7 @@ impl ApiState {
             dashboards,
             runtime,
             admin,
+            logs,
             clock,
             metrics,
         } = services;
@@ -288,6 +305,10 @@ impl ApiState {
             dashboards,
             runtime,
             admin,
+            logs,
+            pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
+            push_bodies: Semaphore::new(PUSH_BODIES_MAX),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             clock,
             metrics,
             turnstile,

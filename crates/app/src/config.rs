@@ -10,6 +10,7 @@ use rules::{Groups, RulesError};
 use scrape::config::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
 
+use crate::config_loki::{self, LokiSettings};
 use crate::config_storage::{StorageSettings, StorageYml};
 
 /// Without an `alertmanager.yml`: alerts are grouped and shown, and no receiver is called.
@@ -22,6 +23,8 @@ pub struct ConfigPaths {
     pub prometheus: PathBuf,
     /// An `alertmanager.yml`; without it alerts are shown but nobody is told.
     pub alertmanager: Option<PathBuf>,
+    /// A `loki.yml`; without it Loki's defaults hold for logs.
+    pub loki: Option<PathBuf>,
 }
 
 /// A configuration that cannot be used.
@@ -45,6 +48,8 @@ pub(crate) struct Loaded {
     pub(crate) alerting: alerting::Config,
     /// What the store goes by.
     pub(crate) storage: StorageSettings,
+    /// What the store of logs goes by. Read at start.
+    pub(crate) loki: LokiSettings,
     /// The text of `prometheus.yml` as it was read.
     pub(crate) text: String,
     /// What was left out, each with its place.
@@ -96,7 +101,9 @@ pub(crate) fn load(paths: &ConfigPaths) -> Result<Loaded, LoadError> {
     };
     let mut left_out = yml.left_out(file);
     left_out.extend(alerting.left_out.iter().cloned());
-    Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, text, left_out })
+    let (loki, passed_over) = config_loki::read(paths.loki.as_deref())?;
+    left_out.extend(passed_over);
+    Ok(Loaded { global: yml.global, jobs, groups, alerting, storage, loki, text, left_out })
 }
 
 impl PrometheusYml {
@@ -147,7 +154,7 @@ mod tests {
         std::fs::write(folder.path().join("rules.yml"), rules).expect("written");
         let path = folder.path().join("prometheus.yml");
         std::fs::write(&path, prometheus).expect("written");
-        let paths = ConfigPaths { prometheus: path, alertmanager: None };
+        let paths = ConfigPaths { prometheus: path, alertmanager: None, loki: None };
         load(&paths).map_err(|e| e.to_string().replace(&folder.path().display().to_string(), "DIR"))
     }
 

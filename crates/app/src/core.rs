@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) facts: Facts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) db: Arc<Db>,
+    pub(crate) logs: Arc<api::Logs>,
+    pub(crate) log_db: Arc<logdb::Db>,
     /// `None` where nobody may delete or copy over HTTP.
     pub(crate) admin: Option<Arc<dyn api::Admin>>,
     pub(crate) scrape: Arc<ScrapeManager>,

@@ -5,9 +5,11 @@
 mod admin;
 mod builtin;
 mod config;
+mod config_loki;
 mod config_storage;
 mod core;
 mod handover;
+mod logs;
 mod monitor;
 mod past;
 mod queries;

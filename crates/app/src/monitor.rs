@@ -1,7 +1,7 @@
 //! The monitor: new, start, reload, stop. Parts start in order of need and stop in reverse.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,7 @@ use crate::config::{ConfigPaths, LoadError, Loaded, load};
 use crate::config_storage::StorageSettings;
 use crate::core::{Core, LastLoad, ToDispatcher, rule_options, say_left_out};
 use crate::handover;
+use crate::logs;
 use crate::queries::QueryOptions;
 
 /// What a monitor is started with.
@@ -35,7 +36,7 @@ use crate::queries::QueryOptions;
 pub struct Options {
     /// The files that say what to do.
     pub config: ConfigPaths,
-    /// Where data is kept; samples under `metrics/`.
+    /// Where data is kept; samples under `metrics/`, lines under `logs/`.
     pub data_dir: PathBuf,
     /// A folder of Grafana dashboards, besides those that ship with the program.
     pub dashboards: Option<PathBuf>,
@@ -45,12 +46,18 @@ pub struct Options {
     pub prometheus_listen: SocketAddr,
     /// Where Alertmanager's API answers.
     pub alertmanager_listen: SocketAddr,
+    /// Where Loki's API answers; the port of the `loki.yml` or 3100 of this machine when `None`.
+    pub loki_listen: Option<SocketAddr>,
     /// Our own address as others reach it, for links in alerts; the Prometheus port itself when `None`.
     pub external_url: Option<String>,
     /// How long samples are kept; zero for as long as there is room.
     pub retention: DurationMs,
     /// How many bytes of samples are kept; zero for no limit.
     pub retention_size: ByteSize,
+    /// How long lines of logs are kept where the `loki.yml` does not say; zero for as long as there is room.
+    pub log_retention: DurationMs,
+    /// How many bytes of logs are kept; zero for no limit.
+    pub log_retention_size: ByteSize,
     /// When commits are made to survive power loss.
     pub sync: SyncPolicy,
     /// Span of a block that is cut from memory; two hours but in tests.
@@ -91,6 +98,14 @@ pub enum StartError {
         /// Why.
         source: TsdbError,
     },
+    /// The store of logs cannot be opened.
+    #[error("cannot open the store of logs in {}: {source}", .dir.display())]
+    Logs {
+        /// Its folder.
+        dir: PathBuf,
+        /// Why.
+        source: logdb::LogdbError,
+    },
     /// The state of alerting cannot be read.
     #[error("cannot open the state of alerting: {0}")]
     Alerting(#[from] disk::DiskError),
@@ -108,6 +123,7 @@ pub struct Monitor {
     ui: Server,
     prometheus: Server,
     alertmanager: Server,
+    loki: Server,
 }
 
 impl Monitor {
@@ -126,7 +142,10 @@ impl Monitor {
         let ui = net::bind(options.ui_listen).await?;
         let prometheus = net::bind(options.prometheus_listen).await?;
         let alertmanager = net::bind(options.alertmanager_listen).await?;
+        let loki = net::bind(loki_listen(&options, loaded.loki.port)).await?;
         let mut registry = Registry::default();
+        let (logs, log_db, log_report) =
+            logs::open(&options, &loaded.loki, clock.clone(), &mut registry).await?;
         let (db, report) = open_store(&options, &loaded.storage, clock.clone(), &mut registry).await?;
         db.set_out_of_order_time_window(loaded.storage.out_of_order_time_window);
         let mut facts = facts(&options, &loaded, &prometheus, &report, started_at);
@@ -134,8 +153,10 @@ impl Monitor {
         let told =
             tokio::task::spawn_blocking(move || State::open(Arc::new(RealDisk), &dir, started_at)).await??;
         facts.recovery.quarantined.extend(told.damage().map(str::to_owned));
-        let (core, engine, metrics) = start_services(options, loaded, facts, db, told, clock, &mut registry)?;
-        Ok(Self::serve(core, engine, metrics, registry, [ui, prometheus, alertmanager]))
+        facts.recovery.quarantined.extend(logs::damage(&log_report));
+        let stores = Stores { db, logs, log_db, told };
+        let (core, engine, metrics) = start_services(options, loaded, facts, stores, clock, &mut registry)?;
+        Ok(Self::serve(core, engine, metrics, registry, [ui, prometheus, alertmanager, loki]))
     }
 
     fn serve(
@@ -143,7 +164,7 @@ impl Monitor {
         engine: Arc<Engine>,
         metrics: ApiMetrics,
         mut registry: Registry,
-        [ui, prometheus, alertmanager]: [TcpListener; 3],
+        [ui, prometheus, alertmanager, loki]: [TcpListener; 4],
     ) -> Self {
         ProcessMetrics::register(&mut registry);
         let connections = ServerMetrics::register(&mut registry);
@@ -158,6 +179,7 @@ impl Monitor {
             dashboards: core.dashboards.clone(),
             runtime: core.clone(),
             admin: core.admin.clone(),
+            logs: Some(core.logs.clone()),
             clock: core.clock.clone(),
             metrics,
         });
@@ -166,14 +188,22 @@ impl Monitor {
         let ui = Server::start_counted(ui, ui_router, limits, connections.clone());
         let prometheus_router = api::prometheus_router(state.clone(), registry.clone(), &ui.url());
         let prometheus = Server::start_counted(prometheus, prometheus_router, limits, connections.clone());
-        let alertmanager_router = api::alertmanager_router(state, registry, &ui.url());
-        let alertmanager = Server::start_counted(alertmanager, alertmanager_router, limits, connections);
-        Self { core, ui, prometheus, alertmanager }
+        let alertmanager_router = api::alertmanager_router(state.clone(), registry.clone(), &ui.url());
+        let alertmanager =
+            Server::start_counted(alertmanager, alertmanager_router, limits, connections.clone());
+        let loki_router = api::loki_router(state, registry, &ui.url());
+        let loki = Server::start_counted(loki, loki_router, limits, connections);
+        Self { core, ui, prometheus, alertmanager, loki }
     }
 
-    /// Where it answers: `ui`, `prometheus` and `alertmanager`.
+    /// Where it answers: `ui`, `prometheus`, `alertmanager` and `loki`.
     pub fn urls(&self) -> BTreeMap<String, String> {
-        let all = [("ui", &self.ui), ("prometheus", &self.prometheus), ("alertmanager", &self.alertmanager)];
+        let all = [
+            ("ui", &self.ui),
+            ("prometheus", &self.prometheus),
+            ("alertmanager", &self.alertmanager),
+            ("loki", &self.loki),
+        ];
         all.map(|(name, server)| (name.to_owned(), server.url())).into()
     }
 
@@ -187,11 +217,12 @@ impl Monitor {
 
     /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
     pub async fn stop(self) {
-        tokio::join!(self.ui.stop(), self.prometheus.stop(), self.alertmanager.stop());
+        tokio::join!(self.ui.stop(), self.prometheus.stop(), self.alertmanager.stop(), self.loki.stop());
         self.core.handover.abort();
         self.core.rules.stop().await;
         self.core.scrape.stop().await;
         self.core.alerting.stop().await;
+        logs::close(self.core.log_db.clone()).await;
         let db = self.core.db.clone();
         let closed = tokio::task::spawn_blocking(move || db.close()).await;
         match closed {
@@ -201,6 +232,15 @@ impl Monitor {
         }
     }
 }
+
+/// Where Loki's API answers: the flag goes before the file, as in Loki.
+fn loki_listen(options: &Options, port: Option<u16>) -> SocketAddr {
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(LOKI_PORT)));
+    options.loki_listen.unwrap_or(default)
+}
+
+/// Loki's own.
+const LOKI_PORT: u16 = 3100;
 
 /// Longer than any sample is old: what no limit of age comes to.
 const RETENTION_UNLIMITED: DurationMs = DurationMs::from_secs(1000 * 365 * 24 * 3600);
@@ -249,13 +289,20 @@ async fn open_store(
     opened.map_err(|source| StartError::Store { dir, source })
 }
 
-/// Everything between the store and the routes.
+/// What was opened and is kept.
+struct Stores {
+    db: Arc<Db>,
+    logs: Arc<api::Logs>,
+    log_db: Arc<logdb::Db>,
+    told: State,
+}
+
+/// Everything between the stores and the routes.
 fn start_services(
     options: Options,
     loaded: Loaded,
     facts: Facts,
-    db: Arc<Db>,
-    told: State,
+    Stores { db, logs, log_db, told }: Stores,
     clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<(Arc<Core>, Arc<Engine>, ApiMetrics), StartError> {
@@ -300,6 +347,8 @@ fn start_services(
         facts,
         clock,
         db,
+        logs,
+        log_db,
         scrape: Arc::new(scrape),
         rules,
         engine: engine.clone(),

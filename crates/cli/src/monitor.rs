@@ -26,7 +26,10 @@ pub(crate) struct Arguments {
     /// An alertmanager.yml: whom to tell; without it alerts are shown but nobody is told.
     #[arg(long, env = "WATCHFIRE_ALERTMANAGER_CONFIG", value_name = "FILE")]
     alertmanager_config: Option<PathBuf>,
-    /// Where samples are kept.
+    /// A loki.yml: limits, retention and port of the logs; without it Loki's defaults hold, with 10 MB/s instead of 4.
+    #[arg(long, env = "WATCHFIRE_LOKI_CONFIG", value_name = "FILE")]
+    loki_config: Option<PathBuf>,
+    /// Where samples and logs are kept.
     #[arg(long, env = "WATCHFIRE_DATA_DIR", default_value = "watchfire-data", value_name = "DIR")]
     data_dir: PathBuf,
     /// A folder of Grafana dashboards, besides the built-in ones.
@@ -52,6 +55,9 @@ pub(crate) struct Arguments {
         value_name = "ADDRESS"
     )]
     alertmanager_listen: SocketAddr,
+    /// Where Loki's API answers: pushes, queries [default: 127.0.0.1:3100, or the port of the loki.yml]
+    #[arg(long, env = "WATCHFIRE_LOKI_LISTEN", value_name = "ADDRESS")]
+    loki_listen: Option<SocketAddr>,
     /// Our own address as others reach it, for links in alerts.
     #[arg(long, alias = "web.external-url", env = "WATCHFIRE_EXTERNAL_URL", value_name = "URL")]
     external_url: Option<String>,
@@ -74,6 +80,12 @@ pub(crate) struct Arguments {
         value_name = "SIZE"
     )]
     retention_size: ByteSize,
+    /// How long logs are kept, where the loki.yml does not say; 0 for no limit.
+    #[arg(long, env = "WATCHFIRE_LOG_RETENTION", default_value = "168h", value_name = "DURATION")]
+    log_retention: DurationMs,
+    /// How many bytes of logs are kept, packed and without their write-ahead log, before the oldest leave early; 0 for no limit.
+    #[arg(long, env = "WATCHFIRE_LOG_RETENTION_SIZE", default_value = "10GB", value_name = "SIZE")]
+    log_retention_size: ByteSize,
     /// When commits are made to survive power loss: none, interval(MS), every-commit. `kill -9` never loses any.
     #[arg(long, env = "WATCHFIRE_SYNC", default_value = "interval(1000)", value_name = "POLICY")]
     sync: SyncPolicy,
@@ -142,6 +154,8 @@ pub(crate) async fn run(arguments: Arguments, mode: Mode) -> Result<()> {
         ("--ui-listen", arguments.ui_listen),
         ("--prometheus-listen", arguments.prometheus_listen),
         ("--alertmanager-listen", arguments.alertmanager_listen),
+        // Whatever port could not be had and is none of the above.
+        ("--loki-listen", arguments.loki_listen.unwrap_or(([127, 0, 0, 1], 3100).into())),
     ];
     let mut reload = signal(SignalKind::hangup())?;
     let monitor = Monitor::start(options(arguments)).await.map_err(|error| match error {
@@ -175,7 +189,11 @@ fn check(arguments: &Arguments) -> Result<()> {
 }
 
 fn paths(arguments: &Arguments) -> ConfigPaths {
-    ConfigPaths { prometheus: arguments.config.clone(), alertmanager: arguments.alertmanager_config.clone() }
+    ConfigPaths {
+        prometheus: arguments.config.clone(),
+        alertmanager: arguments.alertmanager_config.clone(),
+        loki: arguments.loki_config.clone(),
+    }
 }
 
 fn options(arguments: Arguments) -> Options {
@@ -187,6 +205,8 @@ fn options(arguments: Arguments) -> Options {
         ("alertmanager-listen", arguments.alertmanager_listen.to_string()),
         ("retention", arguments.retention.to_string()),
         ("retention-size", arguments.retention_size.to_string()),
+        ("log-retention", arguments.log_retention.to_string()),
+        ("log-retention-size", arguments.log_retention_size.to_string()),
         ("sync", arguments.sync.to_string()),
         ("block-span", arguments.block_span.to_string()),
         ("housekeeping-every", arguments.housekeeping_every.to_string()),
@@ -204,9 +224,12 @@ fn options(arguments: Arguments) -> Options {
         ui_listen: arguments.ui_listen,
         prometheus_listen: arguments.prometheus_listen,
         alertmanager_listen: arguments.alertmanager_listen,
+        loki_listen: arguments.loki_listen,
         external_url: arguments.external_url,
         retention: arguments.retention,
         retention_size: arguments.retention_size,
+        log_retention: arguments.log_retention,
+        log_retention_size: arguments.log_retention_size,
         sync: arguments.sync,
         block_span: arguments.block_span,
         housekeeping_every: arguments.housekeeping_every,

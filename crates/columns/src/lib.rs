@@ -5,7 +5,10 @@
 
 pub mod edges;
 pub mod falls;
+pub mod rate;
+pub mod spread;
 pub mod steps;
+pub mod vector;
 pub mod window;
 
 pub use edges::{Edges, Spans, SpansId};

@@ -137,6 +137,17 @@ impl LabelsKey {
         }
     }
 
+    /// Forgets all labels.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Adds a label, which must be above those that are there and not empty in value.
+    pub fn push(&mut self, name: &str, value: &str) {
+        push_part(&mut self.0, name);
+        push_part(&mut self.0, value);
+    }
+
     /// A text that is equal for equal labels, and says nothing else.
     pub fn as_str(&self) -> &str {
         &self.0

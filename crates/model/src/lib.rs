@@ -9,6 +9,7 @@ pub mod labels;
 pub mod log;
 pub mod matcher;
 pub mod metadata;
+pub mod quoted;
 pub mod sample;
 
 pub use alert::{Alert, AlertState};

@@ -9,6 +9,7 @@ pub mod process;
 pub mod ready;
 pub mod server;
 pub mod tls;
+pub mod websocket;
 
 pub use bind::{BindError, bind};
 pub use client::{Client, ClientError, ClientOptions, Fetched};

@@ -1,10 +1,10 @@
 //! The door: a query and a store in, an answer out, within limits.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use columns::Steps;
+pub use columns::vector::Cancel;
 use model::{DurationMs, Labels, TimestampMs};
 use storage::MetricQuery;
 
@@ -55,27 +55,6 @@ impl EngineOptions {
             delayed_name_removal: false,
             threads: 0,
         }
-    }
-}
-
-/// A flag by which whoever waits for an answer says that it is no longer wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Not cancelled.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Gives up: evaluation ends soon with [`EvalError::Canceled`].
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was given up.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -153,6 +153,17 @@ impl EvalError {
     }
 }
 
+impl From<columns::vector::Stop> for EvalError {
+    fn from(stop: columns::vector::Stop) -> Self {
+        use columns::vector::Stop;
+        match stop {
+            Stop::Canceled => Self::Canceled,
+            Stop::Timeout => Self::Timeout,
+            Stop::TooManyValues { limit } => Self::TooManySamples { limit },
+        }
+    }
+}
+
 impl From<storage::QueryError> for EvalError {
     fn from(error: storage::QueryError) -> Self {
         match error {

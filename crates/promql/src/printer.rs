@@ -8,7 +8,7 @@ use crate::ast::{
     Aggregate, At, Binary, BinaryOp, Cardinality, DurationExpr, Edge, Expr, ExprKind, Matching, Number,
     Selector, Subquery, Text, UnaryOp,
 };
-use crate::parser::text;
+use model::quoted as text;
 
 /// Prints an expression on one line.
 impl fmt::Display for Expr {

@@ -1,12 +1,15 @@
-//! What the standard library lacks: a clock that tests can hold, variable-length integers, back-off.
+//! What the standard library lacks: a clock that tests can hold, variable-length integers, back-off, threads
+//! that keep house.
 //!
 //! Knows nothing of observability.
 
+pub mod background;
 pub mod backoff;
 pub mod clock;
 mod prefetch;
 pub mod varint;
 
+pub use background::Background;
 pub use backoff::Backoff;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use prefetch::prefetch;

@@ -6,6 +6,7 @@
 pub mod functions;
 pub mod numbers;
 mod rewrite;
+pub mod times;
 pub mod values;
 
 use std::fmt;
@@ -91,7 +92,17 @@ impl Parsed {
         for define in library.iter().chain([self]).flat_map(|parsed| &parsed.defines) {
             template = template.add_parse_tree(&define.name, define.body.clone());
         }
-        Bounded::fill(|out| template.execute_template_fmt(out, MAIN, data))
+        Bounded::fill(EXPANSION_MAX_BYTES, |out| template.execute_template_fmt(out, MAIN, data))
+    }
+
+    /// Made ready to be filled in many times with the same functions.
+    pub fn prepare(&self, functions: FuncMap) -> Prepared {
+        let mut template = gotmpl::Template::new(MAIN).max_range_iters(RANGE_TURNS_MAX).funcs(functions);
+        template = template.add_parse_tree(MAIN, self.main.clone());
+        for define in &self.defines {
+            template = template.add_parse_tree(&define.name, define.body.clone());
+        }
+        Prepared(template)
     }
 
     /// As [`Parsed::expand`], with what the data bring escaped for the place in HTML at which it stands.
@@ -107,7 +118,7 @@ impl Parsed {
         for (name, tree) in trees {
             template = template.add_parse_tree(name, tree.clone()).map_err(|e| message(&e))?;
         }
-        Bounded::fill(|out| template.execute_fmt(out, data))
+        Bounded::fill(EXPANSION_MAX_BYTES, |out| template.execute_fmt(out, data))
     }
 }
 
@@ -140,19 +151,42 @@ fn message(error: &TemplateError) -> String {
     }
 }
 
-/// Takes text up to [`EXPANSION_MAX_BYTES`].
-#[derive(Default)]
+/// A template and its functions, which is filled in once a line.
+#[derive(Clone)]
+pub struct Prepared(gotmpl::Template);
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepared")
+    }
+}
+
+impl Prepared {
+    /// Filled in with `data`.
+    ///
+    /// # Errors
+    /// A sentence, when it fails on these data or gives more than `bytes_max`.
+    pub fn expand(&self, data: &Value, bytes_max: usize) -> Result<String, String> {
+        Bounded::fill(bytes_max, |out| self.0.execute_template_fmt(out, MAIN, data))
+    }
+}
+
+/// Takes text up to a length.
 struct Bounded {
     text: String,
+    bytes_max: usize,
     full: bool,
 }
 
 impl Bounded {
-    fn fill(write: impl FnOnce(&mut Self) -> Result<(), TemplateError>) -> Result<String, String> {
-        let mut out = Self::default();
+    fn fill(
+        bytes_max: usize,
+        write: impl FnOnce(&mut Self) -> Result<(), TemplateError>,
+    ) -> Result<String, String> {
+        let mut out = Self { text: String::new(), bytes_max, full: false };
         let result = write(&mut out);
         if out.full {
-            return Err(format!("result is longer than {EXPANSION_MAX_BYTES} bytes"));
+            return Err(format!("result is longer than {bytes_max} bytes"));
         }
         result.map(|()| out.text).map_err(|e| message(&e))
     }
@@ -160,7 +194,7 @@ impl Bounded {
 
 impl fmt::Write for Bounded {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        if self.text.len() + part.len() > EXPANSION_MAX_BYTES {
+        if self.text.len() + part.len() > self.bytes_max {
             self.full = true;
             return Err(fmt::Error);
         }

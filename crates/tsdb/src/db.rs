@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use disk::{DirLock, Disk};
 use model::{DurationMs, TimestampMs};
-use stdx::Clock;
+use stdx::{Background, Clock};
 use storage::{MetricAppend, MetricAppender};
 use wal::{Refusal, SyncPolicy, Wal};
 
 use crate::appender::{Appender, Committer};
-use crate::background::Background;
+use crate::background;
 use crate::blocks::{Blocks, Opening};
 use crate::checkpoint::Occasion;
 use crate::exemplars::Exemplars;
@@ -88,7 +88,7 @@ impl Db {
                 .unwrap_or_else(|error| tracing::error!(%error, "the damaged log stays for now"));
         }
         if maintenance == Maintenance::Background {
-            let started = Background::start(&db).map_err(|source| TsdbError::Thread { dir, source })?;
+            let started = background::start(&db).map_err(|source| TsdbError::Thread { dir, source })?;
             *db.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
         }
         let series = db.head.totals().series;

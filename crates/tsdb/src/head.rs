@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use columns::TimeRange;
 use model::Labels;
+use postings::Index;
 use roaring::RoaringBitmap;
 use stdx::prefetch;
 
-use crate::index::Index;
 use crate::newest::{NewestTable, NewestView};
 use crate::order::{Order, OrderCache};
 use crate::series::{Amount, Series};

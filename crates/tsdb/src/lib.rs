@@ -2,7 +2,7 @@
 //!
 //! A commit is encoded (`record`), appended to the log (`wal`), applied to the chunks of its series (`series`, `xor`) and
 //! acknowledged, in this order (`appender`). Finished chunks leave memory for files (`spill`). Queries find series through
-//! postings (`index`) and decode copies of their chunks (`taken`, `query`). A replay of the log builds the head again (`replay`); a checkpoint lets old segments go
+//! postings (crate `postings`) and decode copies of their chunks (`taken`, `query`). A replay of the log builds the head again (`replay`); a checkpoint lets old segments go
 //! (`checkpoint`); what is too old or too much leaves (`retention`). Formats: docs/formats/records.md, spill.md and wal.md.
 //!
 //! Every two hours a block is cut from the head (`cut`) and written to disk (`block`); blocks are compacted (`compaction`)
@@ -31,7 +31,6 @@ mod filenames;
 #[doc(hidden)]
 pub mod fuzz;
 mod head;
-mod index;
 mod merged;
 mod metrics;
 mod newest;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use columns::{Edges, Steps, TimeRange, WindowOp, WindowSteps, window};
 use model::{Labels, TimestampMs};
+use postings::Index;
 use roaring::RoaringBitmap;
 use stdx::prefetch;
 use storage::query::covering;
@@ -17,7 +18,6 @@ use storage::{MetricQuery, QueryError, Samples, Selection, SeriesSet, StepValues
 use crate::Db;
 use crate::block::IndexView;
 use crate::blocks::View;
-use crate::index::Index;
 use crate::merged::{self, Merged};
 use crate::order::Order;
 use crate::series::Series;

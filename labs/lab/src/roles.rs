@@ -122,12 +122,13 @@ pub fn roles_of(lab: &LabConfig) -> Vec<Role> {
 fn monitor_role(ports: MonitorConfig) -> Role {
     Role {
         name: MONITOR.to_owned(),
-        about: "metrics, rules, alerts, dashboards".to_owned(),
+        about: "metrics, logs, rules, alerts, dashboards".to_owned(),
         group: Group::Monitoring,
         ports: vec![
             RolePort { flag: "--ui-listen", url: "ui", default: ports.ui },
             RolePort { flag: "--prometheus-listen", url: "prometheus", default: ports.prometheus },
             RolePort { flag: "--alertmanager-listen", url: "alertmanager", default: ports.alertmanager },
+            RolePort { flag: "--loki-listen", url: "loki", default: ports.loki },
         ],
         after: vec![],
         scrapes: scrape("watchfire", MONITOR, "prometheus"),

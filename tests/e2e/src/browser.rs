@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use thirtyfour::{Capabilities, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -30,6 +31,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .expect("chromedriver starts; it comes with Debian's package chromium-driver");
@@ -58,6 +60,17 @@ impl Browser {
     pub async fn stop(mut self) {
         self.page.clone().quit().await.expect("the window closes");
         self.driver.kill().await.expect("the driver ends");
+    }
+}
+
+impl Drop for Browser {
+    /// A test that fails does not close its window: the browser would go on without its driver, for ever if the page hangs.
+    fn drop(&mut self) {
+        let group = self.driver.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(group) = group {
+            // It may have ended by itself; then there is nobody to tell.
+            kill_process_group(group, Signal::KILL).ok();
+        }
     }
 }
 

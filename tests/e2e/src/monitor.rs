@@ -27,6 +27,7 @@ pub struct RunningMonitor {
     client: Client,
     url: String,
     alertmanager_url: String,
+    loki_url: String,
     ui_url: String,
     // The monitor ends when this is closed.
     _input: ChildStdin,
@@ -62,7 +63,7 @@ impl RunningMonitor {
         let mut child = Command::new(binary())
             .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
-            .args(["--alertmanager-listen", any])
+            .args(["--alertmanager-listen", any, "--loki-listen", any])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -77,9 +78,10 @@ impl RunningMonitor {
         let ready = Ready::parse(&line).unwrap_or_else(|| panic!("it is not ready, see its log: {line:?}"));
         let url = ready.urls.get("prometheus").expect("the address of its API").clone();
         let alertmanager_url = ready.urls.get("alertmanager").expect("the address of its API").clone();
+        let loki_url = ready.urls.get("loki").expect("the address of its API").clone();
         let ui_url = ready.urls.get("ui").expect("the address of its pages").clone();
         let client = Client::new(ClientOptions::named("watchfire-e2e")).expect("a client");
-        Self { child, client, url, alertmanager_url, ui_url, _input: input, _folder: None }
+        Self { child, client, url, alertmanager_url, loki_url, ui_url, _input: input, _folder: None }
     }
 
     /// Where Prometheus' API answers.
@@ -90,6 +92,11 @@ impl RunningMonitor {
     /// Where Alertmanager's API answers.
     pub fn alertmanager_url(&self) -> &str {
         &self.alertmanager_url
+    }
+
+    /// Where Loki's API answers.
+    pub fn loki_url(&self) -> &str {
+        &self.loki_url
     }
 
     /// Where the pages answer, without a slash at the end.

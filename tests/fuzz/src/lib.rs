@@ -2,7 +2,9 @@
 //! proportion; with valid examples to begin with, and a mutator. `cargo test -p fuzzing` runs all for a moment, the folder
 //! `fuzz/` hands the same functions to cargo-fuzz.
 
+mod lines;
 mod mutate;
+mod push;
 mod store;
 
 use exposition::{Format, Reader};
@@ -23,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 19] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -42,6 +44,27 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
     Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
+    Target { name: "logql", seeds: lines::query_seeds, rounds: 5000, run: lines::query },
+    Target { name: "log_line", seeds: lines::line_seeds, rounds: 3000, run: lines::line },
+    Target { name: "push_json", seeds: push::json_seeds, rounds: 10_000, run: push::json },
+    Target { name: "push_protobuf", seeds: push::protobuf_seeds, rounds: 10_000, run: push::protobuf },
+    Target { name: "push_otlp_json", seeds: push::otlp_json_seeds, rounds: 10_000, run: push::otlp_json },
+    Target {
+        name: "push_otlp_protobuf",
+        seeds: push::otlp_protobuf_seeds,
+        rounds: 10_000,
+        run: push::otlp_protobuf,
+    },
+    Target { name: "log_record", seeds: logdb::fuzz::record_seeds, rounds: 10_000, run: logdb::fuzz::record },
+    Target { name: "log_chunk", seeds: logdb::fuzz::chunk_seeds, rounds: 5_000, run: logdb::fuzz::chunk },
+    Target { name: "log_file", seeds: logdb::fuzz::file_seeds, rounds: 10_000, run: logdb::fuzz::file },
+    Target {
+        name: "log_deletes",
+        seeds: logdb::fuzz::delete_seeds,
+        rounds: 10_000,
+        run: logdb::fuzz::deletes,
+    },
+    Target { name: "push_texts", seeds: push::text_seeds, rounds: 10_000, run: push::texts },
 ];
 
 /// The target of this name.

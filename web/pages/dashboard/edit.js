@@ -74,7 +74,7 @@ export function Edit({ model, panel, readOnly, version, onSaved, onClose, onRelo
 /** @param {{query: Draft['queries'][number], model: Model, panel: PanelJson, onChange: (expr: string) => void}} props */
 function QueryField({ query, model, panel, onChange }) {
   // The parser knows no variables: it is asked about the query as it will be sent.
-  const sent = interpolate(query.expr, { ...BUILT_IN, ...model.texts.value, ...panel.scopedVars }, 'promql');
+  const sent = interpolate(query.expr, { ...BUILT_IN, ...model.scope(panel) }, 'promql');
   const { error } = useCheck(sent);
   const place = sent === query.expr ? error : null;
   return html`<div class="edit-field"><span>Query ${query.refId}</span>

@@ -3,7 +3,7 @@ import { html } from '../../lib/html.js';
 import { useMemo } from '../../vendor/preact/hooks.js';
 import { Panel } from '../../panels/index.js';
 import { queryBatch } from '../../lib/client.js';
-import { joinPlans, planTargets, toFrames } from '../../lib/frames.js';
+import { joinPlans, panelRange, planTargets, toFrames } from '../../lib/frames.js';
 import { whyEmpty } from '../../lib/why.js';
 import { range, rangeText, utc } from '../../shell/clock.js';
 import { Failed } from '../../shell/notice.js';
@@ -15,10 +15,10 @@ const WIDTH_PX = 600;
 
 /** @param {{model: import('./model.js').Model, panel: import('../../lib/types.d.ts').PanelJson}} props */
 export function Preview({ model, panel }) {
-  const variables = { ...model.values.value, ...panel.scopedVars };
-  const question = JSON.stringify([(panel.targets ?? []).map((target) => target?.expr), rangeText.value, variables]);
+  const variables = model.scope(panel);
+  const question = JSON.stringify([(panel.targets ?? []).map((target) => target?.expr), rangeText.value, model.texts.value, panel.scopedVars]);
   const { data, error } = useResource(async (signal) => {
-    const now = range.peek();
+    const now = panelRange(panel, range.peek(), variables);
     const plan = planTargets(panel, { ...now, widthPx: WIDTH_PX, variables, scrapeIntervalMs: model.scrapeIntervalMs, ...(utc.peek() ? { utcOffsetMs: 0 } : {}) });
     return { now, results: plan.targets.length > 0 ? await queryBatch(joinPlans([plan]), signal) : [] };
   }, question);

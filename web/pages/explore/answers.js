@@ -39,8 +39,22 @@ function scrapeIntervalMs() {
   return scrapeInterval;
 }
 
-/** What the parser says of each query: those without a curve are not asked for one. @param {string[]} exprs @param {AbortSignal} signal */
-const kindsOf = (exprs, signal) => Promise.all(exprs.map((expr) => (expr === '' ? null : parseQuery(expr, signal).then(({ kind }) => kind ?? null))));
+/** What queries evaluate to never changes, so that a refresh asks for nothing but values. @type {Map<string, string>} */
+const known = new Map();
+
+/** Queries whose kind is remembered. */
+const KNOWN_MAX = 100;
+
+/** What the parser says of a query: one without a curve is not asked for one; of one that is wrong the answer tells more. @param {string} expr @param {AbortSignal} signal */
+async function kindOf(expr, signal) {
+  if (expr === '') return null;
+  const old = known.get(expr);
+  if (old) return old;
+  const { kind } = await parseQuery(expr, signal);
+  if (known.size >= KNOWN_MAX) known.clear();
+  if (kind) known.set(expr, kind);
+  return kind ?? null;
+}
 
 /** @param {string[]} exprs @returns {Answers} */
 export function useAnswers(exprs) {
@@ -49,7 +63,7 @@ export function useAnswers(exprs) {
   const { data, error, first } = useResource(async (signal) => {
     const now = range.peek();
     if (asked.every((expr) => expr === '')) return { panels: panelsOf([], { style: '', kinds: [] }), results: [], range: now, tookMs: 0 };
-    const [kinds, scrapeMs] = await Promise.all([kindsOf(asked, signal), scrapeIntervalMs()]);
+    const [kinds, scrapeMs] = await Promise.all([Promise.all(asked.map((expr) => kindOf(expr, signal))), scrapeIntervalMs()]);
     const panels = panelsOf(asked, { style: '', kinds });
     const input = { ...now, widthPx: WIDTH_PX, scrapeIntervalMs: scrapeMs, ...(utc.peek() ? { utcOffsetMs: 0 } : {}) };
     const started = performance.now();

@@ -72,7 +72,7 @@ function Query({ at, text, count, said, onChange, onRun, onReplace, onRemove }) 
       <${Editor} value=${text} label=${name} error=${error} onChange=${onChange} onRun=${onRun} focused=${at === 0 && text === ''} />
       <${Said} error=${error} said=${said} kind=${check.kind} onReplace=${(/** @type {any} */ why, /** @type {string} */ instead) => onReplace(replacedPart(text, why, instead))} />
     </div>
-    <button type="button" class="button button-icon" disabled=${check.error !== null || text.trim() === ''} onClick=${layout} aria-label=${`Lay out ${name.toLowerCase()}`} title="Lay the query out"><${Icon} name="format" /></button>
+    <button type="button" class="button button-icon only-wide" disabled=${check.error !== null || text.trim() === ''} onClick=${layout} aria-label=${`Lay out ${name.toLowerCase()}`} title="Lay the query out"><${Icon} name="format" /></button>
     ${count > 1 && html`<button type="button" class="button button-icon" onClick=${onRemove} aria-label=${`Remove ${name.toLowerCase()}`} title="Remove"><${Icon} name="close" /></button>`}
   </div>`;
 }

@@ -3,7 +3,6 @@
 mod data;
 mod functions;
 mod methods;
-mod times;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -11,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use config::ConfigError;
 use gotmpl::{FuncMap, Value};
 use model::TimestampMs;
-use templates::{Parsed, TemplateSyntaxError};
+use templates::{Parsed, TemplateSyntaxError, times};
 
 use crate::notify::Notification;
 

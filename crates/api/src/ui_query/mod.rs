@@ -1,6 +1,7 @@
 //! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns. The shape stands in
 //! `docs/formats/ui-query.md`.
 
+mod lines;
 mod results;
 mod why;
 
@@ -62,6 +63,32 @@ struct Target {
     from: Option<i64>,
     /// Its own end.
     to: Option<i64>,
+    /// What the expression is written in.
+    #[serde(default)]
+    language: Language,
+    /// Lines at the most, of a query for lines.
+    limit: Option<usize>,
+    /// Which lines come first.
+    #[serde(default)]
+    direction: Direction,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Language {
+    #[default]
+    PromQL,
+    LogQL,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    /// The newest.
+    #[default]
+    Backward,
+    /// The oldest.
+    Forward,
 }
 
 /// What makes two targets the same work.
@@ -72,6 +99,9 @@ struct Key {
     to: i64,
     step_ms: i64,
     instant: bool,
+    language: Language,
+    limit: usize,
+    is_forward: bool,
     why: bool,
 }
 
@@ -84,6 +114,9 @@ impl Key {
             // Where there is but one value the step changes nothing.
             step_ms: if target.instant { 1 } else { target.step_ms },
             instant: target.instant,
+            language: target.language,
+            limit: target.limit.unwrap_or(lines::LINES_DEFAULT),
+            is_forward: target.direction == Direction::Forward,
             why: request.why,
         }
     }
@@ -127,6 +160,7 @@ fn check(request: &Request) -> Result<(), ApiError> {
 /// What a target gave.
 enum Outcome {
     Answer(Shown),
+    Lines(lines::ShownLines),
     Error(serde_json::Value),
 }
 
@@ -135,11 +169,20 @@ struct Shown {
     series: Vec<Series>,
     warnings: Vec<String>,
     took_ms: f64,
-    stats: Stats,
+    stats: Took,
     why: Option<why::Why>,
 }
 
+/// What a target read.
+enum Took {
+    Samples(Stats),
+    Lines(logql::Stats),
+}
+
 async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
+    if key.language == Language::LogQL {
+        return lines::answer(state, key).await;
+    }
     let (started, steps) = (Instant::now(), key.steps());
     let query = match run::parse(state, &key.expr).await {
         Ok(Ok(query)) => query,
@@ -164,7 +207,8 @@ async fn answer_one(state: &Arc<ApiState>, key: &Key) -> Outcome {
         Some(query) if series.is_empty() => why_empty(state, query, steps, TimestampMs(key.to)).await,
         _ => None,
     };
-    Outcome::Answer(Shown { steps, series, warnings: answer.warnings, took_ms, stats: answer.stats, why })
+    let stats = Took::Samples(answer.stats);
+    Outcome::Answer(Shown { steps, series, warnings: answer.warnings, took_ms, stats, why })
 }
 
 /// Looks for the reason as long as it may take; without one the answer is just empty.
@@ -230,6 +274,7 @@ fn target_writer(mut before: Vec<u8>, id: &str, outcome: Arc<Outcome>) -> Writer
             before.extend_from_slice(format!(r#","error":{error}}}"#).as_bytes());
             return stream::between(before, Box::new(|_| false), Vec::new());
         }
+        Outcome::Lines(_) => return lines::ShownLines::writer(before, outcome),
         Outcome::Answer(shown) => (shown, shown.series.len()),
     };
     let Steps { start, step_ms, count: steps } = shown.steps;
@@ -237,8 +282,15 @@ fn target_writer(mut before: Vec<u8>, id: &str, outcome: Arc<Outcome>) -> Writer
     before.extend_from_slice(head.as_bytes());
     let mut tail = br#"],"warnings":"#.to_vec();
     json::list(&mut tail, shown.warnings.iter(), |out, text| json::string(out, text));
-    let (took_ms, series, samples) = (shown.took_ms, shown.stats.series_read, shown.stats.samples_read);
-    let rest = format!(r#","took_ms":{took_ms:.3},"series_read":{series},"samples_read":{samples}"#);
+    let read = match &shown.stats {
+        Took::Samples(stats) => {
+            format!(r#""series_read":{},"samples_read":{}"#, stats.series_read, stats.samples_read)
+        }
+        Took::Lines(stats) => {
+            format!(r#""lines_read":{},"bytes_read":{}"#, stats.lines_read, stats.bytes_read)
+        }
+    };
+    let rest = format!(r#","took_ms":{:.3},{read}"#, shown.took_ms);
     tail.extend_from_slice(rest.as_bytes());
     if let Some(why) = &shown.why {
         tail.extend_from_slice(format!(r#","why":{}"#, why.to_json()).as_bytes());

@@ -120,6 +120,7 @@ impl Results {
 fn values(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Answer(shown) => shown.series.iter().map(|s| s.values.len()).sum(),
+        Outcome::Lines(shown) => shown.values(),
         Outcome::Error(_) => 0,
     }
 }

@@ -4,6 +4,8 @@ mod admin;
 mod alertmanager;
 mod golden;
 mod limits;
+mod loki;
+mod loki_tail;
 mod rules_and_targets;
 mod services;
 mod streams;

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, EditRule, Facts, Recovery, RuleGroups, Runtime, Services, StoreBlock,
-    StoreRankings, StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, EditRule, Facts, LogAdmin, LogDeletion, LogDiscovery, Logs, Recovery,
+    RuleGroups, Runtime, Services, StoreBlock, StoreRankings, StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
-use model::{AlertState, DurationMs, Labels, Matcher, Metadata, MetricKind, TimestampMs};
+use logql::script::MemoryLogs;
+use model::{AlertState, DurationMs, Labels, MatchOp, Matcher, Metadata, MetricKind, TimestampMs};
 use net::{Client, ClientOptions, Fetched, Server, ServerLimits, ServerMetrics};
 use prometheus_client::registry::Registry;
 use promql::script::MemoryStore;
@@ -21,7 +22,7 @@ use promql::{Engine, EngineOptions};
 use rules::{AlertStatus, AlertingStatus, GroupStatus, RuleStatus};
 use scrape::{DroppedTarget, TargetMetadata, TargetStatus, TargetsStatus};
 use stdx::ManualClock;
-use storage::{Exemplar, ExemplarQuery, MetricQuery, QueryError, SeriesExemplars};
+use storage::{Exemplar, ExemplarQuery, LogRefusal, MetricQuery, NsRange, QueryError, SeriesExemplars};
 
 /// What the clock shows: a second with milliseconds.
 pub(crate) const NOW_MS: i64 = 1_435_781_451_781;
@@ -55,6 +56,8 @@ pub(crate) fn store() -> MemoryStore {
 pub(crate) struct Site {
     pub(crate) prometheus: Server,
     pub(crate) ui: Server,
+    pub(crate) loki: Server,
+    pub(crate) logs: Arc<MemoryLogs>,
     client: Client,
     refusal: Refusing,
 }
@@ -90,6 +93,9 @@ impl Site {
     ) -> Self {
         let mut registry = Registry::default();
         let refusal = Refusing::default();
+        let logs = Arc::new(MemoryLogs::new());
+        let log_engine =
+            logql::Engine::new(logql::EngineOptions { threads: 2, ..logql::EngineOptions::standard() });
         let builtin = vec![Builtin { name: "first.json".into(), text: DASHBOARD.into() }];
         let sources = Sources { folder, builtin };
         let state = ApiState::new(Services {
@@ -102,6 +108,14 @@ impl Site {
             dashboards: Arc::new(Dashboards::load_from(sources).0),
             runtime: Arc::new(StillRuntime(facts(), refusal.clone())),
             admin,
+            logs: Some(Arc::new(Logs {
+                append: logs.clone(),
+                query: logs.clone(),
+                engine: Arc::new(log_engine),
+                admin: Arc::new(Still),
+                discovery: LogDiscovery { service_labels: Vec::new(), level_fields: None },
+                body_bytes_max: 1 << 20,
+            })),
             clock: Arc::new(ManualClock::new(NOW_MS)),
             metrics: ApiMetrics::register(&mut registry),
         });
@@ -109,10 +123,13 @@ impl Site {
         let registry = Arc::new(registry);
         let ui_router = api::ui_router(state.clone(), registry.clone());
         let ui = Server::start(any_port().await, ui_router, ServerLimits::standard());
+        let router = api::loki_router(state.clone(), registry.clone(), &ui.url());
+        let loki = Server::start(any_port().await, router, ServerLimits::standard());
         let router = api::prometheus_router(state, registry, &ui.url());
         let limits = ServerLimits::standard();
         let prometheus = Server::start_counted(any_port().await, router, limits, connections);
-        Self { prometheus, ui, client: Client::new(ClientOptions::named("test")).expect("a client"), refusal }
+        let client = Client::new(ClientOptions::named("test")).expect("a client");
+        Self { prometheus, ui, loki, logs, client, refusal }
     }
 
     /// The store refuses samples for this reason from now on, or takes them again.
@@ -136,6 +153,23 @@ impl Site {
     /// Asks the UI port.
     pub(crate) async fn get_ui(&self, path: &str) -> (u16, String) {
         self.fetch(&format!("{}{path}", self.ui.url())).await
+    }
+
+    /// Asks the Loki port.
+    pub(crate) async fn get_loki(&self, path: &str) -> (u16, String) {
+        self.fetch(&format!("{}{path}", self.loki.url())).await
+    }
+
+    /// Asks the Loki port with a header.
+    pub(crate) async fn get_loki_with(&self, path: &str, header: (&str, &str)) -> (u16, String) {
+        let url = format!("{}{path}", self.loki.url());
+        read(self.client.get(&url, &[header], LIMIT, ANSWER_MAX_BYTES).await.expect("an answer"))
+    }
+
+    /// Asks the Loki port by a form.
+    pub(crate) async fn post_loki(&self, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let url = format!("{}{path}", self.loki.url());
+        read(self.client.post_form(&url, fields, LIMIT).await.expect("an answer"))
     }
 
     async fn fetch(&self, url: &str) -> (u16, String) {
@@ -185,7 +219,7 @@ impl Site {
     }
 
     pub(crate) async fn stop(self) {
-        tokio::join!(self.prometheus.stop(), self.ui.stop());
+        tokio::join!(self.prometheus.stop(), self.ui.stop(), self.loki.stop());
     }
 }
 
@@ -238,6 +272,31 @@ impl ExemplarQuery for Still {
         } else {
             Vec::new()
         })
+    }
+}
+
+/// Nobody deletes a line here.
+impl LogAdmin for Still {
+    fn refusal(&self) -> Option<String> {
+        None
+    }
+
+    fn discarded(&self, _: &LogRefusal) {}
+
+    fn flush(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &str, _: Vec<Matcher>, _: Vec<(MatchOp, String)>, _: NsRange) -> Result<(), String> {
+        Err("nothing is deleted here".to_owned())
+    }
+
+    fn deletions(&self) -> Vec<LogDeletion> {
+        Vec::new()
+    }
+
+    fn cancel_deletion(&self, _: &str) -> Result<bool, String> {
+        Ok(false)
     }
 }
 

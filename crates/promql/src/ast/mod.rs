@@ -1,12 +1,14 @@
 //! The syntax tree: what a query says, with the place of each part, before anything is evaluated.
 
-mod ops;
+mod kinds;
 
 use model::Matcher;
 
 use crate::functions::Function;
 
-pub use ops::{AggregateOp, BinaryOp, Cardinality, UnaryOp, ValueKind};
+pub use columns::vector::{AggregateOp, BinaryOp, Cardinality};
+pub(crate) use kinds::param_kind;
+pub use kinds::{UnaryOp, ValueKind};
 
 /// A place in the query: bytes `start..end`, and the line and column (in bytes, both from 1) of the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,11 +9,13 @@ use crate::ast::{Aggregate, AggregateOp, Span};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::{Column, Evaluated, nameless};
-use crate::eval::fold::fold;
-use crate::eval::groups::groups;
-use crate::eval::guard::Tally;
 use crate::eval::rows::{Streamed, collect};
-use crate::functions::over_time::quantile;
+use columns::spread::quantile;
+use columns::vector::GroupBy;
+use columns::vector::Tally;
+use columns::vector::fold::fold;
+use columns::vector::groups::groups;
+use columns::vector::topk::select;
 
 impl Evaluator<'_> {
     pub(super) fn aggregate(
@@ -38,7 +40,7 @@ impl Evaluator<'_> {
             (Topk | Bottomk | Limitk, _) => self.ranked(aggregate, scalars, steps),
             (LimitRatio, _) => {
                 let columns = self.vector(&aggregate.expr, steps)?;
-                super::topk::select(aggregate, columns, false, scalars, &self.guard)
+                Ok(select(aggregate.op, by(aggregate), columns, false, scalars, &self.guard)?)
             }
             (Quantile, _) => {
                 let columns = self.vector(&aggregate.expr, steps)?;
@@ -59,9 +61,11 @@ impl Evaluator<'_> {
     fn folded(&mut self, aggregate: &Aggregate, steps: &Steps) -> Result<Vec<Column>, EvalError> {
         let Some(Streamed { rows, non_counter }) = self.rows(&aggregate.expr, steps)? else {
             let columns = self.vector(&aggregate.expr, steps)?;
-            return fold(aggregate, columns.as_slice(), steps.count, &Tally::from(&self.guard, self.held));
+            let tally = Tally::from(&self.guard, self.held);
+            return Ok(fold(aggregate.op, by(aggregate), columns.as_slice(), steps.count, &tally)?);
         };
-        let folded = fold(aggregate, rows.as_ref(), steps.count, &Tally::from(&self.guard, self.held))?;
+        let tally = Tally::from(&self.guard, self.held);
+        let folded = fold(aggregate.op, by(aggregate), rows.as_ref(), steps.count, &tally)?;
         if let Some((name, span)) = non_counter.filter(|_| !folded.is_empty()) {
             self.note_non_counter(&name, span);
         }
@@ -77,14 +81,14 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Column>, EvalError> {
         let Some(Streamed { rows, non_counter }) = self.rows(&aggregate.expr, steps)? else {
             let columns = self.vector(&aggregate.expr, steps)?;
-            return super::topk::select(aggregate, columns, false, params, &self.guard);
+            return Ok(select(aggregate.op, by(aggregate), columns, false, params, &self.guard)?);
         };
         let columns = collect(rows.as_ref(), &Tally::from(&self.guard, self.held))?;
         if let Some((name, span)) = non_counter.filter(|_| !columns.is_empty()) {
             self.note_non_counter(&name, span);
         }
         let is_nameless = rows.is_nameless();
-        let mut kept = super::topk::select(aggregate, columns, is_nameless, params, &self.guard)?;
+        let mut kept = select(aggregate.op, by(aggregate), columns, is_nameless, params, &self.guard)?;
         if is_nameless {
             kept.iter_mut().for_each(|column| column.labels = nameless(&column.labels));
         }
@@ -127,7 +131,7 @@ impl Evaluator<'_> {
         params: &[f64],
         steps: usize,
     ) -> Result<Vec<Column>, EvalError> {
-        let groups = groups(aggregate, columns, false);
+        let groups = groups(by(aggregate), columns, false);
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.labels.len()];
         groups.of_series.iter().enumerate().for_each(|(i, &id)| members[id].push(i));
         let mut results = Vec::with_capacity(groups.labels.len());
@@ -157,7 +161,7 @@ impl Evaluator<'_> {
         label: &str,
         steps: usize,
     ) -> Result<Vec<Column>, EvalError> {
-        let groups = groups(aggregate, columns, false);
+        let groups = groups(by(aggregate), columns, false);
         // What `without` takes away goes from the values' label as from any other: its counts are then one.
         let is_shown = !aggregate.without
             || (label != METRIC_NAME && !aggregate.grouping.iter().any(|name| name == label));
@@ -202,6 +206,11 @@ impl Evaluator<'_> {
         }
         Ok(results)
     }
+}
+
+/// The aggregation's clause.
+fn by(aggregate: &Aggregate) -> GroupBy<'_> {
+    GroupBy { names: &aggregate.grouping, without: aggregate.without }
 }
 
 /// A value without exponent, as Go prints it by `%f` with the fewest digits.

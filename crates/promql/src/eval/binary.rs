@@ -3,13 +3,12 @@
 use columns::{ABSENT, Steps, is_absent};
 use rayon::prelude::*;
 
-use crate::ast::{Binary, Span};
+use crate::ast::{Binary, Matching, Span};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
-use crate::eval::arith;
 use crate::eval::column::{Column, Evaluated};
-use crate::eval::guard::Tally;
-use crate::eval::matching;
+use columns::vector::Tally;
+use columns::vector::{Compute, MatchError, MatchRules, arith, matching, sets};
 
 impl Evaluator<'_> {
     pub(super) fn binary(
@@ -75,14 +74,38 @@ impl Evaluator<'_> {
         let Some(rules) = &binary.matching else {
             return Err(EvalError::at(span, "two vectors without matching"));
         };
+        let rules = &match_rules(rules);
         if binary.op.is_set() {
-            return Ok(Evaluated::Vector(super::sets::combine(binary.op, rules, lhs, rhs, steps.count)));
+            return Ok(Evaluated::Vector(sets::combine(binary.op, rules, lhs, rhs, steps.count)));
         }
         let tally = Tally::from(&self.guard, self.held);
-        let columns = matching::combine(binary, rules, (lhs, rhs), span, steps.count, tally)?;
+        let is_comparison = binary.op.is_comparison();
+        let compute = Compute {
+            function: arith::function(binary.op),
+            is_comparison,
+            filters: is_comparison && !binary.bool_modifier,
+        };
+        let columns =
+            matching::combine(compute, rules, (lhs, rhs), steps.count, tally).map_err(
+                |error| match error {
+                    MatchError::Mismatch(message) => EvalError::at(span, message),
+                    MatchError::Stop(stop) => stop.into(),
+                },
+            )?;
         if binary.bool_modifier {
             return self.named_away(columns, span).map(Evaluated::Vector);
         }
         Ok(Evaluated::Vector(columns))
+    }
+}
+
+fn match_rules(rules: &Matching) -> MatchRules<'_> {
+    MatchRules {
+        cardinality: rules.cardinality,
+        labels: &rules.labels,
+        on: rules.on,
+        include: &rules.include,
+        fill_left: rules.fill_left.map(|number| number.value),
+        fill_right: rules.fill_right.map(|number| number.value),
     }
 }

@@ -8,8 +8,8 @@ use crate::ast::{Call, Expr, ExprKind, Span, Text, ValueKind};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::{Column, Evaluated, merge_equal};
-use crate::eval::topk::nan_last;
 use crate::functions::{dates, instant, labels, natural};
+use columns::vector::topk::nan_last;
 
 /// Changes every value that is there.
 pub(super) fn map_values(columns: &mut [Column], change: impl Fn(f64) -> f64 + Sync) {

@@ -5,23 +5,16 @@
 //! node by node: the results of a node's parts and its own, nothing else outlives it.
 
 mod aggregate;
-mod arith;
 mod binary;
 mod call;
 pub(crate) mod column;
-mod fold;
-mod groups;
-mod guard;
 mod histograms;
 mod info;
 mod invariant;
-mod matching;
 mod notes;
 mod ranges;
 mod rows;
 mod select;
-mod sets;
-mod topk;
 
 use columns::Steps;
 use model::TimestampMs;
@@ -33,7 +26,7 @@ use crate::engine::{Answer, EngineOptions, QueryRequest, Series, Stats, Value};
 use crate::error::{EvalError, ParseError};
 use crate::parser::QueryLengths;
 use column::{Column, Evaluated, drop_empty, merge_equal, nameless};
-use guard::Guard;
+use columns::vector::Guard;
 use notes::Notes;
 
 /// 73 million years from 1970: no sample lies farther, and any length of time may be added to it.
@@ -57,7 +50,7 @@ pub(crate) fn run(
     let mut evaluator = Evaluator {
         options,
         store,
-        guard: Guard::new(options, request.cancel),
+        guard: Guard::new(options.samples_max, options.timeout, request.cancel),
         lookback_ms: request.lookback.unwrap_or(options.lookback).0.min(LOOKBACK_MS_MAX),
         query: request.steps,
         query_end: range_end.unwrap_or(request.steps.last()),

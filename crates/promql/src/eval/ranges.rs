@@ -8,12 +8,12 @@ use crate::ast::{Call, Edge, Expr, ExprKind, Span, ValueKind};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::Column;
-use crate::eval::guard::Tally;
-use crate::eval::rows::{Rows, Scratch, Streamed, collect, single_name};
+use crate::eval::rows::{Scratch, Streamed, collect, single_name};
 use crate::eval::select::{RangeInput, Source, reach};
 use crate::functions::extended;
 use crate::functions::over_time::{self, Window};
-use crate::functions::rate::{self, Change};
+use columns::rate::{self, Change};
+use columns::vector::{Rows, Tally};
 
 /// After so many samples a worker looks whether to stop: some milliseconds of the slowest kernel.
 const CHECK_EVERY_SAMPLES: usize = 100_000;
@@ -179,6 +179,13 @@ impl Evaluator<'_> {
 }
 
 impl Rows for RangeRows {
+    type Scratch = Scratch;
+    type Error = EvalError;
+
+    fn settle(&self, scratch: &mut Scratch, tally: &Tally<'_>) {
+        scratch.settle(tally);
+    }
+
     fn len(&self) -> usize {
         self.input.len()
     }
@@ -321,7 +328,7 @@ impl RangeRows {
                 since_check += to - from;
                 if since_check > CHECK_EVERY_SAMPLES {
                     since_check = 0;
-                    stopped = tally.guard().check().err();
+                    stopped = tally.guard().check().err().map(EvalError::from);
                 }
                 if stopped.is_some() {
                     return;

@@ -12,11 +12,9 @@ use crate::ast::{Edge, Expr, ExprKind, Selector, Span};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::Column;
-use crate::eval::guard::Tally;
-use crate::functions::rate::Stretches;
+use columns::rate::Stretches;
+use columns::vector::{Rows, Tally, Ticks};
 
-/// After so many rows a worker looks whether to stop: the clock takes as long as the shortest row.
-const CHECK_EVERY_ROWS: u32 = 64;
 /// Rows that one worker computes at least before another takes over.
 const ROWS_A_JOB: usize = 64;
 
@@ -28,7 +26,7 @@ pub(super) struct Scratch {
     pub(super) found: StepValues,
     pub(super) edges: Edges,
     pub(super) stretches: Stretches,
-    rows: u32,
+    ticks: Ticks,
     /// Samples read for rows since this was last told to the guard: a counter that all workers share costs more than
     /// some rows do.
     read: usize,
@@ -46,61 +44,15 @@ impl Scratch {
 
     /// To be called for each row.
     pub(super) fn check(&mut self, tally: &Tally<'_>) -> Result<(), EvalError> {
-        self.rows = self.rows.wrapping_add(1);
-        if self.rows.is_multiple_of(CHECK_EVERY_ROWS) { tally.guard().check() } else { Ok(()) }
+        Ok(self.ticks.check(tally)?)
     }
 }
 
-/// Series over all steps.
-pub(super) trait Rows: Sync {
-    fn len(&self) -> usize;
-
-    /// Shows the labels of row `i`.
-    fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels));
-
-    /// Whether the name of row `i` goes at the end of the query.
-    fn drop_name(&self, i: usize) -> bool;
-
-    /// Whether labels that say what a metric is are not of the row, although they are shown.
-    fn is_nameless(&self) -> bool {
-        false
-    }
-
-    /// The values of row `i`; `None` when there is none at any step.
-    fn row<'s>(
-        &'s self,
-        i: usize,
-        scratch: &'s mut Scratch,
-        tally: &Tally<'_>,
-    ) -> Result<Option<&'s [f64]>, EvalError>;
-}
-
-impl Rows for [Column] {
-    fn len(&self) -> usize {
-        <[Column]>::len(self)
-    }
-
-    fn with_labels(&self, i: usize, visit: &mut dyn FnMut(&Labels)) {
-        visit(&self[i].labels);
-    }
-
-    fn drop_name(&self, i: usize) -> bool {
-        self[i].drop_name
-    }
-
-    fn row<'s>(
-        &'s self,
-        i: usize,
-        scratch: &'s mut Scratch,
-        tally: &Tally<'_>,
-    ) -> Result<Option<&'s [f64]>, EvalError> {
-        scratch.check(tally)?;
-        Ok(Some(&self[i].values))
-    }
-}
+/// Rows of any kind.
+pub(super) type AnyRows = dyn Rows<Scratch = Scratch, Error = EvalError>;
 
 /// Computes all rows. Their labels are as they are shown.
-pub(super) fn collect<R: Rows + ?Sized>(rows: &R, tally: &Tally<'_>) -> Result<Vec<Column>, EvalError> {
+pub(super) fn collect(rows: &AnyRows, tally: &Tally<'_>) -> Result<Vec<Column>, EvalError> {
     let some = |scratch: &mut Scratch, from: usize| -> Result<Vec<Column>, EvalError> {
         let to = rows.len().min(from + ROWS_A_JOB);
         let mut columns = Vec::with_capacity(to - from);
@@ -135,6 +87,13 @@ pub(super) struct InstantRows {
 }
 
 impl Rows for InstantRows {
+    type Scratch = Scratch;
+    type Error = EvalError;
+
+    fn settle(&self, scratch: &mut Scratch, tally: &Tally<'_>) {
+        scratch.settle(tally);
+    }
+
     fn len(&self) -> usize {
         self.set.len()
     }
@@ -176,7 +135,7 @@ impl Rows for InstantRows {
 
 /// Rows that an aggregation may take one by one.
 pub(super) struct Streamed {
-    pub(super) rows: Box<dyn Rows>,
+    pub(super) rows: Box<AnyRows>,
     /// What to say, and of which metric, if there is any value.
     pub(super) non_counter: Option<(String, Span)>,
 }

@@ -9,8 +9,8 @@ use crate::engine::{RawSeries, Value};
 use crate::error::EvalError;
 use crate::eval::Evaluator;
 use crate::eval::column::{Column, drop_empty};
-use crate::eval::guard::Tally;
 use crate::eval::rows::{InstantRows, collect};
+use columns::vector::Tally;
 
 /// Series to slide windows over.
 pub(super) enum Source {

@@ -7,7 +7,6 @@ pub(crate) mod instant;
 pub(crate) mod labels;
 pub(crate) mod natural;
 pub(crate) mod over_time;
-pub(crate) mod rate;
 
 use crate::ast::ValueKind;
 use ValueKind::{Matrix, Scalar, String, Vector};

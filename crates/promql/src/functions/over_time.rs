@@ -1,6 +1,7 @@
 //! Functions of one window of samples that need more of it than its edges or a plain summary.
 
 use columns::compensated_add;
+use columns::spread::{self, quantile};
 
 /// One window of one series; never empty.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +34,7 @@ fn last_change(window: &Window<'_>, counter: bool) -> Option<(f64, i64)> {
 }
 
 pub(crate) fn stdvar(window: &Window<'_>) -> Option<f64> {
-    let (mut mean, mut mean_carry) = (0.0f64, 0.0f64);
-    let (mut squares, mut squares_carry) = (0.0f64, 0.0f64);
-    for (i, &value) in window.values.iter().enumerate() {
-        let delta = value - (mean + mean_carry);
-        (mean, mean_carry) = compensated_add(delta / (i + 1) as f64, mean, mean_carry);
-        (squares, squares_carry) =
-            compensated_add(delta * (value - (mean + mean_carry)), squares, squares_carry);
-    }
-    Some((squares + squares_carry) / window.values.len() as f64)
+    Some(spread::stdvar(window.values))
 }
 
 pub(crate) fn stddev(window: &Window<'_>) -> Option<f64> {
@@ -51,27 +44,6 @@ pub(crate) fn stddev(window: &Window<'_>) -> Option<f64> {
 /// `quantile_over_time`, the quantile being the first parameter.
 pub(crate) fn quantile_of(window: &Window<'_>) -> Option<f64> {
     Some(quantile(window.params[0], &mut window.values.to_vec()))
-}
-
-/// The `q`-quantile of values in any order, linear between neighbours; NaN counts as the smallest.
-pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
-    if values.is_empty() || q.is_nan() {
-        return f64::NAN;
-    }
-    if q < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if q > 1.0 {
-        return f64::INFINITY;
-    }
-    values.sort_unstable_by(|a, b| {
-        b.is_nan().cmp(&a.is_nan()).then(a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
-    });
-    let rank = q * (values.len() - 1) as f64;
-    let lower = rank.floor().max(0.0) as usize;
-    let upper = (lower + 1).min(values.len() - 1);
-    let weight = rank - rank.floor();
-    values[lower] * (1.0 - weight) + values[upper] * weight
 }
 
 /// Median absolute deviation.
@@ -176,16 +148,6 @@ mod tests {
 
     fn window<'a>(times_ms: &'a [i64], values: &'a [f64], params: [f64; 2]) -> Window<'a> {
         Window { times_ms, values, step_ms: 4000, params }
-    }
-
-    #[test]
-    fn quantiles() {
-        for (q, expected) in
-            [(0.0, 1.0), (0.5, 2.5), (1.0, 4.0), (-1.0, f64::NEG_INFINITY), (2.0, f64::INFINITY)]
-        {
-            assert_eq!(quantile(q, &mut [4.0, 1.0, 3.0, 2.0]), expected, "{q}");
-        }
-        assert!(quantile(f64::NAN, &mut [1.0]).is_nan() && quantile(0.0, &mut [1.0, f64::NAN]).is_nan());
     }
 
     #[test]

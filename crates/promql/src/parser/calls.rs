@@ -111,7 +111,7 @@ fn aggregate_of(
     (without, grouping): (bool, Vec<String>),
     span: Span,
 ) -> Result<Aggregate, ParseError> {
-    let expected = 1 + usize::from(op.param().is_some());
+    let expected = 1 + usize::from(crate::ast::param_kind(op).is_some());
     if args.is_empty() {
         return Err(ParseError::at(span, "no arguments for aggregate expression provided"));
     }

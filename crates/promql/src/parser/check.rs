@@ -70,7 +70,7 @@ fn expect(expr: &mut Expr, want: ValueKind, context: &str) -> Result<(), ParseEr
 
 fn check_aggregate(aggregate: &mut Aggregate) -> Result<ValueKind, ParseError> {
     expect(&mut aggregate.expr, ValueKind::Vector, "aggregation expression")?;
-    if let (Some(param), Some(want)) = (&mut aggregate.param, aggregate.op.param()) {
+    if let (Some(param), Some(want)) = (&mut aggregate.param, crate::ast::param_kind(aggregate.op)) {
         expect(param, want, "aggregation parameter")?;
     }
     Ok(ValueKind::Vector)

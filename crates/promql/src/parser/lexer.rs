@@ -3,8 +3,8 @@
 
 use crate::ast::{BinaryOp, Span};
 use crate::parser::number;
-use crate::parser::text;
 use crate::parser::token::{Token, TokenKind};
+use model::quoted as text;
 
 /// Splits a query into tokens; the last one is the end or an error.
 pub(crate) fn tokens(query: &str) -> Vec<Token<'_>> {

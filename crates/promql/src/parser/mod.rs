@@ -9,7 +9,6 @@ mod lexer;
 mod modifiers;
 pub(crate) mod number;
 mod selector;
-pub(crate) mod text;
 mod token;
 
 use model::{Labels, MatchOp, Matcher};

@@ -3,7 +3,9 @@
 use model::{DurationMs, Labels};
 use regex::Regex;
 
-use crate::parser::{number, text};
+use model::quoted as text;
+
+use crate::parser::number;
 use crate::script::series::{Point, parse_line};
 
 /// A script that makes no sense; nothing after the line was read.

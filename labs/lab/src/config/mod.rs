@@ -317,11 +317,13 @@ pub struct MonitorConfig {
     pub prometheus: u16,
     /// Alertmanager's API.
     pub alertmanager: u16,
+    /// Loki's API.
+    pub loki: u16,
 }
 
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self { ui: 3000, prometheus: 9090, alertmanager: 9093 }
+        Self { ui: 3000, prometheus: 9090, alertmanager: 9093, loki: 3100 }
     }
 }
 

@@ -9,6 +9,7 @@ mod databases;
 mod fleet;
 mod full_disk;
 mod kills;
+mod log_clients;
 mod orders;
 mod pages;
 mod panels;

@@ -15,6 +15,15 @@ async fn a_query_is_typed_completed_run_and_shared() {
         .wait("the editor has the focus", "document.activeElement?.closest('[data-editor=codemirror]')")
         .await;
 
+    typed(&browser).await;
+    mistaken(&browser).await;
+    linked(&browser, &ui, &lab.url("monitor", "prometheus")).await;
+    browser.stop().await;
+    lab.stop().await;
+}
+
+/// Names are offered, the answer is a graph and a table, the address holds the query.
+async fn typed(browser: &Browser) {
     // Names come from the store: nobody types them to the end.
     browser.press("sum by (job) (rate(http_requests_t").await;
     browser.wait_words(".cm-tooltip-autocomplete", "http_requests_total").await;
@@ -25,7 +34,7 @@ async fn a_query_is_typed_completed_run_and_shared() {
     browser.press("=\"/api/order/").await;
     browser.wait_words(".cm-tooltip-autocomplete", "/api/order/{id}").await;
     browser.escape().await;
-    replace(&browser, "sum by (job) (rate(http_requests_total[1m]))\n").await;
+    replace(browser, "sum by (job) (rate(http_requests_total[1m]))\n").await;
     browser.wait("the graph is drawn", &format!("{POINTS} > 1")).await;
     browser.wait_words(".explore-table tbody", "order-service").await;
     browser.wait_words(".explore-cost", "samples of").await;
@@ -33,9 +42,12 @@ async fn a_query_is_typed_completed_run_and_shared() {
     let expr = address.query_pairs().find(|(name, _)| name == "expr").map(|(_, text)| text.into_owned());
     assert_eq!(expr.as_deref(), Some("sum by (job) (rate(http_requests_total[1m]))"));
     browser.pictures("explore").await;
+}
 
+/// What is wrong is said at its place; what gave nothing comes with a reason and what may be meant.
+async fn mistaken(browser: &Browser) {
     // A mistake is underlined where it is, before anything is run.
-    replace(&browser, "sum(up) + + )").await;
+    replace(browser, "sum(up) + + )").await;
     browser
         .wait(
             "the mistake is underlined",
@@ -45,7 +57,7 @@ async fn a_query_is_typed_completed_run_and_shared() {
     browser.wait_words(".query-wrong", "1:13 unexpected").await;
 
     // A slip is found out, and one click puts it right.
-    replace(&browser, "http_request_total\n").await;
+    replace(browser, "http_request_total\n").await;
     browser.wait_words(".query-said", "Did you mean http_requests_total?").await;
     browser.picture("explore-slip").await;
     browser.click(".query-instead").await;
@@ -58,14 +70,17 @@ async fn a_query_is_typed_completed_run_and_shared() {
     browser.wait_words(".history", "sum by (job) (rate(http_requests_total[1m]))").await;
     browser.escape().await;
     assert_eq!(browser.troubles().await, Vec::<String>::new());
+}
 
+/// Addresses that others made.
+async fn linked(browser: &Browser, ui: &str, prometheus: &str) {
     // A range of samples has no curve, but rows.
     browser.open(&format!("{ui}/explore?expr=up%5B1m%5D")).await;
     browser.wait_words(".query-said", "has no curve").await;
     browser.wait_words(".explore-table tbody", "orders-1").await;
 
     // Prometheus' own links lead here, from its port too.
-    for base in [lab.url("monitor", "prometheus"), ui.clone()] {
+    for base in [prometheus, ui] {
         let base = base.trim_end_matches('/');
         browser
             .open(&format!(
@@ -85,8 +100,6 @@ async fn a_query_is_typed_completed_run_and_shared() {
         .await;
     browser.wait_words(".explore-table thead", "Value #B").await;
     assert_eq!(browser.troubles().await, Vec::<String>::new());
-    browser.stop().await;
-    lab.stop().await;
 }
 
 /// Types over all that is in the editor, and runs it where the text ends a line.

@@ -18,6 +18,32 @@ async fn the_pages_of_a_whole_lab() {
     first_visit(&browser, "home").await;
 
     lab.signal("reviews", rustix::process::Signal::KILL);
+    worst_first(&browser).await;
+    lists(&browser, &ui).await;
+    rules_and_status(&browser, &ui).await;
+    // Nothing is kept from before in a browser that has just started.
+    let fresh = Browser::start(1440, 900).await;
+    fresh.open(&format!("{ui}/d/operations-overview")).await;
+    fresh
+        .wait(
+            "rows are drawn",
+            "Number(document.querySelector('[data-panel-type=table]')?.dataset.rows ?? 0) >= 10",
+        )
+        .await;
+    first_visit(&fresh, "a dashboard").await;
+    fresh.stop().await;
+
+    // A panel whose target is down says which, and since when.
+    let query = "http_requests_total%7Bjob%3D%22review-service%22%7D";
+    browser.open(&format!("{ui}/explore?expr={query}&from=now-1s&to=now&refresh=2s")).await;
+    browser.wait("why it is empty", "/Target .* of job review-service is down since \\d{4}-/.test(document.querySelector('.query-said')?.innerText)").await;
+    browser.pictures("explore-target-down").await;
+    browser.stop().await;
+    lab.stop().await;
+}
+
+/// Home, while a service is down.
+async fn worst_first(browser: &Browser) {
     browser.wait("the worst is first", "document.querySelector('.tile').innerText.includes('review-service') && document.querySelector('.tile').innerText.includes('Down')").await;
     browser.wait_words("[aria-labelledby=home-firing]", "InstanceDown").await;
     browser.wait_words("[aria-labelledby=home-firing]", "told").await;
@@ -26,7 +52,10 @@ async fn the_pages_of_a_whole_lab() {
     browser.wait("bars are as long as what is left", "[...document.querySelectorAll('.budget-fill')].every((bar) => parseFloat(bar.style.width) >= 0 && parseFloat(bar.style.width) <= 100)").await;
     browser.wait("the line on top is red", "document.querySelector('.critical-line-on')").await;
     browser.pictures("home").await;
+}
 
+/// Dashboards and targets.
+async fn lists(browser: &Browser, ui: &str) {
     browser.open(&format!("{ui}/dashboards")).await;
     browser.wait("all of them", "document.querySelectorAll('.dashboard-row').length >= 11").await;
     browser.press("/").await;
@@ -41,7 +70,9 @@ async fn the_pages_of_a_whole_lab() {
         .await;
     browser.wait_words(".targets-table", "refused").await;
     browser.pictures("targets").await;
+}
 
+async fn rules_and_status(browser: &Browser, ui: &str) {
     browser.open(&format!("{ui}/alerts")).await;
     browser
         .wait(
@@ -63,27 +94,6 @@ async fn the_pages_of_a_whole_lab() {
     browser.wait_words("main", "Last start").await;
     browser.wait_words("main", "Series by metric").await;
     browser.pictures("status").await;
-
-    // Nothing is kept from before in a browser that has just started.
-    let fresh = Browser::start(1440, 900).await;
-    fresh.open(&format!("{ui}/d/operations-overview")).await;
-    fresh
-        .wait(
-            "rows are drawn",
-            "Number(document.querySelector('[data-panel-type=table]')?.dataset.rows ?? 0) >= 10",
-        )
-        .await;
-    first_visit(&fresh, "a dashboard").await;
-    fresh.stop().await;
-
-    // A panel whose target is down says which, and since when.
-    let query = "review_requests_total%7Bjob%3D%22review-service%22%7D"
-        .replace("review_requests_total", "http_requests_total");
-    browser.open(&format!("{ui}/explore?expr={query}&from=now-1s&to=now&refresh=2s")).await;
-    browser.wait("why it is empty", "/Target .* of job review-service is down since \\d{4}-/.test(document.querySelector('.query-said')?.innerText)").await;
-    browser.pictures("explore-target-down").await;
-    browser.stop().await;
-    lab.stop().await;
 }
 
 /// Counts what came over the wire, in the browser's own figures.

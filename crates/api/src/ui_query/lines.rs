@@ -1,0 +1,183 @@
+//! Targets in LogQL: lines as columns, or numbers over lines.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use columns::is_absent;
+use logql::{Expr, LogAnswer, MetricValue, Stats};
+use model::{Labels, TimestampNs};
+use serde_json::json;
+use storage::NsRange;
+
+use super::{Key, Outcome, Shown};
+use crate::json;
+use crate::loki::query::{Aligned, Lines, metric, parsed};
+use crate::loki::{LokiError, asked};
+use crate::state::ApiState;
+use crate::stream::{self, Writer};
+
+/// Lines of a target that does not say how many.
+pub(super) const LINES_DEFAULT: usize = 1000;
+
+/// Lines as columns.
+pub(super) struct ShownLines {
+    times_ns: Vec<i64>,
+    lines: Vec<String>,
+    sets: Vec<Labels>,
+    labels: Vec<usize>,
+    /// Empty as a whole when no line has any.
+    metadata: Vec<Labels>,
+    took_ms: f64,
+    stats: Stats,
+}
+
+impl ShownLines {
+    /// How much room it takes, in values.
+    pub(super) fn values(&self) -> usize {
+        self.lines.iter().map(|line| 2 + line.len() / size_of::<f64>()).sum()
+    }
+
+    fn new(answer: LogAnswer, is_forward: bool, took_ms: f64) -> Self {
+        let LogAnswer { streams, stats } = answer;
+        let mut sets: Vec<Labels> = Vec::new();
+        let mut places: HashMap<Labels, usize> = HashMap::new();
+        let mut all = Vec::new();
+        for stream in streams {
+            for entry in stream.entries {
+                // What the pipeline added belongs to the labels, what was stored with the line does not.
+                let mut pairs: Vec<_> = stream.labels.iter().chain(&entry.parsed).collect();
+                pairs.sort_unstable();
+                let labels = Labels::from_sorted(pairs);
+                let place = *places.entry(labels).or_insert_with_key(|labels| {
+                    sets.push(labels.clone());
+                    sets.len() - 1
+                });
+                all.push((entry.at.0, place, entry.line, entry.metadata));
+            }
+        }
+        all.sort_by_key(|(at, ..)| if is_forward { *at } else { at.saturating_neg() });
+        let has_metadata = all.iter().any(|(.., metadata)| !metadata.is_empty());
+        let mut shown = Self {
+            times_ns: Vec::with_capacity(all.len()),
+            lines: Vec::with_capacity(all.len()),
+            labels: Vec::with_capacity(all.len()),
+            metadata: Vec::new(),
+            sets,
+            took_ms,
+            stats,
+        };
+        for (at, place, line, metadata) in all {
+            shown.times_ns.push(at);
+            shown.labels.push(place);
+            shown.lines.push(line);
+            if has_metadata {
+                shown.metadata.push(metadata);
+            }
+        }
+        shown
+    }
+
+    /// Writes a target's object behind `before`, up to its closing brace.
+    pub(super) fn writer(mut before: Vec<u8>, outcome: Arc<Outcome>) -> Writer {
+        let Outcome::Lines(shown) = outcome.as_ref() else {
+            return stream::between(before, Box::new(|_| false), Vec::new());
+        };
+        before.extend_from_slice(br#","kind":"logs","times_ns":"#);
+        json::list(&mut before, shown.times_ns.iter(), |out, at| {
+            out.extend_from_slice(format!("\"{at}\"").as_bytes())
+        });
+        before.extend_from_slice(br#","lines":["#);
+        let mut tail = br#"],"label_sets":"#.to_vec();
+        json::list(&mut tail, shown.sets.iter(), json::labels);
+        tail.extend_from_slice(br#","labels":"#);
+        json::list(&mut tail, shown.labels.iter(), |out, place| {
+            out.extend_from_slice(place.to_string().as_bytes())
+        });
+        if !shown.metadata.is_empty() {
+            tail.extend_from_slice(br#","metadata":"#);
+            json::list(&mut tail, shown.metadata.iter(), |out, labels| {
+                if labels.is_empty() { out.extend_from_slice(b"null") } else { json::labels(out, labels) }
+            });
+        }
+        let Stats { lines_read, bytes_read, .. } = shown.stats;
+        let took_ms = shown.took_ms;
+        let rest = format!(
+            r#","warnings":[],"took_ms":{took_ms:.3},"lines_read":{lines_read},"bytes_read":{bytes_read}}}"#
+        );
+        tail.extend_from_slice(rest.as_bytes());
+        let count = shown.lines.len();
+        let rows = stream::items(0..count, move |out, i| {
+            if let Outcome::Lines(shown) = outcome.as_ref() {
+                json::string(out, &shown.lines[i]);
+            }
+        });
+        stream::between(before, rows, tail)
+    }
+}
+
+/// Evaluates a target in LogQL.
+pub(super) async fn answer(state: &Arc<ApiState>, key: &Key) -> Outcome {
+    let started = Instant::now();
+    let query = match parsed(state, &key.expr).await {
+        Ok(Ok(query)) => query,
+        Ok(Err(error)) => return Outcome::Error(parse_error(&error)),
+        Err(error) => return Outcome::Error(json!({ "message": error.message })),
+    };
+    let outcome = match query {
+        Expr::Log(_) if key.instant => {
+            return Outcome::Error(
+                json!({ "message": "an instant has no lines: a log query needs a range" }),
+            );
+        }
+        Expr::Log(query) => {
+            let ns = |ms: i64| TimestampNs(ms.saturating_mul(1_000_000));
+            let range = NsRange { from: ns(key.from), until: ns(key.to) };
+            let (limit, is_forward) = (key.limit, key.is_forward);
+            let lines = Lines { range, limit, is_forward, is_categorized: true, interval_ns: 0 };
+            let found = asked(state, move |logs, cancel| lines.find(logs, &query, cancel)).await;
+            found.map(|answer| Outcome::Lines(ShownLines::new(answer, is_forward, took_ms(started))))
+        }
+        Expr::Metric(query) => {
+            let steps = key.steps();
+            let moments = Aligned { start: steps.start.into(), step_ms: steps.step_ms, count: steps.count };
+            let found = asked(state, move |logs, cancel| metric(logs, &query, moments, cancel)).await;
+            found.map(|answer| {
+                let series = match answer.value {
+                    MetricValue::Vector(series) => series,
+                    MetricValue::Scalar(value) => {
+                        vec![logql::Series { labels: Labels::empty(), values: vec![value; steps.count] }]
+                    }
+                };
+                let series =
+                    series.into_iter().filter(|series| series.values.iter().any(|value| !is_absent(*value)));
+                let series =
+                    series.map(|series| promql::Series { labels: series.labels, values: series.values });
+                let stats = super::Took::Lines(answer.stats);
+                Outcome::Answer(Shown {
+                    steps,
+                    series: series.collect(),
+                    warnings: Vec::new(),
+                    took_ms: took_ms(started),
+                    stats,
+                    why: None,
+                })
+            })
+        }
+    };
+    outcome.unwrap_or_else(|error: LokiError| Outcome::Error(json!({ "message": error.message })))
+}
+
+fn took_ms(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1000.0
+}
+
+fn parse_error(error: &logql::ParseError) -> serde_json::Value {
+    json!({
+        "message": error.message,
+        "start": error.span.start,
+        "end": error.span.end,
+        "line": error.line,
+        "column": error.column,
+    })
+}

@@ -1,0 +1,153 @@
+//! All files of chunks: opening them, numbering them, removing them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use disk::Disk;
+use wal::{Damage, DamagePolicy};
+
+use crate::file::{ChunkFile, StreamChunks};
+use crate::filenames::{ChunksEntry, chunks_file};
+use crate::{LogdbError, Metrics};
+
+/// A file, and how old its lines are.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) file: Arc<ChunkFile>,
+    pub(crate) last_ns: i64,
+}
+
+/// All files.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    kept: Mutex<Vec<Kept>>,
+    next_number: AtomicU64,
+}
+
+/// What the opening needs besides the folder.
+#[derive(Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) disk: &'a Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) quarantine: &'a Path,
+    pub(crate) damage: DamagePolicy,
+    pub(crate) metrics: &'a Metrics,
+}
+
+impl Files {
+    /// Opens all files of the folder, in order of number, and hands what is in them to `visit`; removes what is half made, sets
+    /// damaged ones aside.
+    pub(crate) fn open(
+        opening: &Opening<'_>,
+        mut visit: impl FnMut(&Arc<ChunkFile>, &[StreamChunks]),
+    ) -> Result<(Self, Vec<Damage>), LogdbError> {
+        let (disk, dir) = (&**opening.disk, opening.dir.as_path());
+        disk.create_dir_all(dir)?;
+        let (mut kept, mut damage, mut next_number) = (Vec::new(), Vec::new(), 1);
+        for number in scan(disk, dir)? {
+            next_number = number + 1;
+            match ChunkFile::open(disk, dir, number) {
+                Ok((file, streams)) => {
+                    visit(&file, &streams);
+                    kept.push(Kept { last_ns: last_ns(&streams), file });
+                }
+                Err(error) => damage.push(opening.set_aside(error, number)?),
+            }
+        }
+        let next_number = AtomicU64::new(next_number);
+        let files = Self {
+            disk: Arc::clone(opening.disk),
+            dir: opening.dir.clone(),
+            kept: Mutex::new(kept),
+            next_number,
+        };
+        Ok((files, damage))
+    }
+
+    /// A number that no file has or had since the start.
+    pub(crate) fn take_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a file that was just written.
+    pub(crate) fn add(&self, file: Arc<ChunkFile>, streams: &[StreamChunks]) {
+        self.kept().push(Kept { last_ns: last_ns(streams), file });
+    }
+
+    /// Takes files out for which `leaves` says so, and removes them. One that cannot be removed now is removed when the next
+    /// start finds it too old.
+    pub(crate) fn remove(&self, numbers: &[u64]) {
+        self.kept().retain(|kept| !numbers.contains(&kept.file.number));
+        for number in numbers {
+            if let Err(error) = self.disk.remove_file(&self.dir.join(chunks_file(*number))) {
+                tracing::warn!(%error, "a file of chunks that is no longer needed stays");
+            }
+        }
+        if let Err(error) = self.disk.sync_dir(&self.dir) {
+            tracing::warn!(%error, "the folder of chunks cannot be synced");
+        }
+    }
+
+    /// How many files there are.
+    pub(crate) fn count(&self) -> usize {
+        self.kept().len()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.kept().iter().map(|kept| kept.file.len_bytes()).sum()
+    }
+
+    pub(crate) fn show(&self, metrics: &Metrics) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics.files.set(gauge(self.count() as u64));
+        metrics.file_bytes.set(gauge(self.bytes()));
+    }
+}
+
+impl Opening<'_> {
+    /// Moves a damaged file to the quarantine, or refuses.
+    fn set_aside(&self, error: crate::file::OpenError, number: u64) -> Result<Damage, LogdbError> {
+        let file = self.dir.join(chunks_file(number));
+        let Some((offset_bytes, reason)) = error.damage(self.damage) else {
+            return Err(error.into_error(file));
+        };
+        tracing::error!(file = %file.display(), offset_bytes, reason, "a damaged file is set aside");
+        self.disk.create_dir_all(self.quarantine)?;
+        let to = self.quarantine.join(chunks_file(number));
+        self.disk.rename(&file, &to)?;
+        self.disk.sync_dir(self.quarantine)?;
+        self.disk.sync_dir(&self.dir)?;
+        self.metrics.quarantined.inc();
+        Ok(Damage { file, offset_bytes, len_bytes: 0, reason: reason.to_owned(), quarantined_to: Some(to) })
+    }
+}
+
+fn last_ns(streams: &[StreamChunks]) -> i64 {
+    let chunks = streams.iter().flat_map(|stream| &stream.chunks);
+    chunks.map(|(info, _)| info.last_ns).max().unwrap_or(i64::MIN)
+}
+
+/// Numbers of the files in a folder, sorted; what is half made is removed.
+fn scan(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogdbError> {
+    let mut numbers = Vec::new();
+    for entry in disk.list(dir)? {
+        match ChunksEntry::parse(&entry.name) {
+            Some(ChunksEntry::File(number)) => numbers.push(number),
+            Some(ChunksEntry::HalfMade) => {
+                if let Err(error) = disk.remove_file(&dir.join(entry.name)) {
+                    tracing::warn!(%error, "a half-made file stays until the next start");
+                }
+            }
+            None => {}
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}

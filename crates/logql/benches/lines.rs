@@ -1,0 +1,150 @@
+//! Queries over parts that lie ready in memory: what stages and aggregation cost without a store behind.
+//! `cargo bench -p logql`; megabytes of lines a second, all workers together.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use columns::vector::Cancel;
+use logql::{Engine, EngineOptions, Expr, LogRequest, MetricRequest, parse};
+use model::{Labels, Matcher, TimestampNs};
+use storage::{
+    LineBatch, LogFollow, LogQuery, LogSelection, Needles, NsRange, PartInfo, QueryError, StreamSet,
+};
+
+const PARTS: usize = 64;
+const PART_LINES: usize = 20_000;
+const STEP_NS: i64 = 1_000_000;
+
+/// One stream of access lines in JSON, some 200 bytes each.
+struct Ready {
+    labels: Labels,
+    batches: Vec<LineBatch>,
+    infos: Vec<PartInfo>,
+}
+
+#[derive(Clone)]
+struct Store(Arc<Ready>);
+
+fn ready() -> Ready {
+    let labels = Labels::from_pairs([("app", "web"), ("env", "prod")]);
+    let batches: Vec<LineBatch> = (0..PARTS).map(batch).collect();
+    let info = |batch: &LineBatch| PartInfo {
+        first: TimestampNs(batch.times_ns[0]),
+        last: TimestampNs(batch.times_ns[batch.len() - 1]),
+        lines: batch.len(),
+        bytes: batch.text.len(),
+    };
+    let infos = batches.iter().map(info).collect();
+    Ready { labels, batches, infos }
+}
+
+fn batch(part: usize) -> LineBatch {
+    let mut batch = LineBatch::default();
+    for i in part * PART_LINES..(part + 1) * PART_LINES {
+        let (view, status) = (i % 17, if i % 50 == 0 { 500 } else { 200 });
+        let level = if status == 500 { "ERROR" } else { "INFO" };
+        let line = format!(
+            r#"{{"ts":"2026-11-20T10:00:00.{:06}Z","level":"{level}","method":"GET","view":"/api/order/{view}","status":{status},"duration_ms":{}.{},"request_id":"{:016x}","client":"192.0.2.{}","db":{{"queries":{},"ms":1.5}}}}"#,
+            i % 1_000_000,
+            i % 300,
+            i % 10,
+            i * 7919,
+            i % 250,
+            i % 4
+        );
+        batch.push(TimestampNs(i as i64 * STEP_NS), &line, &Labels::empty());
+    }
+    batch
+}
+
+impl StreamSet for Store {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn labels(&self, _: usize) -> &Labels {
+        &self.0.labels
+    }
+
+    fn parts(&self, _: usize) -> &[PartInfo] {
+        &self.0.infos
+    }
+
+    fn read(&self, _: usize, part: usize, _: &Needles, out: &mut LineBatch) -> Result<usize, QueryError> {
+        out.clone_from(&self.0.batches[part]);
+        Ok(out.text.len())
+    }
+}
+
+impl LogQuery for Store {
+    fn select(&self, _: &LogSelection<'_>) -> Result<Box<dyn StreamSet>, QueryError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn label_names(&self, _: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
+        Ok(Vec::new())
+    }
+
+    fn label_values(&self, _: &str, _: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
+        Ok(Vec::new())
+    }
+
+    fn time_span(&self) -> Option<(TimestampNs, TimestampNs)> {
+        None
+    }
+
+    fn follow(&self, _: &[Matcher], _: &Arc<dyn LogFollow>) {}
+}
+
+#[allow(clippy::print_stdout)]
+fn main() {
+    let store = Store(Arc::new(ready()));
+    let bytes: usize = store.0.infos.iter().map(|info| info.bytes).sum();
+    let engine = Engine::new(EngineOptions::standard());
+    let end = TimestampNs((PARTS * PART_LINES) as i64 * STEP_NS);
+    for query in [
+        r#"{app="web"} |= "00000000deadbeef""#,
+        r#"{app="web"} |~ "order/(3|4)\".*\"status\":500""#,
+        r#"{app="web"} | json | duration_ms > 299.8"#,
+        r#"count_over_time({app="web"}[1m])"#,
+        r#"sum(count_over_time({app="web"} |= "ERROR" [1m]))"#,
+        r#"sum by (view) (count_over_time({app="web"} | json | status >= 500 [1m]))"#,
+        r#"sum by (view) (count_over_time({app="web"} | json [1m]))"#,
+        r#"quantile_over_time(0.99, {app="web"} | json | unwrap duration_ms [1m]) by (view)"#,
+        r#"count_over_time({app="web"} | json | keep view, status [1m])"#,
+    ] {
+        let (cancel, started) = (Cancel::new(), Instant::now());
+        let outcome = match parse(query).expect("a query") {
+            Expr::Log(query) => {
+                let range = NsRange { from: TimestampNs(0), until: end };
+                let request = LogRequest {
+                    query: &query,
+                    range,
+                    limit: 100,
+                    is_forward: false,
+                    is_categorized: true,
+                    cancel: &cancel,
+                };
+                engine.logs(&store, &request).map(|answer| answer.stats)
+            }
+            Expr::Metric(query) => {
+                let request = MetricRequest {
+                    query: &query,
+                    start: TimestampNs(0),
+                    step_ms: 10_000,
+                    count: 129,
+                    cancel: &cancel,
+                };
+                engine.metric(&store, &request).map(|answer| answer.stats)
+            }
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        let read = outcome.map(|stats| stats.bytes_read).expect("an answer");
+        println!(
+            "{:8.1} ms {:8.0} MB/s of {:4} MB  {query}",
+            seconds * 1e3,
+            read as f64 / seconds / 1e6,
+            bytes / 1_000_000
+        );
+    }
+}

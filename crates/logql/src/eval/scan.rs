@@ -1,0 +1,234 @@
+//! Going through parts of streams, line by line.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use columns::vector::Guard;
+use logstage::{Needed, Pipeline, Row, Unwrap};
+use model::Labels;
+use storage::{LineBatch, LogQuery, LogSelection, Needles, NsRange, PartInfo, StreamSet};
+
+use crate::ast::{LogExpr, UnwrapExpr};
+use crate::compile;
+use crate::engine::{EngineOptions, Stats};
+use crate::error::{EvalError, Limit};
+
+/// After so many lines a worker looks whether to go on.
+const CHECK_EVERY_LINES: usize = 4096;
+
+/// A part of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PartRef {
+    pub(super) stream: usize,
+    pub(super) part: usize,
+    pub(super) info: PartInfo,
+}
+
+/// What was read so far, by all workers.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    streams: AtomicU64,
+    parts_read: AtomicU64,
+    parts_skipped: AtomicU64,
+    bytes_read: AtomicU64,
+    lines_read: AtomicU64,
+    lines_passed: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn stats(&self) -> Stats {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            streams: of(&self.streams),
+            parts_read: of(&self.parts_read),
+            parts_skipped: of(&self.parts_skipped),
+            bytes_read: of(&self.bytes_read),
+            lines_read: of(&self.lines_read),
+            lines_passed: of(&self.lines_passed),
+        }
+    }
+
+    /// Counts parts that nobody had to look at.
+    pub(super) fn skipped(&self, parts: usize) {
+        self.parts_skipped.fetch_add(parts as u64, Ordering::Relaxed);
+    }
+}
+
+/// The stages of a selector, made ready.
+pub(crate) struct LogFilter {
+    pub(super) pipeline: Pipeline,
+    pub(super) unwrap: Option<Unwrap>,
+    needles: Needles,
+}
+
+impl LogFilter {
+    /// Stages of whose fields these are needed behind them.
+    ///
+    /// # Errors
+    /// When a stage makes no sense, which the parser has ruled out.
+    pub(crate) fn new(log: &LogExpr, unwrap: Option<&UnwrapExpr>, needed: Needed) -> Result<Self, EvalError> {
+        let wrong = |error: logstage::StageError| EvalError::Invalid(error.to_string());
+        let unwrap = unwrap.map(compile::unwrap).transpose().map_err(wrong)?;
+        let pipeline = Pipeline::new(compile::stages(log).map_err(wrong)?, unwrap.as_ref(), needed);
+        let needles = Needles { groups: pipeline.needles() };
+        Ok(Self { pipeline, unwrap, needles })
+    }
+
+    /// Takes a line through all stages.
+    pub(crate) fn passes(&self, row: &mut Row<'_>) -> bool {
+        self.pipeline.run(row)
+    }
+}
+
+/// Streams that a selector found, and how to go through them.
+pub(super) struct Scan<'a> {
+    pub(super) set: Box<dyn StreamSet>,
+    pub(super) filter: LogFilter,
+    pub(super) guard: &'a Guard<'a>,
+    pub(super) counters: &'a Counters,
+}
+
+impl<'a> Scan<'a> {
+    /// Finds streams with lines in `range`.
+    pub(super) fn new(
+        options: &EngineOptions,
+        store: &dyn LogQuery,
+        log: &LogExpr,
+        filter: LogFilter,
+        range: NsRange,
+        (guard, counters): (&'a Guard<'a>, &'a Counters),
+    ) -> Result<Self, EvalError> {
+        let selection = LogSelection { matchers: &log.matchers, range, streams_max: options.streams_max };
+        let set = store.select(&selection)?;
+        counters.streams.fetch_add(set.len() as u64, Ordering::Relaxed);
+        Ok(Self { set, filter, guard, counters })
+    }
+
+    /// All parts, stream by stream in order of time.
+    ///
+    /// # Errors
+    /// When they hold more bytes than a query may read.
+    pub(super) fn parts(&self, options: &EngineOptions) -> Result<Vec<PartRef>, EvalError> {
+        let of_stream = |stream: usize| {
+            let parts = self.set.parts(stream).iter().enumerate();
+            parts.map(move |(part, info)| PartRef { stream, part, info: *info })
+        };
+        let parts: Vec<PartRef> = (0..self.set.len()).flat_map(of_stream).collect();
+        let bytes: u64 = parts.iter().map(|part| part.info.bytes as u64).sum();
+        if options.bytes_max > 0 && bytes > options.bytes_max {
+            let message = format!(
+                "the query would read too many bytes (query: {bytes}, limit: {}); consider adding more specific stream \
+                 selectors or reduce the time range of the query",
+                options.bytes_max
+            );
+            return Err(EvalError::too_much(Limit::Bytes, message));
+        }
+        Ok(parts)
+    }
+
+    /// The labels of a part's stream.
+    pub(super) fn labels(&self, part: &PartRef) -> &Labels {
+        self.set.labels(part.stream)
+    }
+
+    /// Reads a part and shows each of its lines that passes all stages, with its number; from the last on when `is_backward`.
+    pub(super) fn visit<'b>(
+        &'b self,
+        part: &PartRef,
+        batch: &'b mut LineBatch,
+        is_backward: bool,
+        mut visit: impl FnMut(&mut Row<'b>) -> Result<ControlFlow<()>, EvalError>,
+    ) -> Result<(), EvalError> {
+        self.guard.check()?;
+        let bytes = self.set.read(part.stream, part.part, &self.filter.needles, batch)?;
+        let batch: &'b LineBatch = batch;
+        if batch.is_empty() {
+            let counter = if bytes == 0 { &self.counters.parts_skipped } else { &self.counters.parts_read };
+            counter.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.counters.parts_read.fetch_add(1, Ordering::Relaxed);
+        }
+        self.counters.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counters.lines_read.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let mut row = Row::new(0, "", self.labels(part), None);
+        let mut passed = 0;
+        let mut show = |at: usize| -> Result<ControlFlow<()>, EvalError> {
+            row.reset(batch.times_ns[at], batch.line(at), batch.metadata(at));
+            if !self.filter.passes(&mut row) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            passed += 1;
+            visit(&mut row)
+        };
+        let result = match self.filter.pipeline.finder() {
+            Some(finder) => {
+                let found = lines_with(finder, batch);
+                self.each(found.len(), is_backward, |i| show(found[i]))
+            }
+            None => self.each(batch.len(), is_backward, show),
+        };
+        self.counters.lines_passed.fetch_add(passed, Ordering::Relaxed);
+        result
+    }
+
+    fn each(
+        &self,
+        count: usize,
+        is_backward: bool,
+        mut show: impl FnMut(usize) -> Result<ControlFlow<()>, EvalError>,
+    ) -> Result<(), EvalError> {
+        for i in 0..count {
+            if i % CHECK_EVERY_LINES == CHECK_EVERY_LINES - 1 {
+                self.guard.check()?;
+            }
+            if show(if is_backward { count - 1 - i } else { i })?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Numbers of the lines that contain a text: the whole part is searched at once.
+fn lines_with(finder: &memchr::memmem::Finder<'_>, batch: &LineBatch) -> Vec<usize> {
+    let (text, length) = (batch.text.as_bytes(), finder.needle().len());
+    let (mut found, mut at, mut line) = (Vec::new(), 0, 0);
+    while let Some(offset) = finder.find(&text[at..]) {
+        let start = at + offset;
+        line += batch.ends[line..].partition_point(|end| *end < start);
+        let Some(&end) = batch.ends.get(line) else { break };
+        if start + length <= end {
+            found.push(line);
+            at = end + 1;
+            line += 1;
+        } else {
+            // It runs over the end of a line, so it is in none.
+            at = start + 1;
+        }
+        if at >= text.len() {
+            break;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use model::TimestampNs;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_in_lines_and_never_across_them() {
+        let mut batch = LineBatch::default();
+        for (at, line) in ["ab", "xaby", "a", "b", "", "abab", "b\na"].into_iter().enumerate() {
+            batch.push(TimestampNs(at as i64), line, &Labels::empty());
+        }
+        let lines = |needle: &str| lines_with(&memchr::memmem::Finder::new(needle), &batch);
+        assert_eq!(lines("ab"), [0, 1, 5]);
+        assert_eq!(lines("a\nb"), [] as [usize; 0]);
+        assert_eq!(lines("b\na"), [6]);
+        assert_eq!(lines("\n"), [6]);
+        assert_eq!(lines("zz"), [] as [usize; 0]);
+    }
+}

@@ -1,0 +1,6 @@
+//! LogQL from outside: scripts, parser, hostile input.
+
+mod evaluation;
+mod parser;
+mod properties;
+mod scripts;

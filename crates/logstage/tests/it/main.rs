@@ -1,0 +1,4 @@
+//! Stages one after another on lines, and on lines that hurt.
+
+mod pipeline;
+mod properties;
