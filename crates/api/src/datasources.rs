@@ -21,14 +21,22 @@ struct Source {
 }
 
 /// All there are. Ids count from one in this order.
-fn sources() -> Vec<Source> {
-    vec![Source {
+fn sources(state: &ApiState) -> Vec<Source> {
+    let metrics = Source {
         uid: "prometheus",
         name: "Prometheus",
         kind: "prometheus",
         is_default: true,
         settings: json!({ "httpMethod": "POST", "prometheusType": "Prometheus" }),
-    }]
+    };
+    let logs = || Source {
+        uid: "loki",
+        name: "Loki",
+        kind: "loki",
+        is_default: false,
+        settings: json!({ "maxLines": 1000 }),
+    };
+    std::iter::once(metrics).chain(state.logs.as_ref().map(|_| logs())).collect()
 }
 
 impl Source {
@@ -55,7 +63,7 @@ impl Source {
 
 fn shown(state: &ApiState) -> Vec<Value> {
     let url = &state.runtime.facts().external_url;
-    sources().iter().enumerate().map(|(i, source)| source.shown(i + 1, url)).collect()
+    sources(state).iter().enumerate().map(|(i, source)| source.shown(i + 1, url)).collect()
 }
 
 /// `/api/datasources`.
@@ -100,10 +108,12 @@ pub(crate) async fn id_of(State(state): State<Arc<ApiState>>, Path(name): Path<S
 }
 
 /// `/api/datasources/uid/{uid}/health`: what Grafana's button "Save & test" asks. We are the source, so it works when we answer.
-pub(crate) async fn health(Path(uid): Path<String>) -> Response {
-    if sources().iter().any(|source| source.uid == uid) {
-        return Json(json!({ "status": "OK", "message": "Successfully queried the Prometheus API." }))
-            .into_response();
+pub(crate) async fn health(State(state): State<Arc<ApiState>>, Path(uid): Path<String>) -> Response {
+    match sources(&state).iter().find(|source| source.uid == uid) {
+        Some(source) => {
+            let message = format!("Successfully queried the {} API.", source.name);
+            Json(json!({ "status": "OK", "message": message })).into_response()
+        }
+        None => missing(),
     }
-    missing()
 }

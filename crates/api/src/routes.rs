@@ -45,6 +45,7 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
         .route("/api/datasources/uid/{uid}", get(datasources::by_uid))
         .route("/api/datasources/uid/{uid}/health", get(datasources::health))
         .nest("/api/datasources/proxy/uid/prometheus/api/v1", api_v1())
+        .nest("/api/datasources/proxy/uid/loki", loki::routes())
         .route("/api/search", get(grafana::search))
         .route("/api/dashboards", get(grafana::list))
         .route("/api/dashboards/uid/{uid}", get(grafana::dashboard));
