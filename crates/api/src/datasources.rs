@@ -23,8 +23,8 @@ struct Source {
 }
 
 /// All there are. Ids count from one in this order.
-fn sources() -> Vec<Source> {
-    let prometheus = Source {
+fn sources(state: &ApiState) -> Vec<Source> {
+    let metrics = Source {
         uid: "prometheus",
         name: "Prometheus",
         kind: "prometheus",
@@ -32,7 +32,7 @@ fn sources() -> Vec<Source> {
         settings: json!({ "httpMethod": "POST", "prometheusType": "Prometheus" }),
         health: "Successfully queried the Prometheus API.",
     };
-    let loki = Source {
+    let logs = || Source {
         uid: "loki",
         name: "Loki",
         kind: "loki",
@@ -40,7 +40,7 @@ fn sources() -> Vec<Source> {
         settings: json!({ "maxLines": 1000 }),
         health: "Data source successfully connected.",
     };
-    vec![prometheus, loki]
+    std::iter::once(metrics).chain(state.logs.as_ref().map(|_| logs())).collect()
 }
 
 impl Source {
@@ -72,7 +72,7 @@ fn shown(state: &ApiState) -> Vec<Value> {
         "loki" => format!("/api/datasources/proxy/uid/{}", source.uid),
         _ => url.clone(),
     };
-    sources().iter().enumerate().map(|(i, source)| source.shown(i + 1, &url_of(source))).collect()
+    sources(state).iter().enumerate().map(|(i, source)| source.shown(i + 1, &url_of(source))).collect()
 }
 
 /// `/api/datasources`.
@@ -117,8 +117,8 @@ pub(crate) async fn id_of(State(state): State<Arc<ApiState>>, Path(name): Path<S
 }
 
 /// `/api/datasources/uid/{uid}/health`: what Grafana's button "Save & test" asks. We are the source, so it works when we answer.
-pub(crate) async fn health(Path(uid): Path<String>) -> Response {
-    match sources().iter().find(|source| source.uid == uid) {
+pub(crate) async fn health(State(state): State<Arc<ApiState>>, Path(uid): Path<String>) -> Response {
+    match sources(&state).iter().find(|source| source.uid == uid) {
         Some(source) => Json(json!({ "status": "OK", "message": source.health })).into_response(),
         None => missing(),
     }

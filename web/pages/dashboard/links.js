@@ -26,8 +26,8 @@ export function DashboardLinks({ model }) {
     fetchDashboards({ signal: stop.signal }).then(setEntries, () => undefined);
     return () => stop.abort();
   }, [byTags]);
-  // A list of nothing is not offered.
-  const links = dashboardLinks(model.dashboard, model.scope(null), entries).filter((link) => !link.many || link.many.length > 0);
+  // Lists that can be opened are there from the beginning, though they fill later: what stands below must not jump.
+  const links = dashboardLinks(model.dashboard, model.scope(null), entries);
   return html`<div class="dashboard-links">
     ${model.annotations.filter((one) => one.hide !== true).map((one) => html`<${Switch} key=${one.name} model=${model} one=${one} />`)}
     ${links.map((link, at) => (link.many ? html`<${Many} key=${at} link=${link} />` : html`<a key=${at} class="button" href=${link.href} title=${link.tip || link.title} ...${outside(link)}>${link.title}${link.blank && html`<${Icon} name="right" />`}</a>`))}</div>`;
@@ -51,5 +51,6 @@ function Switch({ model, one }) {
 function Many({ link }) {
   const [open, setOpen] = useState(false);
   return html`<${Popover} open=${open} onToggle=${setOpen} role="menu" label=${link.title} button=${html`${link.title}<${Icon} name="down" />`}>
-    <div class="menu menu-scroll">${(link.many ?? []).map((one) => html`<a key=${one.href} role="menuitem" href=${one.href} ...${outside(/** @type {Link} */ (one))}><span class="menu-text">${one.title}</span></a>`)}</div><//>`;
+    <div class="menu menu-scroll">${(link.many ?? []).map((one) => html`<a key=${one.href} role="menuitem" href=${one.href} ...${outside(/** @type {Link} */ (one))}><span class="menu-text">${one.title}</span></a>`)}
+      ${(link.many ?? []).length === 0 && html`<p class="muted menu-none">No dashboard has these tags</p>`}</div><//>`;
 }

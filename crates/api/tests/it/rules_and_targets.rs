@@ -311,6 +311,11 @@ async fn grafana() {
             "{path}"
         );
     }
+    assert_eq!((&all[1]["type"], &all[1]["isDefault"]), (&json!("loki"), &json!(false)));
+    let (_, body) = site.get_ui("/api/datasources/uid/loki/health").await;
+    assert_eq!(serde_json::from_str::<Value>(&body).expect("JSON")["status"], "OK");
+    let labels = "/api/datasources/proxy/uid/loki/loki/api/v1/labels";
+    assert_eq!(site.get_ui(labels).await.0, 200);
     let (_, body) = site.get_ui("/api/datasources/id/Prometheus").await;
     assert_eq!(body, r#"{"id":1}"#);
     let (_, body) = site.get_ui("/api/datasources/uid/prometheus/health").await;
