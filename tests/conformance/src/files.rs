@@ -27,7 +27,7 @@ pub fn prometheus_config(folder: &Path) -> std::io::Result<Run> {
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("agent_mode")) {
             return Err("agent mode is not supported yet".to_owned());
         }
-        let paths = ConfigPaths { prometheus: path.to_owned(), alertmanager: None };
+        let paths = ConfigPaths { prometheus: path.to_owned(), alertmanager: None, loki: None };
         let left_out = app::check(&paths).map_err(|e| without_folder(&e.to_string(), folder))?;
         Ok(format!("{} settings left out", left_out.len()))
     })

@@ -367,6 +367,8 @@ fn refresh(given: Option<config::Duration>, default: DurationMs) -> DurationMs {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use serde::Deserialize;
 
     use super::*;
