@@ -85,7 +85,13 @@ async fn rules_and_alerts() {
         ("/api/v1/rules?type=alert&exclude_alerts=1", json!({ "groups": [alerting(Value::Null)] })),
         ("/api/v1/rules?group_limit=2", both),
         ("/api/v1/alerts", json!({ "alerts": [alert()] })),
-        ("/api/v1/alertmanagers", json!({ "activeAlertmanagers": [], "droppedAlertmanagers": [] })),
+        (
+            "/api/v1/alertmanagers",
+            json!({
+                "activeAlertmanagers": [{ "url": "http://am.example:9093/api/v2/alerts" }],
+                "droppedAlertmanagers": []
+            }),
+        ),
     ])
     .await;
 }

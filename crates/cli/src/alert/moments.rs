@@ -34,7 +34,13 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Timestamp> {
         let at = now.timestamp().as_millisecond() - length.0;
         return Timestamp::from_millisecond(at).context("that is before the calendar begins");
     }
-    if let Ok(time) = text.parse::<Time>() {
+    // Before the time of day, which is read out of a whole moment, too.
+    if let Ok(moment) = text.replace(' ', "T").parse::<DateTime>() {
+        return Ok(moment.to_zoned(now.time_zone().clone())?.timestamp());
+    }
+    if text.contains(':')
+        && let Ok(time) = text.parse::<Time>()
+    {
         let today = now.date().to_datetime(time).to_zoned(now.time_zone().clone())?;
         let at = if today.timestamp() > now.timestamp() {
             now.yesterday()?.date().to_datetime(time).to_zoned(now.time_zone().clone())?
@@ -42,9 +48,6 @@ pub(super) fn parse(text: &str, now: &Zoned) -> Result<Timestamp> {
             today
         };
         return Ok(at.timestamp());
-    }
-    if let Ok(moment) = text.replace(' ', "T").parse::<DateTime>() {
-        return Ok(moment.to_zoned(now.time_zone().clone())?.timestamp());
     }
     bail!("{text:?} is no moment: write 14:05, 10m (ago), 2026-11-20 14:05, or 2026-11-20T14:05:00Z")
 }
