@@ -130,10 +130,14 @@ async fn kills_lose_no_line_and_double_none() {
     writer.write(1);
 
     for kill in 0..setting("WATCHFIRE_KILLS", KILLS) {
+        locked(&seen).refusal = None;
         let agent = Agent::start(&config).await;
-        // A file that is renamed before anybody has looked for files is nobody's.
-        let first = async || if locked(&seen).lines.is_empty() { Err("no line") } else { Ok(()) };
-        until("the first line", LIMIT, first).await;
+        // Five old files are kept, and a round makes four: before the next it has to have seen them.
+        let caught_up = async || {
+            let n_lines = locked(&seen).lines.len();
+            if n_lines >= writer.n_lines { Ok(()) } else { Err(format!("{n_lines} of {}", writer.n_lines)) }
+        };
+        until("all lines so far", LIMIT, caught_up).await;
         locked(&seen).refusal = (kill % 4 == 2).then_some(StatusCode::INTERNAL_SERVER_ERROR);
         for _ in 0..chance.usize(1..4) {
             writer.write(chance.usize(1..4000));
