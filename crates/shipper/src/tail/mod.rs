@@ -101,7 +101,7 @@ impl Tail {
                     break;
                 }
             }
-            let rotated = rotated::find(path, start.marks, start.is_other);
+            let rotated = rotated::find(path, newest.id, start.marks, start.is_other);
             n_lost = rotated.n_lost;
             let mut files: VecDeque<TailFile> = rotated.files.into();
             files.push_back(newest);

@@ -30,11 +30,16 @@ struct Sibling {
     changed: SystemTime,
 }
 
-/// The files that `marks` mean and that are no longer at `path`, and all that were written between them and the present
-/// one. `is_other` says which files are tailed under their own names.
-pub(crate) fn find(path: &Path, marks: &[Mark], is_other: &dyn Fn(&Path) -> bool) -> Rotated {
-    let present = std::fs::metadata(path).ok().map(|metadata| id_of(&metadata));
-    let gone: Vec<&Mark> = marks.iter().filter(|mark| mark.file.is_some() && mark.file != present).collect();
+/// The files that `marks` mean and that were no longer at `path` when `present` was opened there, and all that were written
+/// between them and that one. `is_other` says which files are tailed under their own names.
+pub(crate) fn find(
+    path: &Path,
+    present: FileId,
+    marks: &[Mark],
+    is_other: &dyn Fn(&Path) -> bool,
+) -> Rotated {
+    let is_gone = |mark: &&Mark| mark.file.is_some_and(|file| file != present);
+    let gone: Vec<&Mark> = marks.iter().filter(is_gone).collect();
     let mut found = Rotated::default();
     if gone.is_empty() {
         return found;
@@ -56,7 +61,8 @@ pub(crate) fn find(path: &Path, marks: &[Mark], is_other: &dyn Fn(&Path) -> bool
         }
     }
     if let Some(since) = since {
-        let known: Vec<FileId> = marks.iter().filter_map(|mark| mark.file).chain(present).collect();
+        // Not those of all marks: the number of one that is gone may be a new file's.
+        let known: Vec<FileId> = found.files.iter().map(|file| file.id).chain([present]).collect();
         found.files.extend(later(&siblings, since, &known, is_other));
     }
     found
