@@ -109,12 +109,16 @@ async fn a_killed_monitor_pages_nobody_twice_and_tells_the_end() {
     lab.stop().await;
 }
 
-/// Whether the notification log on disk (`docs/formats/alerting.md`) has anything that was told as firing.
+/// Whether the notification log on disk (`docs/formats/alerting.md`) has it that the inbox was told of our alert.
 fn noted(lab: &RunningLab) -> Result<(), String> {
     let text = std::fs::read_to_string(lab.data_dir().join("alerting/state")).map_err(|e| e.to_string())?;
     let body = text.split_once('\n').map_or("", |(_, body)| body);
     let state: Value = serde_json::from_str(body).map_err(|e| e.to_string())?;
-    let told = |entry: &Value| entry["firing"].as_array().is_some_and(|told| !told.is_empty());
+    let told = |entry: &Value| {
+        entry["receiver"] == "inbox"
+            && entry["group"].as_str().is_some_and(|group| group.contains("InstanceDown"))
+            && entry["firing"].as_array().is_some_and(|told| !told.is_empty())
+    };
     if state["log"].as_array().is_some_and(|log| log.iter().any(told)) { Ok(()) } else { Err(text) }
 }
 

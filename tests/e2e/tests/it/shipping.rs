@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,6 +106,19 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// A `promtail.yml` in `folder` that sends to `url` quickly and in small batches.
+fn configured(folder: &Path, url: &str) -> PathBuf {
+    let (root, config) = (folder.display(), folder.join("promtail.yml"));
+    let text = format!(
+        "positions: {{filename: {root}/positions.yaml, sync_period: 100ms}}\n\
+         clients: [{{url: '{url}/loki/api/v1/push', batchwait: 10ms, batchsize: 5000, \
+         backoff_config: {{min_period: 10ms, max_period: 50ms}}}}]\n\
+         scrape_configs: [{{job_name: a, static_configs: [{{labels: {{job: a, __path__: '{root}/a.log'}}}}]}}]\n"
+    );
+    std::fs::write(&config, text).expect("written");
+    config
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_no_line_and_double_none() {
     let seed = setting("WATCHFIRE_KILLS_SEED", fastrand::u64(..));
@@ -116,16 +129,7 @@ async fn kills_lose_no_line_and_double_none() {
     let listener = net::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
     let server = Server::start(listener, router, ServerLimits::standard());
     let folder = tempfile::TempDir::with_prefix("watchfire-e2e-").expect("a folder");
-    let root = folder.path().display();
-    let config = folder.path().join("promtail.yml");
-    let text = format!(
-        "positions: {{filename: {root}/positions.yaml, sync_period: 100ms}}\n\
-         clients: [{{url: '{}/loki/api/v1/push', batchwait: 10ms, batchsize: 5000, \
-         backoff_config: {{min_period: 10ms, max_period: 50ms}}}}]\n\
-         scrape_configs: [{{job_name: a, static_configs: [{{labels: {{job: a, __path__: '{root}/a.log'}}}}]}}]\n",
-        server.url()
-    );
-    std::fs::write(&config, text).expect("written");
+    let config = configured(folder.path(), &server.url());
     let mut writer = Writer { path: folder.path().join("a.log"), n_lines: 0 };
     writer.write(1);
 
