@@ -233,6 +233,15 @@ impl Manager {
         }
     }
 
+    /// Waits until groups of objectives no longer wait for their past.
+    #[cfg(test)]
+    pub(crate) async fn past_is_in(&self) {
+        let done = self.running.lock().await.filling.as_ref().map(|filling| filling.done.clone());
+        if let Some(done) = done {
+            done.cancelled().await;
+        }
+    }
+
     /// All groups by file and name, with rules and alerts.
     pub fn groups(&self) -> Vec<GroupStatus> {
         self.view.read().unwrap_or_else(PoisonError::into_inner).iter().map(|group| group.status()).collect()

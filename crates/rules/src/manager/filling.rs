@@ -13,7 +13,8 @@ use crate::backfill::{self, Filled};
 use crate::past::Span;
 use crate::rule::Group;
 
-/// How far back a group's series must be missing for it to be new. A shorter gap is left as it is: the monitor was restarted.
+/// For how long before the store's newest sample a group's series must be missing for it to be new. Reckoned from there and not from
+/// now: while the monitor is down nothing is counted either, and what was recorded before is not to be recorded again.
 const ABSENT_FOR: DurationMs = DurationMs::from_secs(2 * 3600);
 
 /// How long groups wait for their past at most: their alerts wait with them. What is not in by then stays out.
@@ -39,6 +40,8 @@ impl Filling {
         if groups.is_empty() || world.ports.backfill.is_none() {
             return former;
         }
+        // Asked before anything that begins now can add to it.
+        let Some(kept) = world.ports.store.time_span() else { return former };
         let (done, stop) = (CancellationToken::new(), CancellationToken::new());
         let (opens, world, told) = (done.clone().drop_guard(), Arc::clone(world), stop.clone());
         let handle = tokio::spawn(async move {
@@ -47,7 +50,7 @@ impl Filling {
             if let Some(former) = former {
                 former.ended().await;
             }
-            blocking("fill in the past", move || fill(&world, &groups, &told)).await;
+            blocking("fill in the past", move || fill(&world, &groups, kept, &told)).await;
         });
         Some(Self { done, stop, handle })
     }
@@ -65,10 +68,16 @@ impl Filling {
     }
 }
 
-fn fill(world: &World, groups: &[Arc<Group>], stop: &CancellationToken) {
+/// `kept` is the time of the store's oldest and newest sample.
+fn fill(
+    world: &World,
+    groups: &[Arc<Group>],
+    (oldest, newest): (TimestampMs, TimestampMs),
+    stop: &CancellationToken,
+) {
     let Some(backfill) = &world.ports.backfill else { return };
     let (begun, now) = (Instant::now(), world.now());
-    let from = TimestampMs(now.0 - ABSENT_FOR.0);
+    let from = TimestampMs(newest.0.saturating_sub(ABSENT_FOR.0));
     let is_new = |group: &&Arc<Group>| {
         backfill::is_new(group, &*world.ports.store, from).unwrap_or_else(|error| {
             tracing::warn!(group = group.key(), "cannot tell whether its series are new: {error}");
@@ -76,7 +85,9 @@ fn fill(world: &World, groups: &[Arc<Group>], stop: &CancellationToken) {
         })
     };
     let new: Vec<&Arc<Group>> = groups.iter().filter(is_new).collect();
-    let Some((oldest, _)) = world.ports.store.time_span().filter(|_| !new.is_empty()) else { return };
+    if new.is_empty() {
+        return;
+    }
     let earliest = TimestampMs(now.0.saturating_sub(backfill.last.0)).max(oldest);
     // Up to where the groups themselves begin.
     let span = Span { from: earliest, to: TimestampMs(now.0 - 1), interval: backfill::STEP };

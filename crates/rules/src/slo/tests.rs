@@ -423,17 +423,19 @@ async fn a_new_objective_gets_its_past() {
     let (memory, now_ms) = (Arc::clone(&service.memory), service.now_ms);
     let store = Arc::clone(&memory) as Arc<dyn MetricQuery>;
     let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::standard() }));
-    let append = Arc::clone(&memory) as Arc<dyn MetricAppend>;
-    let clock = Arc::new(ManualClock::new(now_ms));
-    let ports = Ports::of_engine(Arc::clone(&engine), Arc::clone(&store), append, Arc::new(Nobody), clock)
-        .with_backfill(engine, Arc::clone(&memory) as Arc<_>, DurationMs(30 * 24 * HOUR_MS));
+    let ports = |now_ms: i64| {
+        let append = Arc::clone(&memory) as Arc<dyn MetricAppend>;
+        let clock = Arc::new(ManualClock::new(now_ms));
+        Ports::of_engine(Arc::clone(&engine), Arc::clone(&store), append, Arc::new(Nobody), clock)
+            .with_backfill(Arc::clone(&engine), Arc::clone(&memory) as Arc<_>, DurationMs(30 * 24 * HOUR_MS))
+    };
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let groups = crate::Groups::new([rules_of(&slos(OWN))]);
     let lately = TimestampMs(now_ms - HOUR_MS);
     let is_new = || groups.iter().all(|group| is_new(group, &*store, lately).expect("memory answers"));
     assert!(is_new());
     let options = ManagerOptions::standard("http://mon");
-    let manager = crate::Manager::start(groups.clone(), ports, options, Arc::clone(&metrics));
+    let manager = crate::Manager::start(groups.clone(), ports(now_ms), options.clone(), Arc::clone(&metrics));
     let filled = async {
         while metrics.backfilled_samples.get() == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -449,4 +451,12 @@ async fn a_new_objective_gets_its_past() {
     // One of a thousand failed on one day of seven, and one may: six sevenths are left.
     let share = service.value(left);
     assert!((share - 6.0 / 7.0).abs() < 0.01, "{share}");
+    // The next start, after a day of being down, finds what was recorded and adds nothing to it: its groups begin, so it is decided.
+    let later_ms = now_ms + 24 * HOUR_MS;
+    let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+    let manager = crate::Manager::start(groups, ports(later_ms), options, Arc::clone(&metrics));
+    manager.past_is_in().await;
+    assert_eq!((metrics.backfilled_samples.get(), metrics.backfill_failures.get()), (0, 0));
+    manager.stop().await;
+    assert_eq!(memory.times(left).iter().filter(|at| **at < now_ms).count(), times.len());
 }
