@@ -13,7 +13,7 @@ mod rotated;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use model::Labels;
 use scrape::FileWatch;
@@ -53,9 +53,26 @@ pub(crate) struct Tail {
 }
 
 enum Kind {
-    /// Oldest first; the last has the path.
-    Plain(VecDeque<TailFile>),
+    Plain(Plain),
     Gzip(Box<GzipFile>),
+}
+
+struct Plain {
+    /// Oldest first; the last has the path.
+    files: VecDeque<TailFile>,
+    /// Rotated files that were last written before are done, or were never ours.
+    since: SystemTime,
+}
+
+impl Plain {
+    /// Takes out the oldest file, which is done or given up.
+    fn pop(&mut self) -> Option<TailFile> {
+        let file = self.files.pop_front()?;
+        if let Some(changed) = file.modified() {
+            self.since = self.since.max(changed + Duration::from_nanos(1));
+        }
+        Some(file)
+    }
 }
 
 /// What a look at the path has seen.
@@ -103,9 +120,10 @@ impl Tail {
             }
             let rotated = rotated::find(path, newest.id, start.marks, start.is_other);
             n_lost = rotated.n_lost;
+            let since = newest.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             let mut files: VecDeque<TailFile> = rotated.files.into();
             files.push_back(newest);
-            Kind::Plain(files)
+            Kind::Plain(Plain { files, since })
         };
         let found = start.found.clone();
         let tail = Self {
@@ -123,7 +141,7 @@ impl Tail {
     /// The files it holds.
     pub(crate) fn ids(&self) -> Vec<FileId> {
         match &self.kind {
-            Kind::Plain(files) => files.iter().map(|file| file.id).collect(),
+            Kind::Plain(plain) => plain.files.iter().map(|file| file.id).collect(),
             Kind::Gzip(file) => vec![file.id],
         }
     }
@@ -139,26 +157,26 @@ impl Tail {
             other => other?,
         };
         self.is_gone = false;
-        let files = match &mut self.kind {
+        let plain = match &mut self.kind {
             Kind::Gzip(file) => return file.look(path).map(|()| Looked::default()),
-            Kind::Plain(files) => files,
+            Kind::Plain(plain) => plain,
         };
         let mut looked = Looked::default();
-        if files.back().is_none_or(|file| file.id != id_of(&metadata)) {
+        if plain.files.back().is_none_or(|file| file.id != id_of(&metadata)) {
             let newest = TailFile::open(path)?;
-            // It may have been moved again in between.
-            if files.iter().all(|file| file.id != newest.id) {
+            let known: Vec<FileId> = plain.files.iter().map(|file| file.id).collect();
+            // It may have been moved again in between, to where it is known.
+            if !known.contains(&newest.id) {
                 looked.rotated = true;
-                let known: Vec<FileId> = files.iter().map(|file| file.id).chain([newest.id]).collect();
-                let mut new = rotated::between(path, &known, is_other);
-                new.push(newest);
-                // The one that had the path may have been rotated since, and others after it.
-                new.sort_by_key(TailFile::modified);
-                files.extend(new);
+                let new = rotated::between(path, plain.since, &known, is_other);
+                // So may the newest have been, with others after it.
+                let is_among = new.iter().any(|file| file.id == newest.id);
+                plain.files.extend(new);
+                plain.files.extend((!is_among).then_some(newest));
             }
         }
-        while files.len() > WAITING_MAX {
-            files.pop_front();
+        while plain.files.len() > WAITING_MAX {
+            plain.pop();
             looked.n_lost += 1;
         }
         Ok(looked)
@@ -183,7 +201,7 @@ impl Tail {
                 (turn.lines, turn.more) = (progress.lines, progress.more);
                 return Ok(turn);
             }
-            Kind::Plain(files) => files,
+            Kind::Plain(plain) => &mut plain.files,
         };
         let (mut lines, mut more, mut truncated) = (0, false, false);
         for file in files.iter_mut() {
@@ -208,9 +226,9 @@ impl Tail {
         now: Instant,
         mut take: impl FnMut(&mut Pipeline, &Labels, &Line<'_>),
     ) -> io::Result<bool> {
-        let files = match &mut self.kind {
+        let plain = match &mut self.kind {
             Kind::Gzip(_) => return Ok(self.is_gone),
-            Kind::Plain(files) => files,
+            Kind::Plain(plain) => plain,
         };
         let held: Vec<Origin> = self.pipeline.held();
         let is_done = |file: &TailFile| {
@@ -218,12 +236,12 @@ impl Tail {
                 file.at_end_since.is_some_and(|since| now.saturating_duration_since(since) >= LINGER);
             is_over && held.iter().all(|origin| origin.file != file.id)
         };
-        while files.front().is_some_and(is_done) && (files.len() > 1 || self.is_gone) {
-            if let Some(mut file) = files.pop_front() {
+        while plain.files.front().is_some_and(is_done) && (plain.files.len() > 1 || self.is_gone) {
+            if let Some(mut file) = plain.pop() {
                 file.last_line(buffer, |line| take(&mut self.pipeline, &self.labels, line))?;
             }
         }
-        Ok(files.is_empty())
+        Ok(plain.files.is_empty())
     }
 
     /// How far its files are read, without lines that a stage holds.
@@ -232,12 +250,12 @@ impl Tail {
         let oldest =
             |id: FileId| held.iter().filter(|origin| origin.file == id).map(|origin| origin.offset).min();
         match &self.kind {
-            Kind::Plain(files) => {
+            Kind::Plain(plain) => {
                 let mark = |file: &TailFile| match oldest(file.id).filter(|offset| *offset < file.offset) {
                     Some(offset) => file.mark_at(offset),
                     None => file.mark(),
                 };
-                files.iter().map(mark).collect()
+                plain.files.iter().map(mark).collect()
             }
             Kind::Gzip(file) => {
                 let mark = file.mark();
@@ -250,8 +268,8 @@ impl Tail {
     /// Bytes read of the file that has the path, and bytes it has.
     pub(crate) fn progress(&self) -> (u64, u64) {
         match &self.kind {
-            Kind::Plain(files) => {
-                files.back().map_or((0, 0), |file| (file.offset, file.bytes().unwrap_or(0)))
+            Kind::Plain(plain) => {
+                plain.files.back().map_or((0, 0), |file| (file.offset, file.bytes().unwrap_or(0)))
             }
             Kind::Gzip(file) => (file.lines, 0),
         }
@@ -267,7 +285,7 @@ pub(crate) fn files_of(job: &Job) -> Vec<Found> {
 
 /// When folders were last changed; a change may mean a new file.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct FolderTimes(Vec<(PathBuf, Option<std::time::SystemTime>)>);
+pub(crate) struct FolderTimes(Vec<(PathBuf, Option<SystemTime>)>);
 
 impl FolderTimes {
     /// Of the folders in which the targets' patterns begin to vary.

@@ -12,6 +12,9 @@ use crate::positions::Mark;
 /// Rotated files that are looked at beside one path; schemes keep five to a few dozen.
 const SIBLINGS_MAX: usize = 1000;
 
+/// Listings of a folder in which files are renamed meanwhile, before one is taken as it is.
+const LISTINGS_MAX: usize = 16;
+
 /// Extensions of files that hold no lines as they stand.
 const PACKED: [&str; 5] = ["gz", "bz2", "xz", "zst", "zip"];
 
@@ -24,9 +27,10 @@ pub(crate) struct Rotated {
     pub n_lost: usize,
 }
 
+#[derive(PartialEq)]
 struct Sibling {
     path: PathBuf,
-    metadata: Metadata,
+    id: FileId,
     changed: SystemTime,
 }
 
@@ -40,15 +44,23 @@ pub(crate) fn find(
 ) -> Rotated {
     let is_gone = |mark: &&Mark| mark.file.is_some_and(|file| file != present);
     let gone: Vec<&Mark> = marks.iter().filter(is_gone).collect();
-    let mut found = Rotated::default();
     if gone.is_empty() {
-        return found;
+        return Rotated::default();
     }
-    let siblings = siblings(path);
+    settled(path, |siblings| of_marks(siblings, present, &gone, is_other))
+}
+
+fn of_marks(
+    siblings: &[Sibling],
+    present: FileId,
+    gone: &[&Mark],
+    is_other: &dyn Fn(&Path) -> bool,
+) -> Rotated {
+    let mut found = Rotated::default();
     let mut since = None;
     for mark in gone {
-        let place = siblings.iter().position(|it| mark.file == Some(id_of(&it.metadata)));
-        let opened = place.and_then(|place| siblings.get(place)).and_then(|sibling| {
+        let sibling = siblings.iter().find(|sibling| mark.file == Some(sibling.id));
+        let opened = sibling.and_then(|sibling| {
             let mut file = TailFile::open(&sibling.path).ok()?;
             file.seek(mark).ok()?.then_some((file, sibling.changed))
         });
@@ -63,18 +75,36 @@ pub(crate) fn find(
     if let Some(since) = since {
         // Not those of all marks: the number of one that is gone may be a new file's.
         let known: Vec<FileId> = found.files.iter().map(|file| file.id).chain([present]).collect();
-        found.files.extend(later(&siblings, since, &known, is_other));
+        found.files.extend(later(siblings, since, &known, is_other));
     }
     found
 }
 
-/// Files that took `path` and lost it again between two looks: those beside it that were written since the last of
-/// `known`, and are not among them.
-pub(crate) fn between(path: &Path, known: &[FileId], is_other: &dyn Fn(&Path) -> bool) -> Vec<TailFile> {
-    let siblings = siblings(path);
-    let of_known = siblings.iter().filter(|sibling| known.contains(&id_of(&sibling.metadata)));
-    let since = of_known.map(|sibling| sibling.changed).max();
-    since.map(|since| later(&siblings, since, known, is_other)).unwrap_or_default()
+/// Files that took `path` and lost it again: those beside it that were written at `since` or later and are not among `known`, oldest
+/// first.
+pub(crate) fn between(
+    path: &Path,
+    since: SystemTime,
+    known: &[FileId],
+    is_other: &dyn Fn(&Path) -> bool,
+) -> Vec<TailFile> {
+    settled(path, |siblings| later(siblings, since, known, is_other))
+}
+
+/// What `take` makes of the siblings of `path` while none is renamed: a name that is read from the folder may be another file's
+/// when it is opened, and a renamed file may be listed twice or never.
+fn settled<T>(path: &Path, mut take: impl FnMut(&[Sibling]) -> T) -> T {
+    let mut before = siblings(path);
+    let mut taken = take(&before);
+    for _ in 0..LISTINGS_MAX {
+        let after = siblings(path);
+        if after == before {
+            break;
+        }
+        taken = take(&after);
+        before = after;
+    }
+    taken
 }
 
 /// Two files may have been written at the same tick of the clock: rather one too many than one too few.
@@ -85,7 +115,7 @@ fn later(
     is_other: &dyn Fn(&Path) -> bool,
 ) -> Vec<TailFile> {
     let is_new = |sibling: &&Sibling| {
-        sibling.changed >= since && !known.contains(&id_of(&sibling.metadata)) && !is_other(&sibling.path)
+        sibling.changed >= since && !known.contains(&sibling.id) && !is_other(&sibling.path)
     };
     siblings.iter().filter(is_new).filter_map(|sibling| TailFile::open(&sibling.path).ok()).collect()
 }
@@ -109,7 +139,7 @@ fn siblings(path: &Path) -> Vec<Sibling> {
     let found = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_rotated));
     let with_times = found.take(SIBLINGS_MAX).filter_map(|entry| {
         let metadata = entry.metadata().ok().filter(Metadata::is_file)?;
-        Some(Sibling { path: entry.path(), changed: metadata.modified().ok()?, metadata })
+        Some(Sibling { path: entry.path(), id: id_of(&metadata), changed: metadata.modified().ok()? })
     });
     let mut all: Vec<Sibling> = with_times.collect();
     // At the same tick of the clock the higher number is the older file.
