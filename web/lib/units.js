@@ -95,7 +95,8 @@ function scaleOf(unit) {
  * @returns {number}
  */
 export function autoDecimals(value) {
-  if (value === 0 || !Number.isFinite(value) || value % 1 === 0) return 0;
+  // What is whole but for the noise of binary fractions is whole: a mean of sixes is 6, not 6.00.
+  if (value === 0 || !Number.isFinite(value) || Number(value.toPrecision(12)) % 1 === 0) return 0;
   const places = 1 - Math.floor(Math.log10(Math.abs(value)));
   return Math.max(0, Math.abs(value) * 10 ** places > 2.25 ? places + 1 : places);
 }

@@ -153,8 +153,15 @@ function increments(unit, decimals) {
   if (isBinary(unit)) return BINARY_STEPS;
   const seconds = secondsIn(unit);
   if (seconds > 0) return SECOND_STEPS.map((step) => Number((step / seconds).toPrecision(12)));
-  return decimals === 0 && unit !== 'percentunit' ? DECIMAL_STEPS.filter((step) => Number.isInteger(step)) : DECIMAL_STEPS;
+  const places = PLACES[unit];
+  if (decimals === null || places === undefined) return decimals === 0 ? DECIMAL_STEPS.filter((step) => Number.isInteger(step)) : DECIMAL_STEPS;
+  // A tick between two numbers that can be written would be written as one of them.
+  return DECIMAL_STEPS.filter((step) => Math.abs(step * 10 ** (decimals + places) - Math.round(step * 10 ** (decimals + places))) < 1e-9 && step * 10 ** (decimals + places) > 0.5);
 }
+
+/** Units that are never shortened, and how many places their texts have less than their values. @type {Record<string, number>} */
+const PLACES = { '': 0, none: 0, percent: 0, percentunit: 2 };
+
 
 const DECIMAL_STEPS = Array.from({ length: 45 }, (_, power) => [1, 2, 2.5, 5].map((digit) => Number(`${digit}e${power - 20}`))).flat();
 
