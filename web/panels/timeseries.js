@@ -1,6 +1,7 @@
 // A time series panel: plot, legend, tooltip. What is drawn is also counted on the panel's root, so that a test can see it.
 import { html } from '../lib/html.js';
 import { useCallback, useEffect, useMemo, useRef, useState } from '../vendor/preact/hooks.js';
+import { resolveColor } from '../lib/color.js';
 import { formatExact } from '../lib/dates.js';
 import { formatValue } from '../lib/units.js';
 import * as css from './classes.js';
@@ -122,7 +123,7 @@ function point(me, { model, utc }, panel, pointer, marks) {
   shown.sort((a, b) => (sort === 'asc' ? a.value - b.value : b.value - a.value));
   if (shown.length === 0 && marks.length === 0) return hideTip(me);
   const rowsOf = shown.map((row) => ({ ...tipRow(row), near: row === nearest && shown.length > 1 }));
-  return showTip(me, html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${rowsOf} notes=${marks.map(noteOf)} />`, pointer);
+  return showTip(me, html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${rowsOf} notes=${marks.map((mark) => ({ text: noteOf(mark), color: resolveColor(mark.color, model.series[0]?.theme ?? 'dark') }))} />`, pointer);
 }
 
 /** Rows of a plot that the pointer is not over: enough to compare, and no more, since there are many such plots. */

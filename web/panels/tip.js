@@ -129,7 +129,7 @@ const NOTES_MAX = 4;
 
 /**
  * All series at one time. Sorted by the caller.
- * @param {{time: string, rows: TipRow[], notes?: string[], most?: number}} props notes: what is marked there; most: rows
+ * @param {{time: string, rows: TipRow[], notes?: {text: string, color: string}[], most?: number}} props notes: what is marked there; most: rows
  */
 export function SeriesTip({ time, rows, notes = [], most = ROWS_MAX }) {
   const fits = Math.min(most, Math.max(6, Math.floor((innerHeight * SHARE_OF_SCREEN) / ROW_PX)));
@@ -139,7 +139,7 @@ export function SeriesTip({ time, rows, notes = [], most = ROWS_MAX }) {
   const shown = rows.slice(first, first + fits);
   return html`
     <div class=${css.TIP_TIME}>${time}</div>
-    ${notes.slice(0, NOTES_MAX).map((note, at) => html`<div class=${css.TIP_NOTE} key=${`n${at}`}>${note}</div>`)}
+    ${notes.slice(0, NOTES_MAX).map((note, at) => html`<div class=${css.TIP_NOTE} key=${`n${at}`} style=${{ borderColor: note.color }}>${note.text}</div>`)}
     ${first > 0 && html`<div class=${css.TIP_MORE}>${first} above</div>`}
     ${shown.map(
       (row) => html`<div class="${css.TIP_ROW} ${row.near ? css.TIP_NEAR : ''}">
