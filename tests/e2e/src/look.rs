@@ -62,12 +62,18 @@ impl Browser {
         self.eval("return window.troubles ?? ['nothing was recorded'];").await.expect("a list")
     }
 
-    /// Clicks the first element that a selector finds, once it is there.
+    /// Clicks the first element that a selector finds, once it is there and nothing lies over it.
     pub async fn click(&self, css: &str) {
-        let by = By::Css(css.to_owned());
-        let clicked = async || self.page.find(by.clone()).await.map_err(|e| e.to_string());
-        let element = until(&format!("{css} is there"), SEEN_LIMIT, clicked).await;
-        element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        until(&format!("{css} can be clicked"), SEEN_LIMIT, async || self.try_click(css).await).await;
+    }
+
+    /// Clicks the first element that a selector finds.
+    ///
+    /// # Errors
+    /// When there is none, or something lies over it.
+    pub async fn try_click(&self, css: &str) -> Result<(), String> {
+        let element = self.page.find(By::Css(css.to_owned())).await.map_err(|e| e.to_string())?;
+        element.click().await.map_err(|e| e.to_string())
     }
 
     /// Types on the keyboard, wherever the focus is.
