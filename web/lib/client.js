@@ -194,8 +194,14 @@ export async function postProm(path, form) {
   return body.data;
 }
 
-/** @param {string} path below `/loki/api/v1` @param {CallOptions} [o] @returns {Promise<string[]>} */
+/** The `data` of an endpoint of Loki's. @param {string} path below `/loki/api/v1` @param {CallOptions} [o] @returns {Promise<any>} */
 export const fetchLoki = async (path, o) => (await get(`/loki/api/v1${path}`, o))?.data ?? [];
+
+/** What an endpoint of Loki's without an envelope answers. @param {string} path @param {CallOptions} [o] @returns {Promise<any>} */
+export const fetchLokiBare = (path, o) => get(`/loki/api/v1${path}`, o);
+
+/** Live lines, one message a text. @param {Record<string, string>} params */
+export const openTail = (params) => new WebSocket(`${window.location.origin.replace(/^http/, 'ws')}${withParams('/loki/api/v1/tail', params)}`);
 
 /**
  * Evaluates targets over one range, in as few requests as the API's limit allows.
@@ -215,13 +221,14 @@ export async function queryBatch(plan, signal) {
 /**
  * What a query evaluates to, or what is wrong with it and where. Nothing is evaluated.
  * @param {string} query
+ * @param {string} language
  * @param {AbortSignal} [signal]
- * @returns {Promise<{kind?: 'vector' | 'matrix' | 'scalar' | 'string', error?: import('./types.d.ts').TargetError}>}
+ * @returns {Promise<{kind?: 'vector' | 'matrix' | 'scalar' | 'string' | 'logs', error?: import('./types.d.ts').TargetError}>}
  */
-export const parseQuery = (query, signal) => form('/api/ui/parse', { query }, signal);
+export const parseQuery = (query, language, signal) => form('/api/ui/parse', { query, language }, signal);
 
-/** A query in the usual layout. @param {string} query @returns {Promise<string>} */
-export const formatQuery = async (query) => (await form('/api/v1/format_query', { query })).data;
+/** A query in the usual layout. @param {string} query @param {string} language @returns {Promise<string>} */
+export const formatQuery = async (query, language) => (await form(language === 'logql' ? '/loki/api/v1/format_query' : '/api/v1/format_query', { query })).data;
 
 /**
  * Writes changes of a panel into the dashboard's file.

@@ -7,10 +7,9 @@ import * as css from './classes.js';
 import { isolate, Legend, readLegend, toggle } from './legend.js';
 import { plotModel } from './model.js';
 import { DIMMED, plotOptions, plotShape } from './plot.js';
-import { attributes } from './linked.js';
 import { drawMarks, marksAt } from './marks.js';
 import { resolveLinks } from '../lib/links.js';
-import { hideTip, pinTip, SeriesTip, showTip } from './tip.js';
+import { hideTip, pinLinks, SeriesTip, showTip } from './tip.js';
 import { usePlot } from './useplot.js';
 
 /** @typedef {import('../lib/frames.js').Frames} Frames */
@@ -59,7 +58,7 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, var
   useEffect(() => plot.current?.redraw(false), [marks]);
   const onClick = () => {
     const { pointer, variables: scope } = now.current;
-    if (pointer) pinLinks(me.current, live.current, pointer, scope ?? {});
+    if (pointer) holdLinks(me.current, live.current, pointer, scope ?? {});
   };
   const onPoint = useCallback((/** @type {string | null} */ key) => {
     const at = key === null ? null : live.current.model.series.findIndex((series) => series.key === key) + 1;
@@ -123,7 +122,7 @@ function point(me, { model, utc }, panel, pointer, marks) {
       name: row.series.name,
       near: row === nearest && shown.length > 1,
       value: formatValue(row.value, row.series.field.config.unit, row.series.field.config.decimals),
-    }))} notes=${marks.map(noteOf)} />`,
+    }))} notes=${marks.map(noteOf)} linked=${(nearest?.series.field.config.links.length ?? 0) > 0} />`,
     pointer,
   );
 }
@@ -134,13 +133,13 @@ function noteOf(mark) {
 }
 
 /** A click holds the links of the series under the pointer, so that one can be followed. @param {object} me @param {import('./plot.js').Live} live @param {Pointer} pointer @param {import('../lib/interpolate.js').Variables} variables */
-function pinLinks(me, { model }, pointer, variables) {
+function holdLinks(me, { model }, pointer, variables) {
   const nearest = nearestOf(tipRows(model, pointer), pointer);
   if (!nearest) return;
   const { field, name } = nearest.series;
   const text = formatValue(nearest.value, field.config.unit, field.config.decimals);
   const links = resolveLinks(field.config.links, variables, { name, labels: field.labels, text, raw: nearest.value, time: model.x[pointer.idx] });
-  if (links.length > 0) pinTip(me, html`<div class=${css.TIP_TIME}>${name} ${text}</div>${links.map((link) => html`<a key=${link.href} class=${css.TIP_LINK} ...${attributes(link)}>${link.title}</a>`)}`, pointer);
+  pinLinks(me, `${name} ${text}`, links, pointer);
 }
 
 /** @typedef {{series: PlotSeries, value: number, drawn: number}} ValueAt */

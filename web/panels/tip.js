@@ -2,6 +2,7 @@
 import { html } from '../lib/html.js';
 import { render } from '../vendor/preact/preact.js';
 import * as css from './classes.js';
+import { attributes } from './linked.js';
 
 /** Distance from the pointer, and from the edge of the window, px. */
 const AWAY = 16;
@@ -37,7 +38,7 @@ export function showTip(by, content, at) {
 let isPinned = false;
 
 /** Shows the box and holds it. @param {object} by @param {any} content @param {{x: number, y: number}} at client px */
-export function pinTip(by, content, at) {
+function pinTip(by, content, at) {
   place(by, content, at);
   isPinned = true;
   tipBox().classList.add(css.TIP_PINNED);
@@ -98,9 +99,9 @@ const NOTES_MAX = 4;
 
 /**
  * All series at one time. Sorted by the caller.
- * @param {{time: string, rows: TipRow[], notes?: string[]}} props notes: what is marked there
+ * @param {{time: string, rows: TipRow[], notes?: string[], linked?: boolean}} props notes: what is marked there; linked: a click shows links
  */
-export function SeriesTip({ time, rows, notes = [] }) {
+export function SeriesTip({ time, rows, notes = [], linked = false }) {
   const fits = Math.min(ROWS_MAX, Math.max(6, Math.floor((innerHeight * SHARE_OF_SCREEN) / ROW_PX)));
   const near = rows.findIndex((row) => row.near);
   // The nearest series is always among those shown.
@@ -115,5 +116,17 @@ export function SeriesTip({ time, rows, notes = [] }) {
       <i style=${{ background: row.color }} /><span class=${css.TIP_NAME}>${row.name}</span><span class=${css.TIP_VALUE}>${row.value}</span>
     </div>`,
     )}
-    ${first + shown.length < rows.length && html`<div class=${css.TIP_MORE}>${rows.length - first - shown.length} more</div>`}`;
+    ${first + shown.length < rows.length && html`<div class=${css.TIP_MORE}>${rows.length - first - shown.length} more</div>`}
+    ${linked && html`<${ClickHint} />`}`;
+}
+
+/** Tells that there is more behind a point. */
+export function ClickHint() {
+  return html`<div class=${css.TIP_MORE}>Click for what is behind it</div>`;
+}
+
+/** The links of a value, held until one is followed. @param {object} by @param {string} title @param {import('../lib/links.js').Link[]} links @param {{x: number, y: number}} at client px */
+export function pinLinks(by, title, links, at) {
+  if (links.length === 0) return;
+  pinTip(by, html`<div class=${css.TIP_TIME}>${title}</div>${links.map((link) => html`<a key=${link.href} class=${css.TIP_LINK} ...${attributes(link)} onClick=${() => setTimeout(release)}>${link.title}</a>`)}`, at);
 }

@@ -29,7 +29,8 @@ impl Browser {
         self.page.goto(url).await.expect("the page loads");
     }
 
-    async fn cdp(&self, method: &str, parameters: Value) -> Value {
+    /// Asks the browser itself, by the DevTools protocol.
+    pub async fn cdp(&self, method: &str, parameters: Value) -> Value {
         self.page.cdp().send_raw(method, parameters).await.unwrap_or_else(|e| panic!("{method}: {e}"))
     }
 
@@ -108,6 +109,18 @@ impl Browser {
                 event.as_object_mut().expect("an object").remove("text");
             }
             self.cdp("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Moves the pointer to a place in the window and clicks there.
+    pub async fn point(&self, (x, y): (f64, f64)) {
+        // Two moves: one that enters, one that is a move within.
+        for (kind, dx, buttons) in
+            [("mouseMoved", -2.0, 0), ("mouseMoved", 0.0, 0), ("mousePressed", 0.0, 1), ("mouseReleased", 0.0, 1)]
+        {
+            let button = if kind == "mouseMoved" { "none" } else { "left" };
+            let event = json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": buttons, "clickCount": 1 });
+            self.cdp("Input.dispatchMouseEvent", event).await;
         }
     }
 

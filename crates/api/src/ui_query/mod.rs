@@ -1,7 +1,7 @@
 //! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns. The shape stands in
 //! `docs/formats/ui-query.md`.
 
-mod lines;
+pub(crate) mod lines;
 mod results;
 mod why;
 

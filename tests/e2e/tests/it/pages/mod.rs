@@ -3,5 +3,7 @@
 mod edit;
 mod explore;
 mod frame;
+mod live;
+mod logs;
 mod overview;
 mod speed;
