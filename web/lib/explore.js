@@ -85,9 +85,10 @@ export function panelsOf(exprs, { style, kinds, language = 'promql', oldest = fa
 export function costOf(results) {
   const sum = (/** @type {(result: TargetResult) => number} */ part) => results.reduce((all, result) => all + part(result), 0);
   const ranges = results.filter((result) => result.id.startsWith(`${GRAPH}:`));
+  const curves = ranges.length > 0 ? ranges : results.filter((result) => result.id.startsWith(`${TABLE}:`));
   return {
     tookMs: Math.max(0, ...results.map((result) => result.took_ms ?? 0)),
-    series: (ranges.length > 0 ? ranges : results).reduce((all, result) => all + (result.series?.length ?? 0), 0),
+    series: curves.reduce((all, result) => all + (result.series?.length ?? 0), 0),
     seriesRead: sum((result) => result.series_read ?? 0),
     samplesRead: sum((result) => result.samples_read ?? 0),
     lines: sum((result) => result.lines?.length ?? 0),

@@ -112,15 +112,19 @@ impl Browser {
         }
     }
 
-    /// Moves the pointer to a place in the window and clicks there.
+    /// Moves the pointer to a place in the window and, once the page has drawn that, clicks there.
     pub async fn point(&self, (x, y): (f64, f64)) {
+        let event = |kind: &str, dx: f64, button: &str| {
+            json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": u8::from(button == "left"), "clickCount": 1 })
+        };
         // Two moves: one that enters, one that is a move within.
-        for (kind, dx, buttons) in
-            [("mouseMoved", -2.0, 0), ("mouseMoved", 0.0, 0), ("mousePressed", 0.0, 1), ("mouseReleased", 0.0, 1)]
-        {
-            let button = if kind == "mouseMoved" { "none" } else { "left" };
-            let event = json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": buttons, "clickCount": 1 });
-            self.cdp("Input.dispatchMouseEvent", event).await;
+        for dx in [-2.0, 0.0] {
+            self.cdp("Input.dispatchMouseEvent", event("mouseMoved", dx, "none")).await;
+        }
+        let drawn = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));";
+        self.eval::<bool>(drawn).await.expect("a frame is drawn");
+        for kind in ["mousePressed", "mouseReleased"] {
+            self.cdp("Input.dispatchMouseEvent", event(kind, 0.0, "left")).await;
         }
     }
 

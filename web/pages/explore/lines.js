@@ -16,6 +16,9 @@ import { Cost, Drawings, zoom } from './results.js';
 
 /** @typedef {import('./answers.js').Answers} Answers */
 
+/** Where nothing was found a day may hold something. */
+const WIDE = { from: 'now-24h', to: 'now' };
+
 /** @typedef {{answers: Answers, oldest: boolean, onQuery: (refId: string, query: string) => void}} LinesProps */
 
 /** @param {LinesProps} props */
@@ -60,10 +63,10 @@ function Found({ answers, oldest, onQuery }) {
   const shown = answers.range ?? range.value;
   const frames = useMemo(() => toFrames(panel, answers.results, { ...shown }), [panel, answers.results]);
   const logs = useMemo(() => ({ onQuery, onOrder: (/** @type {boolean} */ next) => setParams({ sort: next ? 'asc' : null }, { replace: true }) }), [onQuery]);
-  const isSaid = answers.results.some(({ kind, why, error }) => error || (kind === 'logs' && why));
-  const state = frames.state.kind === 'empty' ? { kind: /** @type {const} */ ('empty'), message: isSaid ? '' : 'No lines in this time range.' } : frames.state;
+  // Why stands beside the query.
+  if (frames.state.kind === 'empty') return html`<${Empty} title="No lines" why="Nothing was found in this time range."><button type="button" class="button" onClick=${() => setRange(WIDE)}>Look at the last 24 hours</button><//>`;
   return html`<section class="explore-panel explore-lines" aria-label=${panel.title} data-panel-title=${panel.title}>
-    <div class="explore-inside"><${Panel} panel=${panel} frames=${frames} state=${state} timeRange=${{ ...shown, utc: utc.value }} theme=${theme.value} logs=${logs} /></div>
+    <div class="explore-inside"><${Panel} panel=${panel} frames=${frames} timeRange=${{ ...shown, utc: utc.value }} theme=${theme.value} logs=${logs} /></div>
     <${Rest} frames=${frames} range=${shown} oldest=${oldest} />
   </section>`;
 }

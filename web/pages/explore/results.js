@@ -45,7 +45,8 @@ export function Cost({ answers: { results, language, tookMs, loading } }) {
   const cost = costOf(results);
   if (loading || results.length === 0) return html`<p class="explore-cost muted" role="status">${loading ? 'Asking' : ''}</p>`;
   const read = language === 'logql' ? `read ${plural(cost.linesRead, 'line')}, ${formatBytes(cost.bytesRead)}` : `read ${formatCount(cost.samplesRead)} samples of ${formatCount(cost.seriesRead)} series`;
-  const found = [cost.lines > 0 ? plural(cost.lines, 'line') : '', cost.series > 0 || cost.lines === 0 ? plural(cost.series, 'series') : ''].filter(Boolean).join(', ');
+  const hasLines = results.some(({ kind }) => kind === 'logs');
+  const found = [hasLines ? plural(cost.lines, 'line') : '', cost.series > 0 || !hasLines ? plural(cost.series, 'series') : ''].filter(Boolean).join(', ');
   return html`<p class="explore-cost muted" role="status">${found}${cost.stepMs > 0 ? `, a point every ${formatDuration(cost.stepMs)}` : ''}. Evaluated in ${formatShort(cost.tookMs)} ms, ${read}; here after ${formatShort(tookMs)} ms.</p>`;
 }
 

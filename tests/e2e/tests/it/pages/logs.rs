@@ -166,7 +166,7 @@ async fn around(browser: &Browser, ui: &str) {
     let near = "[...document.querySelectorAll('.log-near')].map((row) => Number(/order.(\\d+)/.exec(row.innerText)?.[1]))";
     let span = |from: usize, to: usize| {
         let all: Vec<_> = (from..=to).map(|at| at.to_string()).collect();
-        format!("{near}.join() === '{}'", all.join())
+        format!("{near}.join() === '{}'", all.join(","))
     };
     browser.wait("ten to each side", &span(20, 40)).await;
     browser.wait("the line itself is told apart", "document.querySelector('.log-near[data-own]')?.innerText.includes('/api/order/30')").await;
@@ -229,22 +229,24 @@ async fn a_spike_leads_to_its_lines() {
         if found.len() > 20 { Ok(()) } else { Err(format!("{} lines", found.len())) }
     })
     .await;
-    for (panel, links) in [("Percentiles", 2), ("All requests by latency", 1)] {
-        let board = format!("{ui}/d/service-deep-dive?var-job=order-service&from=now-5m&to=now&refresh=off");
-        followed(&browser, &board, panel, links).await;
+    for (panel, links) in [(13, 2), (14, 1)] {
+        let board = format!("{ui}/d/service-deep-dive?var-job=order-service&from=now-1m&to=now&refresh=2s");
+        followed(&browser, &format!("{board}&viewPanel={panel}"), links, 1).await;
         browser.wait("the lines of that service", &format!("{LINES} > 0 && {SEARCH}.get('expr').startsWith('{{job=\"access\", service=\"order-service\"}}') && {SEARCH}.get('language') === 'logql'")).await;
         let window = format!("Number({SEARCH}.get('to')) - Number({SEARCH}.get('from')) === 120000 && !location.search.includes('panes')");
         browser.wait("around that time", &window).await;
     }
     // Those that took at least as long as the point says: the other link, of another dashboard and by instance.
-    followed(&browser, &format!("{ui}/d/use-red?var-job=order-service&from=now-5m&to=now&refresh=off"), "Duration", 2).await;
-    browser.page.back().await.expect("Back works");
-    point_at(&browser, "Duration").await;
-    browser.click(".chart-tip a:nth-of-type(2)").await;
+    followed(&browser, &format!("{ui}/d/use-red?var-job=order-service&from=now-1m&to=now&refresh=2s&viewPanel=9"), 2, 2).await;
     browser.wait("the slow ones", &format!("{LINES} > 0 && /instance=.orders-[12].. [|] json duration_ms [|] label_format .* took >= [0-9.e-]+s$/.test({SEARCH}.get('expr'))")).await;
     browser.pictures("explore-logs-slow").await;
 
-    browser.open(&format!("{ui}/d/flask-observability?from=now-5m&to=now&refresh=off")).await;
+    until("an error of the sample service", LIMIT, async || {
+        let found = lab.lines(r#"{job="flask-app"} |~ "ERROR|error""#).await?;
+        if found.is_empty() { Err("none".to_owned()) } else { Ok(()) }
+    })
+    .await;
+    browser.open(&format!("{ui}/d/flask-observability?from=now-15m&to=now&refresh=off&viewPanel=13")).await;
     browser.wait("errors are marked in a dashboard too", "[...document.querySelectorAll('.panel .log-text mark')].some((mark) => mark.textContent === 'ERROR')").await;
     browser.click(".panel .log-twist").await;
     browser.click(".panel .log-details a[aria-label^='Filter for job = flask-app']").await;
@@ -254,35 +256,23 @@ async fn a_spike_leads_to_its_lines() {
     lab.stop().await;
 }
 
-/// Opens a dashboard, clicks the newest points of a panel and follows the first of its links.
-async fn followed(browser: &Browser, board: &str, panel: &str, links: usize) {
-    browser.open(board).await;
-    let drawn = format!("Number([...document.querySelectorAll('.grid > .panel')].find((one) => one.querySelector('.panel-title')?.textContent === '{panel}')?.querySelector('[data-points]')?.dataset.points ?? 0) > 2");
-    let scroll = "document.querySelectorAll('.grid > .panel').length > 0 && (window.scrollTo(0, (window.scrollY + 300) % document.body.scrollHeight), true)";
-    until(panel, LIMIT, async || match browser.eval::<bool>(&format!("return ({drawn}) || !({scroll});")).await {
-        Ok(true) => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-    .await;
-    point_at(browser, panel).await;
-    browser.wait("its links are held", &format!("document.querySelectorAll('.chart-tip:not([hidden]) a').length === {links}")).await;
-    browser.picture(&format!("link-{}", panel.to_lowercase().replace(' ', "-"))).await;
-    browser.click(".chart-tip a").await;
-}
-
-/// Clicks near the right end of a panel's plot, where the newest values are, until something is held.
-async fn point_at(browser: &Browser, panel: &str) {
-    let mut share = 0.97;
+/// Opens a panel, clicks its newest points and follows one of the links.
+async fn followed(browser: &Browser, panel: &str, links: usize, which: usize) {
+    browser.open(panel).await;
+    browser.wait("it is drawn", "Number(document.querySelector('.panel [data-points]')?.dataset.points ?? 0) > 20 && document.querySelector('.panel .u-over')").await;
+    // Where no value is nothing is held: from the right, where the newest are, to the left.
+    let mut share = 0.98;
     until("a point with links", LIMIT, async || {
-        let script = format!(
-            "const panel = [...document.querySelectorAll('.grid > .panel')].find((one) => one.querySelector('.panel-title')?.textContent === '{panel}');
-             panel.scrollIntoView({{ block: 'center' }}); const box = panel.querySelector('.u-over').getBoundingClientRect(); return [box.left, box.top + box.height * 0.8, box.width];"
-        );
-        let [left, y, width] = browser.eval::<[f64; 3]>(&script).await?;
+        let place = "const box = document.querySelector('.panel .u-over').getBoundingClientRect(); return [box.left, box.top + box.height * 0.9, box.width];";
+        let [left, y, width] = browser.eval::<[f64; 3]>(place).await?;
         browser.point((left + width * share, y)).await;
-        share = if share < 0.6 { 0.97 } else { share - 0.03 };
-        let held = "return document.querySelectorAll('.chart-tip-pinned a').length > 0;";
-        if browser.eval::<bool>(held).await? { Ok(()) } else { Err(format!("nothing at {share}")) }
+        share = if share < 0.5 { 0.98 } else { share - 0.04 };
+        let held = "return document.querySelectorAll('.chart-tip-pinned a').length;";
+        let n_links = browser.eval::<usize>(held).await?;
+        if n_links == links { Ok(()) } else { Err(format!("{n_links} at {share}")) }
     })
     .await;
+    let name = panel.rsplit('=').next().unwrap_or_default();
+    browser.picture(&format!("link-of-panel-{name}")).await;
+    browser.click(&format!(".chart-tip a:nth-of-type({which})")).await;
 }
