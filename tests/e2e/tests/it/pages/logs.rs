@@ -238,7 +238,7 @@ async fn a_spike_leads_to_its_lines() {
     }
     // Those that took at least as long as the point says: the other link, of another dashboard and by instance.
     followed(&browser, &format!("{ui}/d/use-red?var-job=order-service&from=now-1m&to=now&refresh=2s&viewPanel=9"), 2, 2).await;
-    browser.wait("the slow ones", &format!("{LINES} > 0 && /instance=.orders-[12].. [|] json duration_ms [|] label_format .* took >= [0-9.e-]+s$/.test({SEARCH}.get('expr'))")).await;
+    browser.wait("the slow ones", &format!("{LINES} > 0 && /instance=.orders-[12].. [|] json duration_ms, endpoint [|] endpoint != ..health. [|] label_format .* took >= [0-9.e-]+s$/.test({SEARCH}.get('expr'))")).await;
     browser.pictures("explore-logs-slow").await;
 
     until("an error of the sample service", LIMIT, async || {
