@@ -13,6 +13,7 @@ export const STYLES = [['lines', 'Lines'], ['stacked', 'Stacked'], ['bars', 'Bar
 /** Ids of the panels; they tell the answers apart. */
 const GRAPH = 1;
 const TABLE = 2;
+export const VOLUME = 3;
 export const LINES = 4;
 
 /** Lines asked for at a time. */
@@ -98,9 +99,9 @@ export function costOf(results) {
   };
 }
 
-/** The first error of a query, and the first reason why it is empty. @param {TargetResult[]} results @param {number} at */
+/** The first error of a query, and the first reason why it is empty; what only counts its lines says nothing about it. @param {TargetResult[]} results @param {number} at */
 export function saidOf(results, at) {
-  const own = results.filter((result) => result.id.endsWith(`:${refIdOf(at)}`));
+  const own = results.filter((result) => result.id.endsWith(`:${refIdOf(at)}`) && !result.id.startsWith(`${VOLUME}:`));
   const isEmpty = own.length > 0 && own.every((result) => (result.series?.length ?? 0) === 0 && (result.lines?.length ?? 0) === 0);
   return {
     error: own.find((result) => result.error)?.error ?? null,

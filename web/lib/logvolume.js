@@ -2,7 +2,7 @@
 import { LEVELS, levelNamed } from './loglines.js';
 import { volumeOf } from './logedit.js';
 import { formatDuration, roundInterval } from './step.js';
-import { refIdOf } from './explore.js';
+import { VOLUME, refIdOf } from './explore.js';
 
 /** @typedef {import('./types.d.ts').Target} Target */
 /** @typedef {import('./types.d.ts').TargetResult} TargetResult */
@@ -10,8 +10,6 @@ import { refIdOf } from './explore.js';
 
 /** Bars over the width of a screen; more are too thin to be aimed at. */
 const BARS = 80;
-/** The id of the panel. */
-export const VOLUME = 3;
 
 /** Colours as the lines have them, in Grafana's names. @type {Record<string, string>} */
 const COLOURS = { critical: 'purple', error: 'red', warning: 'yellow', info: 'green', debug: 'blue', trace: 'super-light-blue', unknown: 'text' };

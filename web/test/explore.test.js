@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { costOf, panelsOf, queriesOf, remembered, replacedPart, saidOf, unitOf } from '../lib/explore.js';
+import { costOf, languageOf, panelsOf, queriesOf, remembered, replacedPart, saidOf, unitOf } from '../lib/explore.js';
 import { exploreAddress, fromGrafanaLink, fromGraphLink } from '../lib/explorelinks.js';
 import { planTargets, toFrames } from '../lib/frames.js';
 import { whyEmpty, whySentence } from '../lib/why.js';
@@ -47,6 +47,17 @@ test('a graph and a table are asked for in one round, and each finds its own ans
   assert.deepEqual(costOf(results), { tookMs: 2, series: 1, seriesRead: 2, samplesRead: 9, lines: 0, linesRead: 0, bytesRead: 0, stepMs: 15_000 });
   assert.equal(saidOf(results, 2).error?.message, 'no');
   assert.equal(saidOf(results, 0).why, null);
+});
+
+test('lines are asked for as lines, and what counts them says nothing about the query', () => {
+  const { graph, table, lines } = panelsOf(['{a="b"}', 'rate({a="b"}[1m])', ''], { style: '', kinds: ['logs', 'vector', null], language: 'logql', oldest: true });
+  const input = { from: 0, to: 60_000, widthPx: 100, scrapeIntervalMs: 15_000, utcOffsetMs: 0 };
+  const asked = [graph, table, lines].flatMap((panel) => planTargets(panel, input).targets);
+  assert.deepEqual(asked.map(({ id, language, instant, limit, direction }) => [id, language, instant, limit, direction]), [['1:B', 'logql', false, undefined, undefined], ['2:B', 'logql', true, undefined, undefined], ['4:A', 'logql', false, 1000, 'forward']]);
+  const found = /** @type {any} */ ({ id: '4:A', kind: 'logs', times_ns: ['1'], lines: ['x'], labels: [0], label_sets: [{}] });
+  assert.equal(saidOf([found, { id: '3:A', error: { message: 'too much' } }], 0).error, null);
+  assert.equal(languageOf(new URLSearchParams('language=logql')), 'logql');
+  assert.equal(languageOf(new URLSearchParams('language=sql')), 'promql');
 });
 
 test('a reason is said only when nothing came at all', () => {

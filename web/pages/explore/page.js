@@ -72,11 +72,11 @@ export function ExplorePage() {
       ${texts.map((text, at) => html`<${Query} key=${`${language} ${at}`} ...${{ at, text, language, count: texts.length }} said=${answers.asked[at] === text.trim() ? saidOf(answers.results, at) : null}
         onChange=${edit(at)} onRun=${() => run(texts)} onReplace=${replace(at)} onRemove=${() => run(texts.filter((_, i) => i !== at))} />`)}
       <div class="query-tools">
-        <${LanguageSwitch} language=${language} onTurn=${turnTo} />
         <button type="button" class="button button-primary" onClick=${() => run(texts)}>Run <kbd class="on-button">↵</kbd></button>
         ${language === 'logql' && html`<button type="button" class="button" aria-pressed=${isLive} title="Follow new lines as they come" onClick=${() => run(texts, { live: isLive ? null : 'on' })}>${isLive ? 'Stop following' : 'Follow live'}</button>`}
         <button type="button" class="button" disabled=${texts.length >= QUERIES_MAX} onClick=${() => setTexts([...texts, ''])}><${Icon} name="plus" /> Add query</button>
         <${HistoryMenu} language=${language} onPick=${(/** @type {string} */ expr) => run([...texts.slice(0, -1), expr])} />
+        <${LanguageSwitch} language=${language} onTurn=${turnTo} />
       </div>
     </section>
     ${isLive ? html`<${Live} key=${asked[0]} query=${asked[0].trim()} onQuery=${onQuery} />` : language === 'logql' ? html`<${Lines} answers=${answers} oldest=${oldest} onQuery=${onQuery} />` : html`<${Results} answers=${answers} />`}
@@ -86,7 +86,7 @@ export function ExplorePage() {
 /** @param {{language: Language, onTurn: (language: Language) => void}} props */
 function LanguageSwitch({ language, onTurn }) {
   const choice = (/** @type {Language} */ name, /** @type {string} */ word) => html`<button type="button" aria-pressed=${language === name} onClick=${() => onTurn(name)}>${word}</button>`;
-  return html`<div class="segmented" role="group" aria-label="What is asked">${choice('promql', 'Metrics')}${choice('logql', 'Logs')}</div>`;
+  return html`<div class="segmented query-language" role="group" aria-label="What is asked">${choice('promql', 'Metrics')}${choice('logql', 'Logs')}</div>`;
 }
 
 /**
