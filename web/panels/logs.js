@@ -1,6 +1,7 @@
 // Lines of logs: what one can do with all of them on top, then line by line. The same in dashboards and in Explore.
 import { html } from '../lib/html.js';
 import { useEffect, useMemo, useRef, useState } from '../vendor/preact/hooks.js';
+import { plural } from '../lib/format.js';
 import { asJson, asText } from '../lib/logexport.js';
 import { arranged, commonLabels } from '../lib/loglines.js';
 import { soughtBy } from '../lib/loghighlight.js';
@@ -75,7 +76,7 @@ function queriesOf(panel, variables) {
  */
 function Head({ lines, common, options, isWrapped, isOldest, title, onWrap, onOrder }) {
   const save = (/** @type {string} */ ending, /** @type {string} */ type, /** @type {(lines: LogLine[]) => string} */ write) => () => saveFile(`${title || 'logs'}.${ending}`, type, write(lines.map(({ one }) => one)));
-  return html`<div class=${css.LOGS_HEAD}><span class=${css.LOGS_COUNT}>${lines.length} ${lines.length === 1 ? 'line' : 'lines'}</span>
+  return html`<div class=${css.LOGS_HEAD}><span class=${css.LOGS_COUNT}>${plural(lines.length, 'line')}</span>
     ${options.showCommonLabels === true && Object.entries(common).map(([name, value]) => html`<span class=${css.LOGS_LABEL} key=${name}>${name}=${value}</span>`)}
     <span class=${css.LOGS_TOOLS}>
       ${onOrder && html`<button type="button" onClick=${onOrder} title="Turn the order round">${isOldest ? 'Oldest first ↑' : 'Newest first ↓'}</button>`}

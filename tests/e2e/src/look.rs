@@ -114,9 +114,7 @@ impl Browser {
 
     /// Moves the pointer to a place in the window and, once the page has drawn that, clicks there.
     pub async fn point(&self, (x, y): (f64, f64)) {
-        let event = |kind: &str, dx: f64, button: &str| {
-            json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": u8::from(button == "left"), "clickCount": 1 })
-        };
+        let event = |kind: &str, dx: f64, button: &str| json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": u8::from(button == "left"), "clickCount": 1 });
         // Two moves: one that enters, one that is a move within.
         for dx in [-2.0, 0.0] {
             self.cdp("Input.dispatchMouseEvent", event("mouseMoved", dx, "none")).await;

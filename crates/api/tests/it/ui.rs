@@ -70,11 +70,9 @@ async fn an_editor_learns_what_a_query_is_and_where_it_is_wrong() {
         assert_eq!(status, 200);
         json!(object(&body))
     };
-    for (query, kind) in [
-        (r#"{job="x"} |= "a" | json"#, "logs"),
-        (r#"sum(rate({job="x"}[5m]))"#, "vector"),
-        ("1", "scalar"),
-    ] {
+    for (query, kind) in
+        [(r#"{job="x"} |= "a" | json"#, "logs"), (r#"sum(rate({job="x"}[5m]))"#, "vector"), ("1", "scalar")]
+    {
         assert_eq!(logs(query).await, json!({ "kind": kind }), "{query}");
     }
     let error = &logs("{job=\"x\"}\n | json )").await["error"];

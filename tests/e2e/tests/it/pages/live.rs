@@ -14,8 +14,7 @@ fn now_ns() -> u64 {
 }
 
 async fn say(monitor: &RunningMonitor, lines: &[&str]) {
-    let lines: Vec<_> =
-        lines.iter().zip(now_ns()..).map(|(line, ns)| (ns, (*line).to_owned())).collect();
+    let lines: Vec<_> = lines.iter().zip(now_ns()..).map(|(line, ns)| (ns, (*line).to_owned())).collect();
     push(monitor, json!({ "job": "talk" }), &lines).await;
 }
 
@@ -33,7 +32,9 @@ async fn lines_are_followed() {
     browser.wait("what was there is there", &format!("{TEXTS}.join() === 'level=error before'")).await;
 
     say(&monitor, &["level=warn first", "other words", "second"]).await;
-    browser.wait("new lines on top", &format!("{TEXTS}.join() === 'second,level=warn first,level=error before'")).await;
+    browser
+        .wait("new lines on top", &format!("{TEXTS}.join() === 'second,level=warn first,level=error before'"))
+        .await;
     browser.pictures("explore-live").await;
 
     // A pause holds the page still; what comes meanwhile is counted and shown afterwards.
@@ -51,7 +52,12 @@ async fn lines_are_followed() {
     say(&monitor, &["fourth", "fifth"]).await;
     relay.mend();
     browser.wait_words(".live-state", "Live").await;
-    browser.wait("nothing is missing or twice", &format!("{TEXTS}.join() === 'fifth,fourth,third,second,level=warn first,level=error before'")).await;
+    browser
+        .wait(
+            "nothing is missing or twice",
+            &format!("{TEXTS}.join() === 'fifth,fourth,third,second,level=warn first,level=error before'"),
+        )
+        .await;
 
     // Many lines: the newest are kept, the others counted.
     let many: Vec<String> = (0..2500).map(|at| format!("many {at}")).collect();
@@ -61,12 +67,19 @@ async fn lines_are_followed() {
 
     // The end: the same query as one that was asked once.
     browser.click(".live-head button:nth-of-type(2)").await;
-    browser.wait("no more live", "!document.querySelector('.live-head') && !location.search.includes('live')").await;
+    browser
+        .wait("no more live", "!document.querySelector('.live-head') && !location.search.includes('live')")
+        .await;
     browser.wait("an answer", &format!("{LINES} === 1000")).await;
     browser.wait_words(".explore-rest", "The newest 1,000 lines are shown.").await;
 
     // Numbers have no lines to follow.
-    browser.open(&format!("{}/explore?language=logql&live=on&expr=rate(%7Bjob%3D%22talk%22%7D%5B1m%5D)", relay.url())).await;
+    browser
+        .open(&format!(
+            "{}/explore?language=logql&live=on&expr=rate(%7Bjob%3D%22talk%22%7D%5B1m%5D)",
+            relay.url()
+        ))
+        .await;
     browser.wait_words(".live-state", "Only lines can be followed").await;
     browser.stop().await;
 }

@@ -34,7 +34,8 @@ async fn fill(monitor: &RunningMonitor) -> u64 {
     let at_ns = |at: usize| last_ns - (REQUESTS - 1 - at) as u64 * 1_000_000_000;
     let requests: Vec<_> = (0..REQUESTS).map(|at| (at_ns(at), line(at))).collect();
     push(monitor, json!({ "job": "access", "service": "orders" }), &requests).await;
-    let pairs: Vec<_> = (0..5).map(|at| (at_ns(at), format!("level=warn msg=\"it is {at}\" n={at}"))).collect();
+    let pairs: Vec<_> =
+        (0..5).map(|at| (at_ns(at), format!("level=warn msg=\"it is {at}\" n={at}"))).collect();
     push(monitor, json!({ "job": "worker" }), &pairs).await;
     last_ns
 }
@@ -63,7 +64,9 @@ async fn switched(browser: &Browser) {
     browser.click("[aria-label='What is asked'] button:nth-child(2)").await;
     browser.wait("it is in the address", &format!("{SEARCH}.get('language') === 'logql'")).await;
     browser.wait_words(".notice", "Ask the logs something").await;
-    browser.wait("the editor has the focus", "document.activeElement?.closest('[data-editor=codemirror]')").await;
+    browser
+        .wait("the editor has the focus", "document.activeElement?.closest('[data-editor=codemirror]')")
+        .await;
     browser.press("{jo").await;
     offered(browser, "job").await;
     browser.enter().await;
@@ -71,14 +74,25 @@ async fn switched(browser: &Browser) {
     browser.press("acc").await;
     offered(browser, "access").await;
     browser.enter().await;
-    browser.wait("the editor has both", "document.querySelector('.cm-content')?.innerText === '{job=\"access\"}'").await;
+    browser
+        .wait(
+            "the editor has both",
+            "document.querySelector('.cm-content')?.innerText === '{job=\"access\"}'",
+        )
+        .await;
     browser.escape().await;
     browser.click(".query-tools .button-primary").await;
     browser.wait("all lines are there", &format!("{LINES} === {REQUESTS}")).await;
     browser.wait_words(".explore-cost", &format!("{REQUESTS} lines")).await;
-    browser.wait("levels over time", "document.querySelector('.explore-volume [data-panel-type]')?.dataset.series === '2'").await;
+    browser
+        .wait(
+            "levels over time",
+            "document.querySelector('.explore-volume [data-panel-type]')?.dataset.series === '2'",
+        )
+        .await;
     browser.wait_words(".explore-volume .legend", "error").await;
-    let newest = format!("document.querySelector('.log-text')?.innerText.includes('/api/order/{}')", REQUESTS - 1);
+    let newest =
+        format!("document.querySelector('.log-text')?.innerText.includes('/api/order/{}')", REQUESTS - 1);
     browser.wait("the newest is first", &newest).await;
     browser.pictures("explore-logs").await;
 }
@@ -105,7 +119,12 @@ async fn ask(browser: &Browser, query: &str) {
 async fn mistaken(browser: &Browser) {
     browser.click(".cm-content").await;
     browser.retype("{job=\"access\"} | jsonn )").await;
-    browser.wait("the mistake is underlined", "document.querySelector('.cm-lintRange-error')?.textContent === ')'").await;
+    browser
+        .wait(
+            "the mistake is underlined",
+            "document.querySelector('.cm-lintRange-error')?.textContent === ')'",
+        )
+        .await;
     browser.wait_words(".query-wrong", "1:24 ").await;
     ask(browser, "{job=\"acces\"}").await;
     browser.wait_words(".query-said", "No stream has job=\"acces\"; job is access, worker.").await;
@@ -120,7 +139,8 @@ async fn mistaken(browser: &Browser) {
 async fn looked_into(browser: &Browser) {
     ask(browser, "{job=~\"access|worker\"} |~ \"(?i)error|WARN\"").await;
     browser.wait("errors and warnings", &format!("{LINES} === 11")).await;
-    let marks = "[...document.querySelectorAll('.log-text mark')].map((mark) => mark.textContent).sort().join(' ')";
+    let marks =
+        "[...document.querySelectorAll('.log-text mark')].map((mark) => mark.textContent).sort().join(' ')";
     let sorted = "ERROR ERROR ERROR ERROR ERROR ERROR warn warn warn warn warn";
     browser.wait("they are marked", &format!("{marks} === '{sorted}'")).await;
     browser.wait("in their colours", "document.querySelectorAll('.log[data-level=error]').length === 6 && document.querySelectorAll('.log[data-level=warning]').length === 5").await;
@@ -132,7 +152,9 @@ async fn looked_into(browser: &Browser) {
     browser.wait("all lines again", &format!("{LINES} === {REQUESTS}")).await;
     browser.click(".log:first-child .log-twist").await;
     let fields = "Object.fromEntries([...document.querySelectorAll('.log-details .log-field')].map((row) => [row.querySelector('dt').textContent, row.querySelector('.log-value').textContent]))";
-    let has = format!("(() => {{ const fields = {fields}; return fields.client_ip === '10.0.0.59' && fields.status === '200' && fields.service === 'orders' && fields.detected_level === 'info'; }})()");
+    let has = format!(
+        "(() => {{ const fields = {fields}; return fields.client_ip === '10.0.0.59' && fields.status === '200' && fields.service === 'orders' && fields.detected_level === 'info'; }})()"
+    );
     browser.wait("fields, labels and metadata", &has).await;
     browser.click("[aria-label='Values of view']").await;
     browser.wait_words(".log-counts", "2 values in all 60 lines shown").await;
@@ -144,10 +166,24 @@ async fn looked_into(browser: &Browser) {
 /// A click keeps a value or leaves it out; the query says how.
 async fn filtered(browser: &Browser) {
     browser.click("[aria-label='Filter out status = 200']").await;
-    browser.wait("failures are left", &format!("{LINES} === 6 && {SEARCH}.get('expr') === '{{job=\"access\"}} | json | status!=\"200\"'")).await;
+    browser
+        .wait(
+            "failures are left",
+            &format!(
+                "{LINES} === 6 && {SEARCH}.get('expr') === '{{job=\"access\"}} | json | status!=\"200\"'"
+            ),
+        )
+        .await;
     browser.click(".log:first-child .log-twist").await;
     browser.click("[aria-label='Filter for service = orders']").await;
-    browser.wait("the label goes into the selector", &format!("{SEARCH}.get('expr').startsWith('{{job=\"access\", service=\"orders\"}} ') && {LINES} === 6")).await;
+    browser
+        .wait(
+            "the label goes into the selector",
+            &format!(
+                "{SEARCH}.get('expr').startsWith('{{job=\"access\", service=\"orders\"}} ') && {LINES} === 6"
+            ),
+        )
+        .await;
     browser.page.back().await.expect("Back works");
     browser.wait("as it was", &format!("!{SEARCH}.get('expr').includes('service')")).await;
     // Oldest first asks for the other end.
@@ -172,7 +208,12 @@ async fn around(browser: &Browser, ui: &str) {
         format!("{near}.join() === '{}'", all.join(","))
     };
     browser.wait("ten to each side", &span(20, 40)).await;
-    browser.wait("the line itself is told apart", "document.querySelector('.log-near[data-own]')?.innerText.includes('/api/order/30')").await;
+    browser
+        .wait(
+            "the line itself is told apart",
+            "document.querySelector('.log-near[data-own]')?.innerText.includes('/api/order/30')",
+        )
+        .await;
     browser.click(".log-context > .log-more:first-child button").await;
     browser.wait("twenty before", &span(10, 40)).await;
     browser.pictures("explore-logs-context").await;
@@ -181,20 +222,33 @@ async fn around(browser: &Browser, ui: &str) {
 /// Lines as a file, and a line in the clipboard.
 async fn saved(browser: &Browser, ui: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    browser.cdp("Browser.setDownloadBehavior", json!({ "behavior": "allow", "downloadPath": folder.path() })).await;
-    browser.cdp("Browser.grantPermissions", json!({ "origin": ui, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] })).await;
+    browser
+        .cdp("Browser.setDownloadBehavior", json!({ "behavior": "allow", "downloadPath": folder.path() }))
+        .await;
+    browser
+        .cdp(
+            "Browser.grantPermissions",
+            json!({ "origin": ui, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
+        )
+        .await;
     browser.click(".logs-tools button:nth-child(3)").await;
     browser.click(".logs-tools button:nth-child(4)").await;
     let file = async |name: &str| {
         let path = folder.path().join(name);
-        until(name, LIMIT, async || std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|text| {
-            if text.ends_with('\n') { Ok(text) } else { Err(text) }
-        })).await
+        until(name, LIMIT, async || {
+            std::fs::read_to_string(&path)
+                .map_err(|e| e.to_string())
+                .and_then(|text| if text.ends_with('\n') { Ok(text) } else { Err(text) })
+        })
+        .await
     };
     let text = file("Lines.txt").await;
     assert!(text.contains("Z\t{\"level\":\"ERROR\"") && text.lines().count() == 1, "{text}");
     let all: Value = serde_json::from_str(&file("Lines.json").await).expect("JSON");
-    assert_eq!((&all[0]["labels"]["service"], &all[0]["metadata"]["detected_level"]), (&json!("orders"), &json!("error")));
+    assert_eq!(
+        (&all[0]["labels"]["service"], &all[0]["metadata"]["detected_level"]),
+        (&json!("orders"), &json!("error"))
+    );
     browser.click(".log-details .log-tools button:first-child").await;
     browser.wait_words(".log-details .log-tools", "Copied").await;
     let copied: String = browser.eval("return navigator.clipboard.readText();").await.expect("a text");
@@ -205,7 +259,9 @@ async fn saved(browser: &Browser, ui: &str) {
 async fn numbers(browser: &Browser, ui: &str) {
     let expr = "sum%20by%20(view)%20(count_over_time(%7Bjob%3D%22access%22%7D%20%7C%20json%20%5B1h%5D))";
     browser.open(&format!("{ui}/explore?language=logql&expr={expr}&from=now-30m&to=now")).await;
-    browser.wait("two curves", "document.querySelector('.explore-graph [data-series]')?.dataset.series === '2'").await;
+    browser
+        .wait("two curves", "document.querySelector('.explore-graph [data-series]')?.dataset.series === '2'")
+        .await;
     browser.wait_words(".explore-table tbody", "list_orders").await;
     browser.wait("their numbers", "[...document.querySelectorAll('.explore-table tbody tr')].every((row) => row.innerText.includes('30'))").await;
     browser.wait_words(".explore-cost", "lines").await;
@@ -214,11 +270,18 @@ async fn numbers(browser: &Browser, ui: &str) {
 /// Drag over the bars zooms.
 async fn zoomed(browser: &Browser, ui: &str, last_ms: u64) {
     let (from, to) = (last_ms - 120_000, last_ms + 60_000);
-    browser.open(&format!("{ui}/explore?language=logql&expr=%7Bjob%3D%22access%22%7D&from={from}&to={to}")).await;
+    browser
+        .open(&format!("{ui}/explore?language=logql&expr=%7Bjob%3D%22access%22%7D&from={from}&to={to}"))
+        .await;
     browser.wait("all lines", &format!("{LINES} === {REQUESTS} && Number(document.querySelector('.explore-volume [data-points]')?.dataset.points) > 0")).await;
     browser.drag(".explore-volume .u-over", 0.45, 0.55).await;
     let span = format!("(Number({SEARCH}.get('to')) - Number({SEARCH}.get('from')))");
-    browser.wait("fewer lines of a shorter time", &format!("{span} > 10000 && {span} < 30000 && {LINES} > 5 && {LINES} < 40")).await;
+    browser
+        .wait(
+            "fewer lines of a shorter time",
+            &format!("{span} > 10000 && {span} < 30000 && {LINES} > 5 && {LINES} < 40"),
+        )
+        .await;
 }
 
 /// From a point of a latency panel to the lines of that service and time; and the panel of lines in a dashboard.
@@ -236,11 +299,19 @@ async fn a_spike_leads_to_its_lines() {
         let board = format!("{ui}/d/service-deep-dive?var-job=order-service&from=now-1m&to=now&refresh=2s");
         followed(&browser, &format!("{board}&viewPanel={panel}"), links, 1).await;
         browser.wait("the lines of that service", &format!("{LINES} > 0 && {SEARCH}.get('expr').startsWith('{{job=\"access\", service=\"order-service\"}}') && {SEARCH}.get('language') === 'logql'")).await;
-        let window = format!("Number({SEARCH}.get('to')) - Number({SEARCH}.get('from')) === 120000 && !location.search.includes('panes')");
+        let window = format!(
+            "Number({SEARCH}.get('to')) - Number({SEARCH}.get('from')) === 120000 && !location.search.includes('panes')"
+        );
         browser.wait("around that time", &window).await;
     }
     // Those that took at least as long as the point says: the other link, of another dashboard and by instance.
-    followed(&browser, &format!("{ui}/d/use-red?var-job=order-service&from=now-1m&to=now&refresh=2s&viewPanel=9"), 2, 2).await;
+    followed(
+        &browser,
+        &format!("{ui}/d/use-red?var-job=order-service&from=now-1m&to=now&refresh=2s&viewPanel=9"),
+        2,
+        2,
+    )
+    .await;
     browser.wait("the slow ones", &format!("{LINES} > 0 && /instance=.orders-[12].. [|] json duration_ms, endpoint [|] endpoint != ..health. [|] label_format .* took >= [0-9.e-]+s$/.test({SEARCH}.get('expr'))")).await;
     browser.pictures("explore-logs-slow").await;
 
@@ -253,7 +324,14 @@ async fn a_spike_leads_to_its_lines() {
     browser.wait("errors are marked in a dashboard too", "[...document.querySelectorAll('.panel .log-text mark')].some((mark) => mark.textContent === 'ERROR')").await;
     browser.click(".panel .log-twist").await;
     browser.click(".panel .log-details a[aria-label^='Filter for job = flask-app']").await;
-    browser.wait("a filter leads into Explore", &format!("location.pathname === '/explore' && {SEARCH}.get('expr').startsWith('{{job=\"flask-app\"')")).await;
+    browser
+        .wait(
+            "a filter leads into Explore",
+            &format!(
+                "location.pathname === '/explore' && {SEARCH}.get('expr').startsWith('{{job=\"flask-app\"')"
+            ),
+        )
+        .await;
     assert_eq!(browser.troubles().await, Vec::<String>::new());
     browser.stop().await;
     lab.stop().await;
