@@ -2,8 +2,8 @@
 
 mod edit;
 mod explore;
+mod following;
 mod frame;
-mod live;
 mod logs;
 mod overview;
 mod speed;
