@@ -98,8 +98,8 @@ function withParams(path, params) {
   return text === '' ? path : `${path}?${text}`;
 }
 
-/** @param {string} path @param {CallOptions} [options] */
-const get = (path, options = {}) => call(path, { headers: { accept: 'application/json' } }, options);
+/** What a path answers with JSON. @param {string} path @param {CallOptions} [options] @returns {Promise<any>} */
+export const get = (path, options = {}) => call(path, { headers: { accept: 'application/json' } }, options);
 
 /**
  * The `data` of an endpoint that answers as Prometheus does.
@@ -194,14 +194,8 @@ export async function postProm(path, form) {
   return body.data;
 }
 
-/** The `data` of an endpoint of Loki's. @param {string} path below `/loki/api/v1` @param {CallOptions} [o] @returns {Promise<any>} */
-export const fetchLoki = async (path, o) => (await get(`/loki/api/v1${path}`, o))?.data ?? [];
-
-/** What an endpoint of Loki's without an envelope answers. @param {string} path @param {CallOptions} [o] @returns {Promise<any>} */
-export const fetchLokiBare = (path, o) => get(`/loki/api/v1${path}`, o);
-
-/** Live lines, one message a text. @param {Record<string, string>} params */
-export const openTail = (params) => new WebSocket(`${window.location.origin.replace(/^http/, 'ws')}${withParams('/loki/api/v1/tail', params)}`);
+/** A connection that stays open. @param {string} path @param {CallOptions['params']} params */
+export const openSocket = (path, params) => new WebSocket(`${window.location.origin.replace(/^http/, 'ws')}${withParams(path, params)}`);
 
 /**
  * Evaluates targets over one range, in as few requests as the API's limit allows.

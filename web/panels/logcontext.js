@@ -1,7 +1,7 @@
 // The lines before and after one in the same stream, whatever the query left out.
 import { html } from '../lib/html.js';
 import { useEffect, useState } from '../vendor/preact/hooks.js';
-import { fetchLoki } from '../lib/client.js';
+import { fetchLoki } from '../lib/loki.js';
 import { formatDate } from '../lib/dates.js';
 import { levelOf } from '../lib/loglines.js';
 import { selectorOf } from '../lib/logql.js';

@@ -2,7 +2,7 @@
 import { html } from '../../lib/html.js';
 import { useEffect, useMemo, useRef, useState } from '../../vendor/preact/hooks.js';
 import { retryPause } from '../../lib/backoff.js';
-import { openTail } from '../../lib/client.js';
+import { openTail } from '../../lib/loki.js';
 import { panelsOf } from '../../lib/explore.js';
 import { formatCount, plural } from '../../lib/format.js';
 import { toFrames } from '../../lib/frames.js';

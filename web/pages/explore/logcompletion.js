@@ -1,5 +1,5 @@
 // Completion and colours for LogQL: its own words, and names and values out of the live store.
-import { fetchLoki, fetchLokiBare } from '../../lib/client.js';
+import { fetchLoki, fetchLokiBare } from '../../lib/loki.js';
 import { FILTERS, FUNCTIONS, STAGES, wantedAt } from '../../lib/logcomplete.js';
 import { quoted, tokensOf } from '../../lib/logql.js';
 import { keep, span } from './kept.js';

@@ -1,5 +1,5 @@
 // Asks the store why queries for lines found none.
-import { fetchLoki, fetchLokiBare } from '../../lib/client.js';
+import { fetchLoki, fetchLokiBare } from '../../lib/loki.js';
 import { refIdOf, LINES } from '../../lib/explore.js';
 import { whyNoLines } from '../../lib/logwhy.js';
 
