@@ -12,7 +12,7 @@ import { VOLUME, refIdOf } from './explore.js';
 const BARS = 80;
 
 /** Colours as the lines have them, in Grafana's names. @type {Record<string, string>} */
-const COLOURS = { critical: 'purple', error: 'red', warning: 'yellow', info: 'green', debug: 'blue', trace: 'super-light-blue', unknown: 'text' };
+const COLOURS = { critical: 'purple', error: 'red', warning: 'yellow', info: 'green', debug: 'blue', trace: 'super-light-blue', unknown: '#8a94a2' };
 
 /**
  * What to ask for each query: spans that end at multiples of the step, the one that still fills included.

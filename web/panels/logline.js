@@ -1,11 +1,15 @@
 // One line: time, a bar for the level, the text with what the query found in it; unfolds to what it holds.
 import { html } from '../lib/html.js';
 import { formatDate } from '../lib/dates.js';
+import { plural } from '../lib/format.js';
 import { piecesOf } from '../lib/loghighlight.js';
 import * as css from './classes.js';
 import { Details } from './logdetails.js';
 
 /** @typedef {import('../lib/loglines.js').LogLine} LogLine */
+
+/** Letters of a line that is not unfolded: some hundred lines of a quarter of a megabyte each would hold up the page. */
+const SHOWN_MAX = 5000;
 
 /**
  * @typedef {object} Look
@@ -22,7 +26,8 @@ import { Details } from './logdetails.js';
 export function Line({ one, repeats, look, open, onFlip }) {
   const { options, utc, common, queries } = look;
   const own = Object.entries(one.labels).filter(([name]) => !Object.hasOwn(common, name));
-  const text = options.prettifyLogMessage === true ? pretty(one.line) : one.line;
+  const whole = options.prettifyLogMessage === true ? pretty(one.line) : one.line;
+  const text = open ? whole : whole.slice(0, SHOWN_MAX);
   const canOpen = options.enableLogDetails !== false;
   // Words that are being marked are not a click.
   const click = () => canOpen && String(getSelection() ?? '') === '' && onFlip();
@@ -35,6 +40,7 @@ export function Line({ one, repeats, look, open, onFlip }) {
       ${options.showTime !== false && html`<time datetime=${new Date(one.ms).toISOString()}>${formatDate(one.ms, 'YYYY-MM-DD HH:mm:ss.SSS', utc)}</time>`}
       ${options.showLabels === true && html`<span class=${css.LOGS_LABEL}>${own.map(([name, value]) => `${name}=${value}`).join(' ')}</span>`}
       <${Marked} text=${text} sought=${queries.get(one.refId)?.sought ?? []} />
+      ${text.length < whole.length && html`<span class=${css.LOG_TIMES}>${plural(whole.length - text.length, 'more letter')}</span>`}
       ${repeats > 0 && html`<span class=${css.LOG_TIMES} title="alike lines that follow are not shown">× ${repeats + 1}</span>`}</div>
     ${open && html`<${Details} one=${one} look=${look} />`}</div>`;
 }

@@ -39,7 +39,9 @@ export function Logs({ panel, frames, timeRange, variables, report, logs = {} })
   const lines = useMemo(() => arranged(frames.lines, { ...options, sortOrder: isOldest ? 'Ascending' : 'Descending' }), [frames.lines, panel, isOldest]);
   const common = useMemo(() => commonLabels(frames.lines), [frames.lines]);
   const queries = useMemo(() => queriesOf(panel, variables ?? {}), [panel, variables]);
-  useEffect(() => setCount(CHUNK), [panel]);
+  const asked = [...queries.values()].map(({ query }) => query).join('\n');
+  // A refresh leaves the reader where he is; other queries begin at the top.
+  useEffect(() => setCount(CHUNK), [asked]);
   const shown = lines.slice(0, count);
   useReport(report, { series: new Set(frames.lines.map((line) => line.labels)).size, points: lines.length, rows: shown.length });
   const more = () => {
