@@ -216,7 +216,7 @@ async fn around(browser: &Browser, ui: &str) {
         .await;
     browser.click(".log-context > .log-more:first-child button").await;
     browser.wait("twenty before", &span(10, 40)).await;
-    browser.pictures("explore-logs-context").await;
+    browser.picture("explore-logs-context").await;
 }
 
 /// Lines as a file, and a line in the clipboard.
@@ -313,7 +313,7 @@ async fn a_spike_leads_to_its_lines() {
     )
     .await;
     browser.wait("the slow ones", &format!("{LINES} > 0 && /instance=.orders-[12].. [|] json duration_ms, endpoint [|] endpoint != ..health. [|] label_format .* took >= [0-9.e-]+s$/.test({SEARCH}.get('expr'))")).await;
-    browser.pictures("explore-logs-slow").await;
+    browser.picture("explore-logs-slow").await;
 
     until("an error of the sample service", LIMIT, async || {
         let found = lab.lines(r#"{job="flask-app"} |~ "ERROR|error""#).await?;
