@@ -25,8 +25,8 @@ pub(crate) async fn push(monitor: &RunningMonitor, stream: Value, lines: &[(u64,
 async fn fill(monitor: &RunningMonitor) -> u64 {
     let last_ns = (now_s() as u64 - 60) * 1_000_000_000;
     let line = |at: usize| {
-        let (level, status) = if at % 10 == 0 { ("ERROR", 500) } else { ("INFO", 200) };
-        let view = if at % 2 == 0 { "get_order" } else { "list_orders" };
+        let (level, status) = if at.is_multiple_of(10) { ("ERROR", 500) } else { ("INFO", 200) };
+        let view = if at.is_multiple_of(2) { "get_order" } else { "list_orders" };
         format!(
             r#"{{"level":"{level}","view":"{view}","status":{status},"client":{{"ip":"10.0.0.{at}"}},"path":"/api/order/{at}"}}"#
         )
