@@ -4,6 +4,7 @@ mod edit;
 mod explore;
 mod following;
 mod frame;
+mod live;
 mod logs;
 mod overview;
 mod speed;
