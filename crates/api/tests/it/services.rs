@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, EditRule, Facts, LogAdmin, LogDeletion, LogDiscovery, Logs, Recovery,
-    RuleGroups, Runtime, Services, StoreBlock, StoreRankings, StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, Cancelled, EditRule, Facts, LinesRefused, LogAdmin, LogDeletion,
+    LogDiscovery, LogStoreStatus, Logs, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
+    StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
@@ -277,8 +278,16 @@ impl ExemplarQuery for Still {
 
 /// Nobody deletes a line here.
 impl LogAdmin for Still {
-    fn refusal(&self) -> Option<String> {
+    fn refusal(&self) -> Option<StoreRefusal> {
         None
+    }
+
+    fn refused_lately(&self) -> Option<LinesRefused> {
+        None
+    }
+
+    fn status(&self) -> LogStoreStatus {
+        LogStoreStatus { streams: 3, ..LogStoreStatus::default() }
     }
 
     fn discarded(&self, _: &LogRefusal) {}
@@ -295,8 +304,8 @@ impl LogAdmin for Still {
         Vec::new()
     }
 
-    fn cancel_deletion(&self, _: &str) -> Result<bool, String> {
-        Ok(false)
+    fn cancel_deletion(&self, _: &str) -> Result<Cancelled, String> {
+        Ok(Cancelled::Unknown)
     }
 }
 
