@@ -21,9 +21,16 @@ use crate::filenames::chunks_file;
 use crate::stream::{Chunk, Place};
 use crate::{Db, LogdbError, read};
 
+/// Files that one round looks through, some gigabytes of lines: the rest of the housekeeping is not to wait for longer.
+const FILES_A_ROUND: usize = 64;
+
 /// Which files have been freed of what.
 #[derive(Debug, Default)]
-pub(crate) struct Erased(Mutex<State>);
+pub(crate) struct Erased {
+    state: Mutex<State>,
+    /// Held by whoever frees files.
+    erasing: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -55,7 +62,7 @@ impl Db {
     /// # Errors
     /// [`LogdbError::Wal`] when the checkpoint, [`LogdbError::Disk`] when a file could not be written: the next round tries again.
     pub(crate) fn erase(&self) -> Result<(), LogdbError> {
-        let _alone = self.flushing();
+        let _alone = self.erased.erasing.lock().unwrap_or_else(PoisonError::into_inner);
         let (due, work) = self.to_erase();
         if !work.is_empty() {
             self.files.remove_doubtful()?;
@@ -66,7 +73,7 @@ impl Db {
             }
         }
         let mut is_checkpointed = false;
-        for (file, first) in &work {
+        for (file, first) in work.iter().take(FILES_A_ROUND) {
             let requests = Deletes::new(due.get(*first..).unwrap_or_default().to_vec());
             // It may have been written anew just now.
             let file =
@@ -87,6 +94,8 @@ impl Db {
     /// All due requests in their order, and the files to which not all were applied, each with the first that was not.
     fn to_erase(&self) -> (Vec<DeleteStatus>, Vec<(Arc<ChunkFile>, usize)>) {
         let held = self.deletes();
+        // Of a file that is being written nobody knows yet which chunks are read from it.
+        let _written = self.flushing();
         let mut state = self.erased.state();
         for status in held.iter().filter(|status| self.is_due(status)) {
             let name = (status.id, status.created_ms);
@@ -171,14 +180,14 @@ impl Db {
             None => self.files.remove(&[old.number]),
         }
         self.metrics.lines_erased.inc_by(lines);
-        tracing::info!(file = old.number, lines, "deleted lines have left a file of chunks");
+        tracing::debug!(file = old.number, lines, "a file of chunks was written anew without deleted lines");
         Ok(())
     }
 }
 
 impl Erased {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -113,7 +113,7 @@ impl Site {
                 append: logs.clone(),
                 query: logs.clone(),
                 engine: Arc::new(log_engine),
-                admin: Arc::new(Still),
+                admin: Arc::new(StillLogs(refusal.clone())),
                 discovery: LogDiscovery { service_labels: Vec::new(), level_fields: None },
                 body_bytes_max: 1 << 20,
             })),
@@ -276,14 +276,18 @@ impl ExemplarQuery for Still {
     }
 }
 
-/// Nobody deletes a line here.
-impl LogAdmin for Still {
+/// Nobody deletes a line here; lines are refused when samples are.
+struct StillLogs(Refusing);
+
+impl LogAdmin for StillLogs {
     fn refusal(&self) -> Option<StoreRefusal> {
-        None
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn refused_lately(&self) -> Option<LinesRefused> {
-        None
+        let since = self.refusal()?.since;
+        let last = LogRefusal { reason: "rate_limited", message: "too fast".into(), lines: 1, bytes: 9 };
+        Some(LinesRefused { lines: 7, since, last })
     }
 
     fn status(&self) -> LogStoreStatus {
