@@ -3,8 +3,7 @@
 import { createInterface } from 'node:readline';
 import { toHeat } from './lib/buckets.js';
 import { layBars } from './lib/bars.js';
-import { sourceOf } from './lib/datasource.js';
-import { planTargets, panelRange, toFrames } from './lib/frames.js';
+import { missingSources, planTargets, panelRange, toFrames } from './lib/frames.js';
 import { globalVariables, inputsOf } from './lib/globals.js';
 import { histogramOf } from './lib/histogram.js';
 import { interpolate } from './lib/interpolate.js';
@@ -13,7 +12,6 @@ import { resolveLinks } from './lib/links.js';
 import { arranged } from './lib/loglines.js';
 import { modernPanel } from './lib/migrate.js';
 import { slicesOf } from './lib/pie.js';
-import { shownTargets } from './lib/plan.js';
 import { expandRepeats } from './lib/repeat.js';
 import { parseHtml, parseRich } from './lib/richtext.js';
 import { firstSort, footerCells, shownRows, visibleColumns } from './lib/tableview.js';
@@ -116,7 +114,7 @@ function renderPanel(given, variables, widthPx) {
   const plan = planTargets(panel, { from: own.from, to: own.to, widthPx, variables, scrapeIntervalMs: 15_000, utcOffsetMs: 0 });
   for (const target of plan.targets) if (!(target.step_ms > 0) || (own.to - own.from) / target.step_ms > 11_001) throw new Error(`step of ${target.step_ms} ms`);
   const frames = toFrames(panel, answers(plan.targets), { variables, from: own.from, to: own.to });
-  const missing = shownTargets(panel).map(({ json }) => sourceOf(json, panel, variables)).filter(({ language }) => language === null);
+  const missing = missingSources(panel, variables);
   drawParts(panel, frames, variables);
   return { exprs: plan.targets.map(({ expr, language }) => ({ expr, language: language ?? 'promql' })), unknown: unknownParts(panel), missing: missing.map(({ type }) => type) };
 }

@@ -10,7 +10,7 @@ export const HISTORY_MS = 86_400_000;
 /** As many points as a strip has room for. */
 export const HISTORY_STEP_MS = 120_000;
 
-/** @param {string} name @param {number} now @returns {import('./types.d.ts').Plan} */
+/** @param {string} name @param {number} now @returns {import('./types.d.ts').Round} */
 export function historyPlan(name, now) {
   // Up to now: what began a moment ago is what somebody looks for.
   const to = Math.floor(now / 1000) * 1000;

@@ -61,33 +61,29 @@ const Y_BUCKETS = 10;
 /** More rows than pixels would be drawn for nothing. */
 const ROWS_MAX = 500;
 
-/** Counts plain values: each cell holds the points that fall into its span of time and of values. @param {Frames} frames @param {any} calculation @returns {Heat} */
+/**
+ * Counts plain values: each cell holds the points that fall into its span of time and of values. A logarithm has no place for
+ * values that are not above zero: they are left out.
+ * @param {Frames} frames @param {any} calculation @returns {Heat}
+ */
 function calculateHeat({ fields, x, from, to, stepMs }, { xBuckets = {}, yBuckets = {} }) {
-  const numbers = fields
-    .flatMap((field) => field.values)
-    .filter((value) => typeof value === 'number' && Number.isFinite(value))
-    .map(Number);
+  const isLog = yBuckets.scale?.type === 'log';
+  const counts = (/** @type {unknown} */ value) => typeof value === 'number' && Number.isFinite(value) && (!isLog || value > 0);
+  const numbers = fields.flatMap((field) => field.values.filter(counts)).map(Number);
   if (numbers.length === 0) return { x: [], stepMs: stepMs || 1, rows: [], totals: [], isNumeric: true };
-  const low = numbers.reduce((a, b) => Math.min(a, b));
-  const high = numbers.reduce((a, b) => Math.max(a, b));
-  const height =
-    yBuckets.mode === 'size' && Number(yBuckets.value) > 0
-      ? Number(yBuckets.value)
-      : niceSize((high - low) / (Number(yBuckets.value) || Y_BUCKETS) || Math.abs(high) || 1);
+  const ladder = (isLog ? powerLadder : evenLadder)(yBuckets, numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b)));
   const width = Math.max(
     1,
     (to - from || stepMs || 1) / (xBuckets.mode === 'count' && Number(xBuckets.value) > 0 ? Number(xBuckets.value) : X_BUCKETS),
   );
-  const first = Math.floor(low / height);
-  const rowCount = Math.min(ROWS_MAX, Math.floor(high / height) - first + 1);
   const columns = Math.max(1, Math.ceil((to - from) / width));
-  const rows = Array.from({ length: rowCount }, (_, row) => boundRow((first + row) * height, (first + row + 1) * height, columns));
+  const rows = Array.from({ length: ladder.count }, (_, row) => boundRow(ladder.edge(row), ladder.edge(row + 1), columns));
   for (const { values } of fields) {
     values.forEach((value, i) => {
-      if (typeof value !== 'number' || !Number.isFinite(value)) return;
-      const { counts } = rows[Math.min(rowCount - 1, Math.floor(value / height) - first)];
+      if (!counts(value)) return;
+      const row = rows[Math.min(ladder.count - 1, Math.max(0, ladder.rung(Number(value))))];
       const column = Math.min(columns - 1, Math.max(0, Math.ceil((x[i] - from) / width) - 1));
-      counts[column] = (counts[column] ?? 0) + 1;
+      row.counts[column] = (row.counts[column] ?? 0) + 1;
     });
   }
   return {
@@ -100,6 +96,26 @@ function calculateHeat({ fields, x, from, to, stepMs }, { xBuckets = {}, yBucket
     ),
     isNumeric: true,
   };
+}
+
+/** @typedef {{count: number, edge: (row: number) => number, rung: (value: number) => number}} Ladder rows of values, from low to high */
+
+/** Rows of one size. @param {any} yBuckets @param {number} low @param {number} high @returns {Ladder} */
+function evenLadder(yBuckets, low, high) {
+  const asked = Number(yBuckets.value);
+  const size = yBuckets.mode === 'size' && asked > 0 ? asked : niceSize((high - low) / (asked || Y_BUCKETS) || Math.abs(high) || 1);
+  const first = Math.floor(low / size);
+  return { count: Math.min(ROWS_MAX, Math.floor(high / size) - first + 1), edge: (row) => (first + row) * size, rung: (value) => Math.floor(value / size) - first };
+}
+
+/** Rows between powers of 2 or 10; `value` says into how many each power is divided. @param {any} yBuckets @param {number} low @param {number} high @returns {Ladder} */
+function powerLadder(yBuckets, low, high) {
+  const base = Number(yBuckets.scale?.log) === 10 ? 10 : 2;
+  const parts = Math.max(1, Number(yBuckets.value) || 1);
+  // The tiny amount keeps exact powers in the row that begins with them.
+  const step = (/** @type {number} */ value) => Math.floor(((base === 10 ? Math.log10(value) : Math.log2(value)) + 1e-12) * parts);
+  const first = step(low);
+  return { count: Math.min(ROWS_MAX, step(high) - first + 1), edge: (row) => base ** ((first + row) / parts), rung: (value) => step(value) - first };
 }
 
 /** @param {number} low @param {number} high @param {number} columns @returns {BucketRow} */

@@ -1,4 +1,7 @@
 // The only place that fetches. Every call has a time limit, can be aborted, and fails with an ApiError.
+import { ApiError } from './apierror.js';
+
+export { ApiError };
 
 /** How long an answer may take before we say so. Queries over long ranges get more. */
 export const TIMEOUT_MS = 10_000;
@@ -6,21 +9,6 @@ export const QUERY_TIMEOUT_MS = 60_000;
 
 /** The API refuses more targets than this in one batch. */
 export const TARGETS_PER_BATCH_MAX = 100;
-
-/** @typedef {'network' | 'timeout' | 'aborted' | 'http' | 'format'} ErrorKind */
-
-export class ApiError extends Error {
-  /**
-   * @param {ErrorKind} kind
-   * @param {string} message a sentence for the reader
-   * @param {number} [status] HTTP status, when there was an answer
-   */
-  constructor(kind, message, status = 0) {
-    super(message);
-    this.kind = kind;
-    this.status = status;
-  }
-}
 
 /** @type {Set<(reachable: boolean) => void>} */
 const watchers = new Set();
@@ -199,7 +187,7 @@ export const fetchLoki = async (path, o) => (await get(`/loki/api/v1${path}`, o)
 
 /**
  * Evaluates targets over one range, in as few requests as the API's limit allows.
- * @param {import('./types.d.ts').Plan} plan
+ * @param {import('./types.d.ts').Round} plan
  * @param {AbortSignal} [signal]
  * @returns {Promise<TargetResult[]>} in the order of the targets
  */
@@ -234,8 +222,28 @@ export const changePanel = (uid, panel, change) => post(`/api/ui/dashboards/${en
 /** @param {string} path @param {Record<string, string>} fields @param {AbortSignal} [signal] */
 const form = (path, fields, signal) => call(path, { method: 'POST', body: new URLSearchParams(fields) }, { signal });
 
+/** @param {unknown} body @returns {RequestInit} */
+const posted = (body) => ({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
 /** @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
-function post(path, body, signal) {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  return call(path, init, { signal, timeoutMs: QUERY_TIMEOUT_MS });
+const post = (path, body, signal) => call(path, posted(body), { signal, timeoutMs: QUERY_TIMEOUT_MS });
+
+/**
+ * Posts, and hands on the answer's text as it comes, until either side ends it: first nothing, when the answer begins.
+ * @param {string} path @param {unknown} body @param {(text: string) => void} onText @param {AbortSignal} signal
+ */
+export async function postStreamed(path, body, onText, signal) {
+  try {
+    const answer = await fetch(path, { ...posted(body), signal });
+    report(true);
+    if (!answer.ok) return read(answer, await answer.text());
+    onText('');
+    const pieces = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+    for (let piece = await pieces?.read(); piece && !piece.done; piece = await pieces?.read()) onText(piece.value);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    if (signal.aborted) throw new ApiError('aborted', 'the request was given up');
+    report(false);
+    throw new ApiError('network', 'the monitor cannot be reached');
+  }
 }

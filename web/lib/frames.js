@@ -3,12 +3,13 @@
 import { gather, rawFields, sharedX } from './answers.js';
 import { dataFrames } from './dataframe.js';
 import { sourceOf } from './datasource.js';
+import { isExpression, withExpressions } from './expr/index.js';
 import { fieldConfig } from './fields.js';
 import { interpolate } from './interpolate.js';
 import { linesOf } from './loglines.js';
 import { modernPanel } from './migrate.js';
 import { nameSeries } from './names.js';
-import { panelTargets, shownTargets } from './plan.js';
+import { allTargets, panelTargets, shownTargets } from './plan.js';
 import { fieldsOfTables, shownTables } from './shown.js';
 import { activeTransforms, transformFrames } from './transform/index.js';
 
@@ -60,13 +61,13 @@ export function toFrames(given, results, context = {}) {
   const panel = modernPanel(given);
   const list = Array.isArray(results) ? results : (/** @type {any} */ (results)?.results ?? []);
   const variables = context.variables ?? {};
-  const answers = gather(panel, list);
+  const answers = gather(panel, withExpressions(panel, allTargets(panel), list, { ...context, variables }));
   const wide = sharedX(answers);
   const raw = answers.flatMap((answer) => rawFields(answer, wide));
   const names = nameSeries(
     raw.map(({ labels, target }) => ({
       labels,
-      expr: String(target.json.expr ?? ''),
+      expr: String(target.json.expr ?? target.refId),
       legend: interpolate(target.json.legendFormat ?? '', variables),
     })),
   );
@@ -75,7 +76,7 @@ export function toFrames(given, results, context = {}) {
   const { x, fields } = fromTables
     ? fieldsOfTables(tables)
     : { x: wide, fields: raw.map((field, index) => finishField(panel, field, names[index], index, variables)) };
-  const errors = [...missingSources(panel, variables), ...failures(answers)];
+  const errors = [...missingSources(panel, variables).map(({ refId, message }) => ({ refId, message })), ...failures(answers)];
   const lines = linesOf(answers);
   const steps = answers.filter((answer) => !answer.instant && answer.result.step).map((answer) => Number(answer.result.step));
   return {
@@ -149,11 +150,13 @@ function finishField(panel, raw, name, index, variables) {
   };
 }
 
-/** Queries that no source of ours can answer. @param {any} panel @param {Variables} variables @returns {FrameError[]} */
-function missingSources(panel, variables) {
+/** Queries that no source of ours can answer. @param {any} panel @param {Variables} variables @returns {(FrameError & {type: string})[]} */
+export function missingSources(panel, variables) {
   return shownTargets(panel).flatMap(({ refId, json }) => {
     const { language, type } = sourceOf(json, panel, variables);
-    return language === null ? [{ refId, message: `data sources of type ${type} are not available here` }] : [];
+    if (language !== null || isExpression(json)) return [];
+    const what = type === 'expression' ? `expressions of type ${json.type ?? 'unknown'}` : `data sources of type ${type}`;
+    return [{ refId, type, message: `${what} are not available here` }];
   });
 }
 

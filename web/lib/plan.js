@@ -1,12 +1,14 @@
 // What a panel asks for: its targets with final expressions and steps, and the range they share.
 import { withFilters } from './adhoc.js';
 import { isLogQuery, sourceOf } from './datasource.js';
+import { isExpression, neededRefs } from './expr/index.js';
 import { interpolate } from './interpolate.js';
 import { alignDown, formatDuration, parseDuration, planStep, POINTS_MAX, SCRAPE_INTERVAL_DEFAULT_MS } from './step.js';
 
 /** @typedef {import('./interpolate.js').Variables} Variables */
 /** @typedef {import('./types.d.ts').Target} Target */
 /** @typedef {import('./types.d.ts').Plan} Plan */
+/** @typedef {import('./types.d.ts').Round} Round */
 
 /**
  * @typedef {object} PlanInput
@@ -22,24 +24,34 @@ import { alignDown, formatDuration, parseDuration, planStep, POINTS_MAX, SCRAPE_
  * @property {any} json
  */
 
-/**
- * The targets that run, each with its refId (files often leave it out: then A, B, C…, skipping used ones).
- * @param {any} panel
- * @returns {PanelTarget[]}
- */
+/** The targets whose answers are shown. @param {any} panel @returns {PanelTarget[]} */
 export function panelTargets(panel) {
-  return shownTargets(panel).filter(({ json }) => String(json.expr ?? '').trim() !== '');
+  return shownTargets(panel).filter(({ json }) => asks(json) || isExpression(json));
 }
+
+/** The targets that somebody has to be asked about: those shown, and hidden ones that expressions are made of. @param {any} panel @returns {PanelTarget[]} */
+function askedTargets(panel) {
+  const all = allTargets(panel);
+  const needed = neededRefs(all);
+  return all.filter(({ refId, json }) => asks(json) && !isExpression(json) && (json.hide !== true || needed.has(refId)));
+}
+
+/** @param {any} json */
+const asks = (json) => String(json.expr ?? '').trim() !== '';
 
 /** Those that are not switched off, whatever they ask and whom. @param {any} panel @returns {PanelTarget[]} */
 export function shownTargets(panel) {
+  return allTargets(panel).filter((/** @type {PanelTarget} */ target) => target.json.hide !== true);
+}
+
+/** Each with its refId (files often leave it out: then A, B, C…, skipping used ones). @param {any} panel @returns {PanelTarget[]} */
+export function allTargets(panel) {
   const all = Array.isArray(panel?.targets) ? panel.targets : [];
   const used = new Set(all.map((/** @type {any} */ target) => target?.refId).filter(Boolean));
   const free = freeIds(used);
   return all
     .filter((/** @type {any} */ target) => target && typeof target === 'object')
-    .map((/** @type {any} */ target) => ({ refId: String(target.refId || free.next().value), json: target }))
-    .filter((/** @type {PanelTarget} */ target) => target.json.hide !== true);
+    .map((/** @type {any} */ target) => ({ refId: String(target.refId || free.next().value), json: target }));
 }
 
 /** @param {Set<string>} used */
@@ -64,18 +76,19 @@ export function planTargets(panel, input) {
   const rangeMs = Math.max(1, input.to - input.from);
   /** @type {Target[]} */
   const targets = [];
-  for (const { refId, json } of panelTargets(panel)) {
+  for (const { refId, json } of askedTargets(panel)) {
     const id = `${panel.id ?? 0}:${refId}`;
     const { language } = sourceOf(json, panel, variables);
     if (language === 'promql') targets.push(...promTargets(id, panel, json, rangeMs, input));
     if (language === 'logql') targets.push(logTarget(id, panel, json, rangeMs, input));
   }
   const step = Math.max(0, ...targets.filter((target) => !target.instant && target.from === undefined).map((target) => target.step_ms));
-  if (step === 0) return { from: input.from, to: input.to, targets };
+  if (step === 0) return { from: input.from, to: input.to, grain_ms: 1, rounds_up: false, targets };
   const offset = input.utcOffsetMs ?? -new Date(input.to).getTimezoneOffset() * 60_000;
   const last = alignDown(input.to, step, offset);
-  const to = last < input.to && isBuckets(panel) ? last + step : last;
-  return { from: alignDown(input.from, step, offset), to, targets };
+  const roundsUp = isBuckets(panel);
+  const to = last < input.to && roundsUp ? last + step : last;
+  return { from: alignDown(input.from, step, offset), to, grain_ms: step, rounds_up: roundsUp, targets };
 }
 
 /**
@@ -89,8 +102,8 @@ function isBuckets(panel) {
 
 /**
  * One plan out of those of several panels: targets keep the range of their own panel.
- * @param {ReadonlyArray<Plan>} plans at least one
- * @returns {Plan}
+ * @param {ReadonlyArray<Round>} plans at least one
+ * @returns {Round}
  */
 export function joinPlans(plans) {
   const { from, to } = plans[0];

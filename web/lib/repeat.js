@@ -18,7 +18,7 @@ const PER_ROW_DEFAULT = 4;
 const COPIES_MAX = 100;
 
 /** Ids of copies start here, above any that a file has. */
-export const COPY_ID = 1_000_000;
+const COPY_ID = 1_000_000;
 
 /**
  * @param {PanelJson[]} panels
@@ -109,5 +109,5 @@ function spots(panel, count) {
 /** @param {PanelJson} panel @param {Scope} scope @param {{next: number}} maker @param {boolean} fresh @returns {PanelJson} */
 function clone(panel, scope, maker, fresh) {
   const id = fresh ? maker.next++ : panel.id;
-  return Object.keys(scope).length > 0 ? { ...panel, id, scopedVars: scope } : { ...panel, id };
+  return Object.keys(scope).length > 0 ? { ...panel, id, sourceId: panel.id, scopedVars: scope } : { ...panel, id };
 }

@@ -70,7 +70,7 @@ const P99 = either(({ seconds, which }) => `histogram_quantile(0.99, sum by (job
 /**
  * What the home page asks for at one look.
  * @param {number} now ms
- * @returns {import('./types.d.ts').Plan}
+ * @returns {import('./types.d.ts').Round}
  */
 export function servicePlan(now) {
   const to = Math.floor(now / 1000) * 1000;

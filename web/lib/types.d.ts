@@ -34,6 +34,8 @@ export interface TargetResult {
   labels?: number[];
   metadata?: (Labels | null)[];
   why?: Why;
+  /** Of a round that came by itself: the answer is that of the round before. */
+  same?: boolean;
 }
 
 /** Why a target's answer is empty. `{at}` in the message stands for `at_ms`; offsets are bytes of the expression that `instead` may replace. */
@@ -54,8 +56,11 @@ export interface Target {
   direction?: 'backward' | 'forward';
 }
 
-/** What a panel wants to ask, with the range aligned to its step. Times in ms. */
-export interface Plan { from: number; to: number; targets: Target[] }
+/** What is asked for in one round. Times in ms. */
+export interface Round { from: number; to: number; targets: Target[] }
+
+/** What a panel wants to ask: both ends of its range moved down to a multiple of `grain_ms` (1 where nothing is aligned), or the later one up. */
+export interface Plan extends Round { grain_ms: number; rounds_up: boolean }
 
 /** A closed range of wall-clock time in ms. */
 export interface Range { from: number; to: number }
@@ -80,6 +85,8 @@ export interface PanelJson {
   collapsed?: boolean;
   panels?: PanelJson[];
   targets?: any[];
+  /** In a copy made by `repeat`: the panel of the file that it is a copy of. */
+  sourceId?: number;
   /** In a copy made by `repeat`: the variables that stand for one value here. */
   scopedVars?: Record<string, VariableValue>;
   [key: string]: any;

@@ -1,5 +1,5 @@
 // Numbers as people read them: Grafana's unit ids, decimals and texts (dashboard specification, part 8).
-import { binary, clockParts, clockSpan, count, currency, fixed, short, si, timeSpan, wordyDuration } from './unitscale.js';
+import { binary, clockParts, clockSpan, count, currency, fixed, short, si, timeSpan, timeTick, wordyDuration } from './unitscale.js';
 import { formatDate, fromNow } from './dates.js';
 import { MORE_UNITS } from './unitlist.js';
 
@@ -95,7 +95,8 @@ function scaleOf(unit) {
  * @returns {number}
  */
 export function autoDecimals(value) {
-  if (value === 0 || !Number.isFinite(value) || value % 1 === 0) return 0;
+  // What is whole but for the noise of binary fractions is whole: a mean of sixes is 6, not 6.00.
+  if (value === 0 || !Number.isFinite(value) || Number(value.toPrecision(12)) % 1 === 0) return 0;
   const places = 1 - Math.floor(Math.log10(Math.abs(value)));
   return Math.max(0, Math.abs(value) * 10 ** places > 2.25 ? places + 1 : places);
 }
@@ -151,22 +152,23 @@ export function formatValue(value, unit, decimals) {
  */
 export function formatTick(value, unit, decimals) {
   if (decimals !== null && decimals !== undefined) return formatValue(value, unit, decimals);
-  const scaled = scaleOf(unit)(value, 0);
+  const scaled = (TICKS[unit ?? ''] ?? scaleOf(unit))(value, 0);
   if (scaled.text !== undefined) return scaled.text;
   // Six digits hide the noise of binary fractions and keep every tick a person can tell apart.
   const number = Number(scaled.value.toPrecision(6));
   return `${scaled.prefix ?? ''}${number}${scaled.suffix}`;
 }
 
-const BINARY_UNITS = /^([kmgt]?bytes|bits|binbps|binBps|[KMG]iBs)$/;
-const TIME_UNITS_S = /^(s|dtdurations|dthms|dtdhms|clocks)$/;
+/** Units whose ticks are written in another way. @type {Record<string, Scale>} */
+const TICKS = { ns: timeTick('ns'), µs: timeTick('µs'), ms: timeTick('ms'), s: timeTick('s'), m: timeTick('m'), h: timeTick('h'), d: timeTick('d') };
 
-/**
- * What kind of numbers make round ticks for this unit.
- * @param {string | null | undefined} unit
- * @returns {'decimal' | 'binary' | 'seconds'}
- */
-export function tickFamily(unit) {
-  if (BINARY_UNITS.test(unit ?? '')) return 'binary';
-  return TIME_UNITS_S.test(unit ?? '') ? 'seconds' : 'decimal';
-}
+const BINARY_UNITS = /^([kmgt]?bytes|bits|binbps|binBps|[KMG]iBs)$/;
+
+/** @type {Record<string, number>} */
+const SECONDS = { ns: 1e-9, µs: 1e-6, ms: 1e-3, dtdurationms: 1e-3, clockms: 1e-3, timeticks: 0.01, s: 1, dtdurations: 1, dthms: 1, dtdhms: 1, clocks: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Whether powers of two make round ticks of this unit. @param {string | null | undefined} unit */
+export const isBinary = (unit) => BINARY_UNITS.test(unit ?? '');
+
+/** How many seconds are in one of this unit; 0 when it is none of time. @param {string | null | undefined} unit */
+export const secondsIn = (unit) => SECONDS[unit ?? ''] ?? 0;

@@ -61,7 +61,8 @@ export function fixed(suffix, factor = 1) {
   return (value) => ({ value: value * factor, suffix });
 }
 
-const YEAR_S = 3.15569e7;
+/** Seconds in a year, by Grafana's count. */
+export const YEAR_S = 3.15569e7;
 
 /** @typedef {readonly [below: number, divisor: number, word: string]} Span */
 
@@ -95,6 +96,28 @@ export function timeSpan(unit) {
     const [, divisor, word] = (value === 0 ? zero : spans.find((span) => Math.abs(value) < span[0])) ?? spans[spans.length - 1];
     const scaled = value / divisor;
     return { value: scaled, suffix: ` ${word}${COUNTED.has(word) && scaled !== 1 ? 's' : ''}` };
+  };
+}
+
+/** What a tick may be written with: 1.5 hours, but not 4.44 hours. @param {number} value */
+const isShort = (value) => Math.abs(value * 10 - Math.round(value * 10)) < 1e-6;
+
+/** Words of units from a second on: below it, numbers are decimal and round as they are. */
+const WHOLE_WORDS = new Set(['s', 'min', 'hour', 'day', 'week', 'year']);
+
+/**
+ * A span of time as the tick of an axis: in the largest unit that makes it round, however many of a smaller one that takes.
+ * @param {'ns' | 'µs' | 'ms' | 's' | 'm' | 'h' | 'd'} unit
+ * @returns {Scale}
+ */
+export function timeTick(unit) {
+  const usual = timeSpan(unit);
+  return (value) => {
+    const whole = SPANS[unit].filter(([, divisor, word]) => WHOLE_WORDS.has(word) && Math.abs(value) >= divisor).reverse();
+    const round = whole.find(([, divisor]) => isShort(value / divisor));
+    if (!round) return usual(value);
+    const scaled = value / round[1];
+    return { value: scaled, suffix: ` ${round[2]}${COUNTED.has(round[2]) && scaled !== 1 ? 's' : ''}` };
   };
 }
 

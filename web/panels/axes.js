@@ -1,7 +1,8 @@
 // Axes of plots: round ticks for each family of units, labels, room for them, and the limits of the y scale.
 import uPlot from '../vendor/uplot/uplot.js';
 import { formatTimeTick } from '../lib/dates.js';
-import { formatTick, tickFamily } from '../lib/units.js';
+import { formatTick, isBinary, secondsIn } from '../lib/units.js';
+import { YEAR_S } from '../lib/unitscale.js';
 import { TOKENS } from '../lib/color.js';
 
 /** @typedef {import('./model.js').PlotScale} PlotScale */
@@ -47,16 +48,7 @@ const SECOND_STEPS = [
   604_800,
   1_209_600,
   2_592_000,
-  31_557_600,
-  315_576_000,
-  3_155_760_000,
-  3.15576e10,
-  3.15576e11,
-  3.15576e12,
-  3.15576e13,
-  3.15576e14,
-  3.15576e15,
-  3.15576e16,
+  ...Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`) * YEAR_S)).flat(),
 ];
 
 const MINUTE_MS = 60_000;
@@ -158,10 +150,18 @@ function tickText(value, unit, decimals) {
 
 /** @param {string} unit @param {number | null} decimals @returns {number[]} */
 function increments(unit, decimals) {
-  const family = tickFamily(unit);
-  const all = family === 'binary' ? BINARY_STEPS : family === 'seconds' ? SECOND_STEPS : DECIMAL_STEPS;
-  return decimals === 0 && unit !== 'percentunit' && family === 'decimal' ? all.filter((step) => Number.isInteger(step)) : all;
+  if (isBinary(unit)) return BINARY_STEPS;
+  const seconds = secondsIn(unit);
+  if (seconds > 0) return SECOND_STEPS.map((step) => Number((step / seconds).toPrecision(12)));
+  const places = PLACES[unit];
+  if (decimals === null || places === undefined) return decimals === 0 ? DECIMAL_STEPS.filter((step) => Number.isInteger(step)) : DECIMAL_STEPS;
+  // A tick between two numbers that can be written would be written as one of them.
+  return DECIMAL_STEPS.filter((step) => Math.abs(step * 10 ** (decimals + places) - Math.round(step * 10 ** (decimals + places))) < 1e-9 && step * 10 ** (decimals + places) > 0.5);
 }
+
+/** Units that are never shortened, and how many places their texts have less than their values. @type {Record<string, number>} */
+const PLACES = { '': 0, none: 0, percent: 0, percentunit: 2 };
+
 
 const DECIMAL_STEPS = Array.from({ length: 45 }, (_, power) => [1, 2, 2.5, 5].map((digit) => Number(`${digit}e${power - 20}`))).flat();
 

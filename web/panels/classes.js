@@ -27,6 +27,7 @@ export const TIP_VALUE = 'chart-tip-value';
 export const TIP_NOTE = 'chart-tip-note';
 export const TIP_LINK = 'chart-tip-link';
 export const TIP_PINNED = 'chart-tip-pinned';
+export const TIP_FOLLOWS = 'chart-tip-follows';
 export const TIP_MORE = 'chart-tip-more';
 export const BLANK = 'heat-blank';
 export const SCALE = 'heat-scale';

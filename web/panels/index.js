@@ -26,6 +26,7 @@ import { TimeSeries } from './timeseries.js';
  * @property {'dark' | 'light'} theme
  * @property {(from: number, to: number) => void} [onZoom]
  * @property {import('./useplot.js').Hover} [hover]   pointer's time, shared between panels
+ * @property {boolean} [sharesValues]                 whether the values at that time are shown too
  * @property {import('../lib/interpolate.js').Variables} [variables]
  * @property {import('../lib/annotations.js').Mark[]} [marks] what is to be marked on graphs
  *

@@ -5,6 +5,7 @@ import { fieldExtent } from '../lib/display.js';
 import { absoluteSteps } from '../lib/thresholds.js';
 import { timeAxis, valueAxis, valueRange } from './axes.js';
 import { isolatedPoints } from './model.js';
+import { stackLines } from './stacklines.js';
 import { thresholdHooks } from './thresholdlines.js';
 
 /** @typedef {import('./model.js').PlotModel} PlotModel */
@@ -36,9 +37,15 @@ export function plotOptions(live, theme) {
     bands: bandsOf(model),
     scales: { x: timeScale(live), ...Object.fromEntries(model.scales.map((scale) => [scale.key, valueScale(scale)])) },
     axes: axesOf(model, theme, live),
-    hooks: thresholdHooks(model, theme),
+    hooks: hooksOf(model, theme),
     cursor: { points: pointerMarks(model.series.length) },
   };
+}
+
+/** Lines of stacks come before those of thresholds, which are drawn over all. @param {PlotModel} model @param {Theme} theme @returns {uPlot.Hooks.Arrays} */
+function hooksOf(model, theme) {
+  const hooks = thresholdHooks(model, theme);
+  return { ...hooks, draw: [...stackLines(model), ...(hooks.draw ?? [])] };
 }
 
 /** The pointer marks series, not grounds of stacks. @param {number} count @returns {uPlot.Cursor.Points} */

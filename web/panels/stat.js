@@ -14,8 +14,8 @@ import { linksOf, reducedFields } from './reduced.js';
 /** @typedef {import('./reduced.js').Reduced} Reduced */
 /** @typedef {import('../lib/color.js').Theme} Theme */
 
-/** Share of a letter's height that its width takes, for tabular digits. */
-const LETTER_WIDTH = 0.58;
+/** Share of a letter's height that its width takes, for bold tabular digits of a wide typeface: a narrow one leaves room. */
+const LETTER_WIDTH = 0.67;
 /** Size of the unit beside the value; panels.css has the same. */
 const UNIT_SHARE = 0.62;
 const VALUE_PX_MAX = 56;

@@ -10,7 +10,7 @@ import { DIMMED, plotOptions, plotShape } from './plot.js';
 import { attributes } from './linked.js';
 import { drawMarks, marksAt } from './marks.js';
 import { resolveLinks } from '../lib/links.js';
-import { hideTip, pinTip, SeriesTip, showTip } from './tip.js';
+import { followTip, hideTip, pinTip, SeriesTip, showTip, unfollowTip } from './tip.js';
 import { usePlot } from './useplot.js';
 
 /** @typedef {import('../lib/frames.js').Frames} Frames */
@@ -23,7 +23,7 @@ import { usePlot } from './useplot.js';
 const NO_MARKS = [];
 
 /** @param {import('./index.js').KindProps} props */
-export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, variables, marks = NO_MARKS, report }) {
+export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, sharesValues, variables, marks = NO_MARKS, report }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const [hidden, setHidden] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
   const model = useMemo(() => plotModel(frames, hidden, theme), [frames, hidden, theme]);
@@ -41,6 +41,7 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, var
     if (pointer) now.current.pointer = pointer;
     point(me.current, live.current, panel, pointer, pointer ? marksAt(plot.current, now.current.marks, pointer.time) : []);
   }, [panel]);
+  const onFollow = useCallback((/** @type {Pointer | null} */ pointer) => followPoint(me.current, live.current, panel, pointer), [panel]);
   const onDraw = useCallback((/** @type {Plot} */ u) => {
     const drawn = drawMarks(u, now.current.marks, theme);
     report({ ...countDrawn(u, live.current.model.series.length), ...(drawn > 0 ? { marks: drawn } : {}) });
@@ -52,10 +53,14 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, var
     hover,
     onZoom,
     onPointer,
+    onFollow: sharesValues ? onFollow : undefined,
     onDraw,
     options: () => ({ ...plotOptions(live, theme), focus: { alpha: DIMMED } }),
   });
-  useEffect(() => () => hideTip(me.current), []);
+  useEffect(() => () => {
+    hideTip(me.current);
+    unfollowTip(me.current);
+  }, []);
   useEffect(() => plot.current?.redraw(false), [marks]);
   const onClick = () => {
     const { pointer, variables: scope } = now.current;
@@ -116,16 +121,25 @@ function point(me, { model, utc }, panel, pointer, marks) {
   // Without a word in the file the largest come first: they are what one looks for.
   shown.sort((a, b) => (sort === 'asc' ? a.value - b.value : b.value - a.value));
   if (shown.length === 0 && marks.length === 0) return hideTip(me);
-  return showTip(
-    me,
-    html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${shown.map((row) => ({
-      color: row.series.color,
-      name: row.series.name,
-      near: row === nearest && shown.length > 1,
-      value: formatValue(row.value, row.series.field.config.unit, row.series.field.config.decimals),
-    }))} notes=${marks.map(noteOf)} />`,
-    pointer,
-  );
+  const rowsOf = shown.map((row) => ({ ...tipRow(row), near: row === nearest && shown.length > 1 }));
+  return showTip(me, html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${rowsOf} notes=${marks.map(noteOf)} />`, pointer);
+}
+
+/** Rows of a plot that the pointer is not over: enough to compare, and no more, since there are many such plots. */
+const FOLLOWED_ROWS_MAX = 6;
+
+/** @param {object} me @param {import('./plot.js').Live} live @param {any} panel @param {Pointer | null} pointer */
+function followPoint(me, { model, utc }, panel, pointer) {
+  const { mode = 'multi', sort = 'desc' } = panel?.options?.tooltip ?? {};
+  const rows = pointer && mode !== 'none' ? tipRows(model, pointer) : [];
+  if (!pointer || rows.length === 0) return unfollowTip(me);
+  rows.sort((a, b) => (sort === 'asc' ? a.value - b.value : b.value - a.value));
+  return followTip(me, html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${rows.map(tipRow)} most=${FOLLOWED_ROWS_MAX} />`, pointer);
+}
+
+/** @param {ValueAt} row @returns {import('./tip.js').TipRow} */
+function tipRow({ series, value }) {
+  return { color: series.color, name: series.name, near: false, value: formatValue(value, series.field.config.unit, series.field.config.decimals) };
 }
 
 /** @param {import('../lib/annotations.js').Mark} mark */

@@ -1,4 +1,5 @@
-// The tooltip: one box for the whole page, beside the pointer and never under it, never off screen.
+// The tooltip: one box for the whole page, beside the pointer and never under it, never off screen; and a box for each plot that
+// follows the pointer where it is over another one.
 import { html } from '../lib/html.js';
 import { render } from '../vendor/preact/preact.js';
 import * as css from './classes.js';
@@ -15,12 +16,38 @@ let owner = null;
 /** @returns {HTMLElement} */
 function tipBox() {
   if (box) return box;
-  box = document.createElement('div');
-  box.className = css.TIP;
-  box.setAttribute('role', 'tooltip');
-  document.body.append(box);
+  box = newBox();
   addEventListener('scroll', () => (isPinned ? release() : hideTip(owner)), { capture: true, passive: true });
+  addEventListener('scroll', () => [...followers.keys()].forEach(unfollowTip), { capture: true, passive: true });
   return box;
+}
+
+function newBox() {
+  const element = document.createElement('div');
+  element.className = css.TIP;
+  element.setAttribute('role', 'tooltip');
+  document.body.append(element);
+  return element;
+}
+
+/** Boxes of plots that show what they have at the time of the pointer, which is over another one. @type {Map<object, HTMLElement>} */
+const followers = new Map();
+
+/** @param {object} by @param {any} content @param {{x: number, y: number}} at client px */
+export function followTip(by, content, at) {
+  const element = followers.get(by) ?? newBox();
+  followers.set(by, element);
+  element.classList.add(css.TIP_FOLLOWS);
+  fill(element, content, at);
+}
+
+/** @param {object} by */
+export function unfollowTip(by) {
+  const element = followers.get(by);
+  if (!element) return;
+  followers.delete(by);
+  render(null, element);
+  element.remove();
 }
 
 /**
@@ -57,9 +84,13 @@ function release() {
 }
 
 /** @param {object} by @param {any} content @param {{x: number, y: number}} at */
-function place(by, content, { x, y }) {
-  const element = tipBox();
+function place(by, content, at) {
   owner = by;
+  fill(tipBox(), content, at);
+}
+
+/** @param {HTMLElement} element @param {any} content @param {{x: number, y: number}} at */
+function fill(element, content, { x, y }) {
   render(content, element);
   element.hidden = false;
   const { offsetWidth: width, offsetHeight: height } = element;
@@ -98,10 +129,10 @@ const NOTES_MAX = 4;
 
 /**
  * All series at one time. Sorted by the caller.
- * @param {{time: string, rows: TipRow[], notes?: string[]}} props notes: what is marked there
+ * @param {{time: string, rows: TipRow[], notes?: string[], most?: number}} props notes: what is marked there; most: rows
  */
-export function SeriesTip({ time, rows, notes = [] }) {
-  const fits = Math.min(ROWS_MAX, Math.max(6, Math.floor((innerHeight * SHARE_OF_SCREEN) / ROW_PX)));
+export function SeriesTip({ time, rows, notes = [], most = ROWS_MAX }) {
+  const fits = Math.min(most, Math.max(6, Math.floor((innerHeight * SHARE_OF_SCREEN) / ROW_PX)));
   const near = rows.findIndex((row) => row.near);
   // The nearest series is always among those shown.
   const first = rows.length <= fits || near < fits ? 0 : Math.min(near - Math.floor(fits / 2), rows.length - fits);

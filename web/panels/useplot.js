@@ -25,6 +25,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact/h
  * @property {Hover} [hover]
  * @property {(from: number, to: number) => void} [onZoom]
  * @property {(pointer: Pointer | null) => void} [onPointer]
+ * @property {(pointer: Pointer | null) => void} [onFollow] the pointer is over another plot, at this time: its value is NaN
  * @property {(plot: uPlot) => void} [onDraw]
  */
 
@@ -85,7 +86,7 @@ export function usePlot(input) {
     drawn.current = input.data;
     plot.current.setData(input.data);
   }, [input.data]);
-  useEffect(() => input.hover?.subscribe((value) => follow(plot.current, value?.t ?? null)), [input.hover]);
+  useEffect(() => input.hover?.subscribe((value) => follow(plot.current, value?.t ?? null, latest.current)), [input.hover]);
   return plot;
 }
 
@@ -132,12 +133,17 @@ function moved(u, { hover, onPointer }) {
   return onPointer?.({ idx, x: box.left + left, y: box.top + top, value: u.posToVal(top, scale), time: u.posToVal(left, 'x') });
 }
 
-/** Moves the crosshair to where the pointer is in another panel. @param {uPlot | null} u @param {number | null} t */
-function follow(u, t) {
-  if (!u || u.over.matches(':hover')) return;
+/** Moves the crosshair to where the pointer is in another panel. @param {uPlot | null} u @param {number | null} t @param {PlotInput} input */
+function follow(u, t, { onFollow }) {
+  if (!u || u.over.matches(':hover')) return onFollow?.(null);
   const { min, max } = u.scales.x;
   const isInside = t !== null && min !== undefined && max !== undefined && t >= Number(min) && t <= Number(max);
-  u.setCursor({ left: isInside ? u.valToPos(t, 'x') : -10, top: isInside ? 0 : -10 }, false);
+  const left = isInside ? u.valToPos(t, 'x') : -10;
+  u.setCursor({ left, top: isInside ? 0 : -10 }, false);
+  if (!onFollow) return undefined;
+  const box = u.over.getBoundingClientRect();
+  const isSeen = isInside && box.bottom > 0 && box.top < innerHeight;
+  return onFollow(isSeen ? { idx: u.valToIdx(t), x: box.left + left, y: box.top + box.height / 2, value: NaN, time: t } : null);
 }
 
 /** @param {uPlot} u @param {PlotInput} input */

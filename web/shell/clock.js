@@ -19,6 +19,9 @@ export const utc = signal(recall('utc') === '1');
 /** Counts refreshes: whoever reads it asks again when it changes. */
 export const beat = signal(0);
 
+/** True while somebody else gives the beat: a stream of rounds does, and the timer keeps quiet. */
+export const paced = signal(false);
+
 /** Counts what cannot wait: the reader's own refresh, and the monitor found again. Ends any back-off. */
 export const urge = signal(0);
 
@@ -34,10 +37,13 @@ export const rangeText = computed(() => ({
 /** False when the address holds a range nobody can read; the page's own is shown instead. */
 export const rangeReadable = computed(() => resolveRange(rangeText.value, Date.now(), utc.value) !== null);
 
+/** The moment that a beat is about, while what follows from it is worked out; at other times the range ends when it is asked for. */
+let beatMoment = 0;
+
 /** The range in ms, taken anew at each beat. */
 export const range = computed(() => {
   beat.value;
-  const now = Date.now();
+  const now = beatMoment || Date.now();
   const fallback = pageDefaults.value.range;
   return resolveRange(rangeText.value, now, utc.value) ?? resolveRange(fallback, now, utc.value) ?? { from: now - 3_600_000, to: now };
 });
@@ -85,11 +91,20 @@ export function refreshNow() {
   });
 }
 
-/** The same as when the refresh interval is over. */
-export function nextBeat() {
+/** When the last beat was, ms. */
+let lastBeat = Date.now();
+
+/** How long the page shows what it shows. */
+export const sinceBeat = () => Date.now() - lastBeat;
+
+/** The same as when the refresh interval is over. @param {number} [moment] ms that the page then shows */
+export function nextBeat(moment = Date.now()) {
   batch(() => {
     clock.value = Date.now();
     beat.value += 1;
+    [lastBeat, beatMoment] = [moment, moment];
+    range.peek();
+    beatMoment = 0;
   });
 }
 
@@ -105,7 +120,7 @@ export function startClock(isLost) {
     const ms = refreshMs(refreshText.value);
     if (ms === 0) return;
     const timer = setInterval(() => {
-      if (!document.hidden && !isLost()) nextBeat();
+      if (!document.hidden && !isLost() && !paced.peek()) nextBeat();
     }, ms);
     return () => clearInterval(timer);
   });

@@ -2,7 +2,7 @@
 import { html } from '../lib/html.js';
 import { useState } from '../vendor/preact/hooks.js';
 import { REFRESH_CHOICES } from '../lib/ranges.js';
-import { refreshNow, refreshText, setRefresh } from './clock.js';
+import { paced, refreshNow, refreshText, setRefresh } from './clock.js';
 import { Icon } from './icons.js';
 import { Popover } from './popover.js';
 import { useKey } from './keys.js';
@@ -16,7 +16,7 @@ export function RefreshControl() {
     setRefresh(interval);
     setOpen(false);
   };
-  return html`<div class="joined" role="group" aria-label="Refresh">
+  return html`<div class="joined" role="group" aria-label="Refresh" data-paced=${paced.value}>
     <button type="button" class="button button-icon" onClick=${refreshNow} aria-label="Refresh now (r)" title="Refresh now (r)"><${Icon} name="refresh" /></button>
     <${Popover} open=${open} onToggle=${setOpen} role="menu" className="button" label=${current === 'off' ? 'Refresh is off' : `Refreshes every ${current}`}
       button=${html`<span class="refresh-word">${current === 'off' ? 'Off' : current}</span><${Icon} name="down" />`}>

@@ -52,6 +52,16 @@ test('calculate: plain values are counted in nice buckets', () => {
   assert.deepEqual(toHeat(framesOf({ type: 'heatmap' }, [[{}, [null]]]), { calculate: true }).rows, []);
 });
 
+test('calculate: rows between powers of two or ten, each divided into as many as is said', () => {
+  const frames = { ...framesOf({ type: 'heatmap' }, [[{ n: 'a' }, [1, 2, 100, 0.5]], [{ n: 'b' }, [-1, 0, 999, 1000]]]), from: 0, to: 30 };
+  const rows = (/** @type {any} */ yBuckets) => toHeat(frames, { calculate: true, calculation: { xBuckets: { mode: 'count', value: 1 }, yBuckets } }).rows;
+  const ten = rows({ scale: { type: 'log', log: 10 } });
+  assert.deepEqual(ten.map((row) => [row.lowText, row.highText, row.counts[0]]), [['0.1', '1', 1], ['1', '10', 2], ['10', '100', 0], ['100', '1000', 2], ['1000', '10000', 1]]);
+  const two = rows({ scale: { type: 'log', log: 2 }, mode: 'count', value: '2' });
+  assert.deepEqual(two.slice(0, 4).map((row) => Number(row.lowText).toFixed(3)), ['0.500', '0.707', '1.000', '1.414']);
+  assert.equal(two.reduce((sum, row) => sum + Number(row.counts[0]), 0), 6);
+});
+
 test('stacks: gaps add nothing, hidden series take no room, negatives go down', () => {
   /** @type {(values: Array<number | null>, more?: object) => any} */
   const one = (values, more) => ({ values, mode: 'normal', group: 'A', hidden: false, ...more });

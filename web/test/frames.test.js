@@ -22,7 +22,7 @@ test('missing refIds are given in order, used ones skipped', () => {
 
 test('a plan holds final expressions on an aligned range', () => {
   const plan = planTargets(panel({ targets: [{ refId: 'A', expr: 'rate(x{i=~"$i"}[$__rate_interval]) # $__interval $__range' }] }), { ...RANGE, variables: { i: { value: ['a', 'b'], multi: true } } });
-  assert.deepEqual(plan, { from: 1_000_000_000, to: 1_000_900_000, targets: [{ id: '7:A', expr: 'rate(x{i=~"(a|b)"}[8s]) # 2s 900s', step_ms: 2000, instant: false }] });
+  assert.deepEqual(plan, { from: 1_000_000_000, to: 1_000_900_000, grain_ms: 2000, rounds_up: false, targets: [{ id: '7:A', expr: 'rate(x{i=~"(a|b)"}[8s]) # 2s 900s', step_ms: 2000, instant: false }] });
 });
 
 test('instant targets keep the end of the range; both kinds ask twice', () => {

@@ -1,7 +1,7 @@
 // Units and decimals against the table of the dashboard specification, part 8.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatTick, formatValue, tickFamily } from '../lib/units.js';
+import { formatTick, formatValue, isBinary, secondsIn } from '../lib/units.js';
 
 /** @type {Array<[number | null, string, string, number?]>} */
 const TABLE = [
@@ -37,5 +37,15 @@ test('ticks have as many decimals as they need', () => {
 });
 
 test('round ticks by family', () => {
-  assert.deepEqual(['bytes', 'binBps', 'decbytes', 's', 'ms', ''].map(tickFamily), ['binary', 'binary', 'decimal', 'seconds', 'decimal', 'decimal']);
+  assert.deepEqual(['bytes', 'binBps', 'decbytes', 's', ''].map(isBinary), [true, true, false, false, false]);
+  assert.deepEqual(['s', 'ms', 'h', 'dtdurations', 'bytes', ''].map(secondsIn), [1, 1e-3, 3600, 1, 0, 0]);
+});
+
+test('ticks of spans of time are whole, or have one decimal place', () => {
+  const ticks = (/** @type {string} */ unit, /** @type {number[]} */ values) => values.map((value) => formatTick(value, unit));
+  assert.deepEqual(ticks('s', [0, 0.25, 15, 90, 1800, 3600, 5400, 16_000, 86_400, 172_800, 691_200, 604_800, 3.15569e7]),
+    ['0 s', '250 ms', '15 s', '1.5 min', '30 min', '1 hour', '1.5 hours', '16000 s', '1 day', '2 days', '8 days', '1 week', '1 year']);
+  assert.deepEqual(ticks('ms', [200, 90_000, 1.6e7, 7.2e6]), ['200 ms', '1.5 min', '16000 s', '2 hours']);
+  assert.deepEqual(ticks('h', [0.5, 12, 36, 48, 192]), ['0.5 hours', '12 hours', '1.5 days', '2 days', '8 days']);
+  assert.equal(formatTick(16_000, 's', 1), '4.4 hours');
 });

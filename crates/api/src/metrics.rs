@@ -53,12 +53,22 @@ pub struct ApiMetrics {
     query_seconds: Histogram,
     tails_refused: Counter,
     tail_dropped_lines: Counter,
+    why_timeouts: Counter,
+    streams_now: Gauge,
+    streams_refused: Counter,
 }
 
-/// Counts one that waits as long as it lives.
-pub(crate) struct Waiting(Gauge);
+/// Counts one as long as it lives.
+pub(crate) struct Counting(Gauge);
 
-impl Drop for Waiting {
+impl Counting {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counting {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -79,6 +89,9 @@ impl ApiMetrics {
             query_seconds: Histogram::new(QUERY_BUCKETS_S),
             tails_refused: Counter::default(),
             tail_dropped_lines: Counter::default(),
+            why_timeouts: Counter::default(),
+            streams_now: Gauge::default(),
+            streams_refused: Counter::default(),
         };
         metrics.register_all(registry);
         metrics
@@ -113,6 +126,11 @@ impl ApiMetrics {
         own.register("tail_dropped_lines", help, self.tail_dropped_lines.clone());
         let help = "LogQL queries refused because they passed a limit, by its name";
         own.register("line_queries_refused", help, self.line_queries_refused.clone());
+        let help = "Empty answers for whose reason there was not enough time";
+        own.register("why_timeouts", help, self.why_timeouts.clone());
+        own.register("streams", "Pages that are sent their rounds of queries", self.streams_now.clone());
+        let help = "Streams of rounds refused because there were too many";
+        own.register("streams_refused", help, self.streams_refused.clone());
         for limit in logql::Limit::ALL {
             drop(self.line_queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }));
         }
@@ -123,15 +141,28 @@ impl ApiMetrics {
     }
 
     /// Counts one that waits, until it is dropped.
-    pub(crate) fn waiting(&self) -> Waiting {
-        self.queries_waiting.inc();
-        Waiting(self.queries_waiting.clone())
+    pub(crate) fn waiting(&self) -> Counting {
+        Counting::new(&self.queries_waiting)
+    }
+
+    /// Counts a stream of rounds, until it is dropped.
+    pub(crate) fn stream(&self) -> Counting {
+        Counting::new(&self.streams_now)
+    }
+
+    /// Counts a stream of rounds for which there was no room.
+    pub(crate) fn stream_refused(&self) {
+        self.streams_refused.inc();
+    }
+
+    /// Counts an empty answer whose reason took too long to find.
+    pub(crate) fn why_timed_out(&self) {
+        self.why_timeouts.inc();
     }
 
     /// Counts a push that waits, until it is dropped.
-    pub(crate) fn push_waiting(&self) -> Waiting {
-        self.pushes_waiting.inc();
-        Waiting(self.pushes_waiting.clone())
+    pub(crate) fn push_waiting(&self) -> Counting {
+        Counting::new(&self.pushes_waiting)
     }
 
     /// Counts a query that was given up.
@@ -170,8 +201,12 @@ impl ApiMetrics {
     }
 }
 
+/// Marks an answer that goes on as long as somebody reads it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endless;
+
 /// Middleware: counts a request under its route, never under the path as sent, when its answer has been sent or given
-/// up.
+/// up; an endless one when it begins, since how long somebody reads is not how long we take.
 pub(crate) async fn count(State(metrics): State<ApiMetrics>, request: Request, next: Next) -> Response {
     let handler =
         request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
@@ -179,6 +214,9 @@ pub(crate) async fn count(State(metrics): State<ApiMetrics>, request: Request, n
     let response = next.run(request).await;
     let code = response.status().as_u16();
     let counted = Counted { metrics, handler, code, started };
+    if response.extensions().get::<Endless>().is_some() {
+        return response;
+    }
     response.map(|body| Body::new(CountedBody { body, _counted: counted }))
 }
 

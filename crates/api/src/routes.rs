@@ -51,6 +51,7 @@ pub fn ui_router(state: Arc<ApiState>, registry: Arc<Registry>) -> Router {
         .route("/api/dashboards/uid/{uid}", get(grafana::dashboard));
     let own = Router::new()
         .route("/api/ui/query", post(ui_query::query))
+        .route("/api/ui/stream", post(ui_query::live::stream))
         .route("/api/ui/parse", get(query::ui_parse).post(query::ui_parse))
         .route("/api/ui/dashboards/{uid}/panels/{id}", post(edit::panel))
         .route("/api/ui/status", get(status::ui))

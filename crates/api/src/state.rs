@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::loki::{Logs, TAILS_MAX};
 use crate::metrics::ApiMetrics;
 use crate::run::Turnstile;
+use crate::ui_query::live::STREAMS_MAX;
 
 /// What the store tells about itself, in the words of `/api/v1/status/tsdb`. Each list is longest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -248,6 +249,8 @@ pub struct ApiState {
     pub(crate) push_bodies: Semaphore,
     /// Readers of live lines that may still come.
     pub(crate) tails: Arc<Semaphore>,
+    /// Pages that may still be sent their rounds.
+    pub(crate) streams: Arc<Semaphore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: ApiMetrics,
     pub(crate) turnstile: Turnstile,
@@ -313,6 +316,7 @@ impl ApiState {
             pushes: Arc::new(Semaphore::new(PUSHES_MAX)),
             push_bodies: Semaphore::new(PUSH_BODIES_MAX),
             tails: Arc::new(Semaphore::new(TAILS_MAX)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             clock,
             metrics,
             turnstile,

@@ -52,13 +52,13 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = moment, allow_negative_numbers = true)]
         to: Option<TimestampMs>,
     },
-    /// Put the samples of a file into blocks, however old they are: OpenMetrics (ending in # EOF), or Prometheus' text with times.
-    /// What is there already stays as it is, so an import may be repeated. Exemplars are left out. Mind the monitor's
-    /// --retention: it removes what is older when it runs.
+    /// Put samples into blocks, however old they are: those of a file in OpenMetrics (ending in # EOF) or Prometheus' text with times,
+    /// or those of a Prometheus, from its folder of data, a snapshot, or one block. What is there already stays as it is, so an import may
+    /// be repeated. Exemplars and native histograms are left out. Mind the monitor's --retention: it removes what is older when it runs.
     Import {
-        /// The file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        /// The file, or the folder.
+        #[arg(value_name = "FILE|FOLDER")]
+        from: PathBuf,
     },
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             let range = TimeRange { from: from.unwrap_or(all.from), to: to.unwrap_or(all.to) };
             dump(data_dir, &selectors, range)
         }
-        Command::Import { file } => import(data_dir, &file),
+        Command::Import { from } => import(data_dir, &from),
     }
 }
 
@@ -179,15 +179,18 @@ fn dump(data_dir: &Path, selectors: &[String], range: TimeRange) -> Result<()> {
     Ok(())
 }
 
-fn import(data_dir: &Path, file: &Path) -> Result<()> {
+fn import(data_dir: &Path, from: &Path) -> Result<()> {
     let begun = Instant::now();
     let mut bar = Bar::new("import", "bytes, read twice");
-    let done = tools::import(data_dir, file, &mut |done, all| bar.show(done, all))?;
+    let done = tools::import(data_dir, from, &mut |done, all| bar.show(done, all))?;
     drop(bar);
+    if done.blocks > 0 {
+        println!("{} blocks of a Prometheus", done.blocks);
+    }
     let store = done.store;
     println!(
-        "{} lines: {} samples are new, {} were there already, {} are out of bounds; {} blocks written in {:.1} s",
-        done.lines,
+        "{} samples: {} are new, {} were there already, {} are out of bounds; {} blocks written in {:.1} s",
+        done.samples,
         store.samples,
         store.known,
         store.out_of_bounds,
@@ -196,6 +199,15 @@ fn import(data_dir: &Path, file: &Path) -> Result<()> {
     );
     if done.exemplars > 0 {
         println!("{} exemplars were left out", done.exemplars);
+    }
+    if done.histogram_chunks > 0 {
+        println!("{} chunks of native histograms were left out", done.histogram_chunks);
+    }
+    if done.has_log {
+        println!(
+            "its log was not read: the last hours, which lie in no block yet, come with a snapshot \
+             (POST /api/v1/admin/tsdb/snapshot)"
+        );
     }
     Ok(())
 }

@@ -14,4 +14,4 @@ pub mod websocket;
 pub use bind::{BindError, bind};
 pub use client::{Client, ClientError, ClientOptions, Fetched};
 pub use ready::Ready;
-pub use server::{Server, ServerLimits, ServerMetrics};
+pub use server::{Server, ServerLimits, ServerMetrics, Stopping};

@@ -86,6 +86,11 @@ impl ServerMetrics {
     }
 }
 
+/// Among a request's extensions: is cancelled when the server stops. Answers without an end have to end then, or they hold
+/// up the stop for as long as it may take.
+#[derive(Debug, Clone)]
+pub struct Stopping(pub CancellationToken);
+
 /// A server that runs until it is stopped; dropping it without [`Server::stop`] cuts it off.
 #[derive(Debug)]
 pub struct Server {
@@ -207,9 +212,10 @@ async fn serve_connection(
     shared.metrics.connections_total.inc();
     // Answers are small and written whole: waiting for more bytes would only add 40 ms.
     let _ = stream.set_nodelay(true);
-    let router = shared.router.clone();
+    let (router, stopping) = (shared.router.clone(), Stopping(shared.stop.clone()));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(stopping.clone());
         let mut router = router.clone();
         async move {
             if names_one_host(&request) {

@@ -55,7 +55,8 @@ fn open(dir: &Path, what: &str) -> (Arc<Db>, RecoveryReport) {
         sync: SyncPolicy::None,
         damage: DamagePolicy::Refuse,
         limits: Limits { retention: model::DurationMs::from_secs(48 * 3600), ..Limits::standard() },
-        maintenance: Maintenance::Manual,
+        // As in a monitor: with all cores.
+        maintenance: Maintenance::Background,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
     };
     let cpu = cpu_seconds();

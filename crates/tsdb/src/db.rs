@@ -17,7 +17,7 @@ use crate::checkpoint::Occasion;
 use crate::exemplars::Exemplars;
 use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
-use crate::replay::Replayer;
+use crate::replay::{self, Replayed, Replayer};
 use crate::spill::Spill;
 use crate::{
     Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError,
@@ -69,15 +69,15 @@ impl Db {
         let (blocks, block_damage) = open_blocks(&options)?;
         let head =
             Head::new(Spill::open(Arc::clone(&options.disk), &options.dir.join(SPILL_DIR), &options.limits)?);
-        let head_from_ms = blocks.view().head_from_ms;
-        let mut replayer = Replayer::new(&head, options.clock.now_ms(), head_from_ms);
-        let (wal, log) =
-            Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes))?;
-        let samples_without_series = replayer.samples_without_series;
-        let samples = replayer.samples;
-        let exemplars = std::mem::take(&mut replayer.exemplars);
-        replayer.finish();
         let maintenance = options.maintenance;
+        let times = (options.clock.now_ms(), blocks.view().head_from_ms);
+        let (opened, replayed) = std::thread::scope(|scope| {
+            let mut replayer = Replayer::new(scope, &head, times, replay::threads(maintenance));
+            let opened = Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes));
+            (opened, replayer.finish())
+        });
+        let (wal, log) = opened?;
+        let Replayed { samples, samples_without_series, exemplars } = replayed;
         let dir = options.dir.clone();
         let db = Arc::new(Self::new(options, head, wal, blocks, log.checkpoint_bytes, lock));
         db.exemplars.take(exemplars, &db.metrics.exemplars);

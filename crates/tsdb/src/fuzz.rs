@@ -93,6 +93,28 @@ pub fn tombstones(bytes: &[u8]) {
     }
 }
 
+/// Strings and a series of a Prometheus block's index.
+pub fn prometheus_index(bytes: &[u8]) {
+    crate::offline::prometheus::index::fuzz(bytes);
+}
+
+/// Two strings and a series of one label and two chunks.
+pub fn prometheus_index_seeds() -> Vec<Vec<u8>> {
+    let strings = [[0, 0, 0, 2].as_slice(), b"\x08__name__\x02up"].concat();
+    let series = [1, 0, 1, 2, 0, 10, 8, 1, 10, 40, 0, 0, 0, 0, 0, 0];
+    vec![[strings.as_slice(), &series].concat()]
+}
+
+/// The bits of a Prometheus chunk.
+pub fn prometheus_chunk(bytes: &[u8]) {
+    crate::offline::prometheus::chunk::fuzz(bytes);
+}
+
+/// A chunk as Prometheus has written it.
+pub fn prometheus_chunk_seeds() -> Vec<Vec<u8>> {
+    vec![include_bytes!("../tests/fixtures/prometheus/block/chunks/000001")[11..].to_vec()]
+}
+
 /// Chunks of a block, to begin with: some kinds of series.
 pub fn chunk_seeds() -> Vec<Vec<u8>> {
     let times: Vec<i64> = (0..300).map(|i| 1_700_000_000_000 + i * 15_000 + i % 3).collect();

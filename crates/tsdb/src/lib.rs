@@ -52,7 +52,7 @@ mod xor;
 
 pub use appender::FUTURE_MAX;
 pub use db::Db;
-pub use disk::{Disk, RealDisk};
+pub use disk::{Disk, FileBytes, RealDisk};
 pub use error::TsdbError;
 pub use exemplars::EXEMPLAR_LABEL_CHARS_MAX;
 pub use metrics::Metrics;

@@ -16,7 +16,7 @@ use crate::run::Run;
 pub const FOLDER: &str = "dashboards-corpus";
 /// A panel that says by name what of it we do not have: a kind, a transformation, a matcher.
 pub const UNSUPPORTED: &str = "unsupported";
-/// A panel with a query that our PromQL refuses, and draws as such: another language's functions, mostly.
+/// A panel with a query that our PromQL or LogQL refuses, and draws as such: another language's functions, mostly.
 pub const UNPARSED: &str = "unparsed";
 
 /// What the renderer says of one file.
@@ -127,9 +127,7 @@ fn render(documents: &[String]) -> std::io::Result<Vec<Rendered>> {
 
 fn judge(file: &str, line: usize, panel: &Panel, text: &mut String) -> Case {
     let what = one_line(&format!("{} {}", panel.kind, panel.title));
-    let refused = panel.exprs.iter().filter(|it| it.language == "promql").find_map(|it| {
-        promql::parse(&it.expr).err().map(|error| format!("{error} in {}", one_line(&it.expr)))
-    });
+    let refused = panel.exprs.iter().find_map(refusal);
     let outcome = if !panel.error.is_empty() {
         let _ = writeln!(text, "{file} {what}: {}", one_line(&panel.error));
         "failed"
@@ -143,6 +141,15 @@ fn judge(file: &str, line: usize, panel: &Panel, text: &mut String) -> Case {
         "passed"
     };
     Case { file: file.to_owned(), line, outcome, what }
+}
+
+/// Why a query is none of its language.
+fn refusal(query: &Expression) -> Option<String> {
+    let error = match query.language.as_str() {
+        "logql" => logql::parse(&query.expr).err()?.to_string(),
+        _ => promql::parse(&query.expr).err()?.to_string(),
+    };
+    Some(format!("{error} in {}", one_line(&query.expr)))
 }
 
 /// How many panels went which way, in one line.

@@ -17,6 +17,9 @@ use crate::target::{Sampled, sampled};
 const START_LIMIT: Duration = Duration::from_secs(120);
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_MAX_BYTES: usize = 256 << 20;
+/// Where it listens: at any free port, if a test does not say where.
+const LISTEN_FLAGS: [&str; 4] =
+    ["--ui-listen", "--prometheus-listen", "--loki-listen", "--alertmanager-listen"];
 /// Clock ticks a second: 100 on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -61,14 +64,9 @@ impl RunningMonitor {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(config.with_extension("log"));
         let any = "127.0.0.1:0";
         let mut child = Command::new(binary())
-            .args(["--supervised", "monitor", "--ui-listen", any, "--prometheus-listen", any])
+            .args(["--supervised", "monitor"])
             .args([Path::new("--config"), config, Path::new("--data-dir"), data_dir])
-            .args(["--loki-listen", any])
-            .args(
-                ["--alertmanager-listen", any]
-                    .iter()
-                    .filter(|_| !arguments.contains(&"--alertmanager-listen")),
-            )
+            .args(LISTEN_FLAGS.iter().filter(|flag| !arguments.contains(flag)).flat_map(|flag| [*flag, any]))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -151,6 +149,16 @@ impl RunningMonitor {
         let answer = self.client.post_json(&url, body, &[], ANSWER_LIMIT).await;
         let answer = answer.map_err(|e| format!("{url}: {e}"))?;
         Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// The value of a metric of its own without labels.
+    ///
+    /// # Errors
+    /// When it has none of that name.
+    pub async fn metric(&self, name: &str) -> Result<f64, String> {
+        let (_, text) = self.get("/metrics").await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).ok_or_else(|| format!("no {name}"))
     }
 
     /// The samples of [`Target`]s that a range selector gives at a moment, in seconds since the epoch.

@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 25] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -44,6 +44,18 @@ pub const TARGETS: [Target; 23] = [
     Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
     Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
+    Target {
+        name: "prometheus_index",
+        seeds: tsdb::fuzz::prometheus_index_seeds,
+        rounds: 20_000,
+        run: tsdb::fuzz::prometheus_index,
+    },
+    Target {
+        name: "prometheus_chunk",
+        seeds: tsdb::fuzz::prometheus_chunk_seeds,
+        rounds: 20_000,
+        run: tsdb::fuzz::prometheus_chunk,
+    },
     Target { name: "logql", seeds: lines::query_seeds, rounds: 5000, run: lines::query },
     Target { name: "log_line", seeds: lines::line_seeds, rounds: 3000, run: lines::line },
     Target { name: "push_json", seeds: push::json_seeds, rounds: 10_000, run: push::json },

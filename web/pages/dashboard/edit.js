@@ -22,7 +22,7 @@ import { Preview } from './preview.js';
  * @property {PanelJson} panel
  * @property {string | null} readOnly why nothing can be written
  * @property {string | null} version of the file
- * @property {(panel: PanelJson, version: string) => void} onSaved
+ * @property {(changes: import('../../lib/paneledit.js').Changes, version: string) => void} onSaved
  * @property {() => void} onClose
  * @property {() => void} onReload
  */
@@ -41,8 +41,8 @@ export function Edit({ model, panel, readOnly, version, onSaved, onClose, onRelo
     setBusy(true);
     setProblem(null);
     try {
-      const answer = await changePanel(model.dashboard.uid, panel.id, { version: version ?? '', changes });
-      onSaved(next, answer.version);
+      const answer = await changePanel(model.dashboard.uid, panel.sourceId ?? panel.id, { version: version ?? '', changes });
+      onSaved(changes, answer.version);
     } catch (error) {
       const { message, status } = /** @type {import('../../lib/client.js').ApiError} */ (error);
       setProblem({ text: message, conflict: status === 409 });
@@ -52,6 +52,7 @@ export function Edit({ model, panel, readOnly, version, onSaved, onClose, onRelo
   const set = (/** @type {Partial<Draft>} */ part) => setDraft((now) => ({ ...now, ...part }));
   return html`<${Sheet} title=${`Edit ${before.title || 'panel'}`} wide onClose=${onClose}>
     ${readOnly && html`<p class="strip strip-warn" role="status">Read-only: ${readOnly}. You can try things out here, but not save them.</p>`}
+    ${panel.sourceId !== undefined && html`<p class="strip" role="status">This panel is repeated for each value of ${Object.keys(panel.scopedVars ?? {}).map((name) => `$${name}`).join(' and ')}: a change is made to all copies.</p>`}
     <div class="edit">
       <div class="edit-preview"><${Preview} model=${model} panel=${next} /></div>
       <div class="edit-fields">

@@ -11,7 +11,6 @@ import { resolveLinks } from '../../lib/links.js';
 import { dragged, pinned } from '../../lib/ranges.js';
 import { parseRich } from '../../lib/richtext.js';
 import { toElement } from '../../panels/text.js';
-import { COPY_ID } from '../../lib/repeat.js';
 import { address, go, params, setParams } from '../../shell/address.js';
 import { range, setRange, utc } from '../../shell/clock.js';
 import { Icon } from '../../shell/icons.js';
@@ -74,7 +73,7 @@ function Inside({ model, panel, data }) {
   const shown = data.range ?? range.value;
   const marks = useMarks(model, panel);
   return html`<${Panel} panel=${panel} frames=${data.frames} state=${stateOf(data)} timeRange=${{ ...shown, utc: utc.value }} theme=${theme.value}
-    onZoom=${zoom} hover=${model.hover} variables=${model.scope(panel)} marks=${marks} />`;
+    onZoom=${zoom} hover=${model.sharing === 'none' ? undefined : model.hover} sharesValues=${model.sharing === 'values'} variables=${model.scope(panel)} marks=${marks} />`;
 }
 
 /** What is marked on this panel; the same list while the answer is. @param {Model} model @param {PanelJson} panel */
@@ -123,7 +122,7 @@ function Menu({ model, panel, title, links }) {
     <div class="menu">
       <button type="button" role="menuitem" onClick=${act(() => flipView(panel.id))}><span class="menu-icon"><${Icon} name="expand" /></span><span class="menu-text">${isFull ? 'Leave full screen' : 'Full screen'}</span><kbd>f</kbd></button>
       <button type="button" role="menuitem" onClick=${act(() => go(exploreLink(model.data(panel.id).peek(), address.peek().search)))}><span class="menu-icon"><${Icon} name="explore" /></span><span class="menu-text">Explore</span><kbd>e</kbd></button>
-      <button type="button" role="menuitem" disabled=${panel.id >= COPY_ID} onClick=${act(() => setParams({ editPanel: String(panel.id) }))}><span class="menu-icon"><${Icon} name="edit" /></span><span class="menu-text">${panel.id >= COPY_ID ? 'Edit: see the first copy' : 'Edit'}</span></button>
+      <button type="button" role="menuitem" onClick=${act(() => setParams({ editPanel: String(panel.id) }))}><span class="menu-icon"><${Icon} name="edit" /></span><span class="menu-text">Edit</span></button>
       <button type="button" role="menuitem" onClick=${act(() => setParams({ inspect: String(panel.id) }))}><span class="menu-icon"><${Icon} name="table" /></span><span class="menu-text">Inspect data and queries</span><kbd>i</kbd></button>
       <button type="button" role="menuitem" onClick=${act(csv)}><span class="menu-icon"><${Icon} name="download" /></span><span class="menu-text">Save data as CSV</span></button>
       ${links.map((link) => html`<a key=${link.href} role="menuitem" href=${link.href} target=${link.blank ? '_blank' : undefined} rel="noopener noreferrer"><span class="menu-icon"><${Icon} name="right" /></span><span class="menu-text">${link.title}</span></a>`)}

@@ -40,6 +40,7 @@ import { range, rangeText } from '../../shell/clock.js';
  * @property {Signal<Map<number, boolean>>} closed rows the reader shut or opened
  * @property {Signal<Map<number, number>>} shown width in px of each panel on the screen
  * @property {Signal<{t: number | null}>} hover time under the pointer, shared by all panels
+ * @property {'none' | 'line' | 'values'} sharing what panels show where the pointer is in another one: nothing, a line, the values there too
  * @property {Signal<number | null>} focus the panel under the pointer or with the focus
  * @property {number} scrapeIntervalMs
  * @property {(id: number) => Signal<PanelData>} data
@@ -83,6 +84,7 @@ export function createModel(dashboard, scrapeIntervalMs, inAddress) {
     closed: signal(new Map()),
     shown: signal(new Map()),
     hover: signal({ t: /** @type {number | null} */ (null) }),
+    sharing: dashboard.graphTooltip === 2 ? 'values' : dashboard.graphTooltip === 1 ? 'line' : 'none',
     focus: signal(/** @type {number | null} */ (null)),
     data: (id) => {
       const found = data.get(id) ?? signal(NOTHING);

@@ -6,7 +6,7 @@ import { interpolate } from '../../lib/interpolate.js';
 import { findPanel, wholeDashboard } from '../../lib/layout.js';
 import { DEFAULT_RANGE, refreshMs } from '../../lib/ranges.js';
 import { SCRAPE_INTERVAL_DEFAULT_MS } from '../../lib/step.js';
-import { replacedPanel } from '../../lib/paneledit.js';
+import { replacedPanel, withChanges } from '../../lib/paneledit.js';
 import { address, go, params, setParams } from '../../shell/address.js';
 import { refreshNow } from '../../shell/clock.js';
 import { useKey } from '../../shell/keys.js';
@@ -94,8 +94,10 @@ function Open({ dashboard, meta, scrapeIntervalMs, onReload }) {
   const edited = panelOf(model, params.value.get('editPanel'));
   const [version, setVersion] = useState(/** @type {string | null} */ (meta.fileVersion ?? null));
   const close = () => setParams({ editPanel: null });
-  const saved = (/** @type {import('../../lib/types.d.ts').PanelJson} */ panel, /** @type {string} */ next) => {
-    dashboard.panels = replacedPanel(dashboard.panels, panel.id, panel);
+  const saved = (/** @type {import('../../lib/paneledit.js').Changes} */ changes, /** @type {string} */ next) => {
+    // A copy knows its own place and value only: what is changed is the panel of the file.
+    const source = findPanel(dashboard.panels, edited?.sourceId ?? edited?.id ?? -1);
+    if (source) dashboard.panels = replacedPanel(dashboard.panels, source.id, withChanges(source, changes));
     // Panels are worked out of the document and the variables: a new list of these makes them anew.
     model.variables.value = [...model.variables.peek()];
     setVersion(next);

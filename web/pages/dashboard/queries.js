@@ -9,21 +9,16 @@
 import { batch, effect, signal, untracked } from '../../vendor/signals/signals.js';
 import { retryPause } from '../../lib/backoff.js';
 import { ApiError, queryBatch } from '../../lib/client.js';
-import { ANNOTATIONS_ID } from '../../lib/annotations.js';
-import { joinPlans, panelRange, planTargets, toFrames } from '../../lib/frames.js';
-import { findPanel } from '../../lib/layout.js';
+import { joinPlans, toFrames } from '../../lib/frames.js';
 import { refreshMs } from '../../lib/ranges.js';
-import { nextBeat, range, rangeText, refreshText, urge, utc } from '../../shell/clock.js';
+import { nextBeat, range, refreshText } from '../../shell/clock.js';
 import { lostSince } from '../../shell/reach.js';
+import { runLive } from './live.js';
+import { isDrawn, panelsOnScreen, questionAt, questionOf, wantedOf } from './plans.js';
 
 /** @typedef {import('./model.js').Model} Model */
-/** @typedef {import('../../lib/types.d.ts').PanelJson} PanelJson */
-/** @typedef {import('../../lib/types.d.ts').Plan} Plan */
+/** @typedef {import('./plans.js').Wanted} Wanted */
 /** @typedef {import('../../lib/types.d.ts').Range} Range */
-/** @typedef {{panel: PanelJson, plan: Plan, asked: string, own: Range}} Wanted `own`: the range of this panel */
-
-/** Widths within this many px ask for the same points, so that a scroll bar does not cause a query. */
-const WIDTH_GRAIN_PX = 32;
 
 /** So often a page with empty panels is asked for ahead of its refresh; after that they are empty for another reason. */
 const EARLY_LOOKS_MAX = 6;
@@ -40,11 +35,10 @@ export function runQueries(model) {
   const early = createEarly(model.scrapeIntervalMs);
   const stop = effect(() => {
     const now = range.value;
-    const values = model.values.value;
     const shown = model.shown.value;
-    const next = JSON.stringify([rangeText.value, utc.value, values, urge.value, [...model.flipped.value]]);
+    const next = questionOf(model);
     trouble.retry.value;
-    if (!values) return;
+    if (!model.values.value) return;
     untracked(() => {
       if (next !== question) {
         for (const round of rounds) round.abort();
@@ -54,11 +48,13 @@ export function runQueries(model) {
       }
       if (trouble.waits()) return sayWhy(model, shown, trouble.message());
       const wanted = pickPanels(model, shown, now, question);
-      if (wanted.length > 0) ask(model, wanted, now, rounds, trouble).then(() => early.look(wanted.some(({ panel }) => panel.id !== ANNOTATIONS_ID && model.data(panel.id).peek().frames?.state.kind === 'empty')));
+      if (wanted.length > 0) ask(model, wanted, rounds, trouble).then(() => early.look(wanted.some(({ panel }) => isDrawn(panel) && model.data(panel.id).peek().frames?.state.kind === 'empty')));
     });
   });
+  const stopLive = runLive(model, { isQuiet: () => rounds.size === 0 && !trouble.waits(), deliver: (wanted, results) => deliver(model, wanted, results) });
   return () => {
     stop();
+    stopLive();
     trouble.forget();
     early.stop();
     for (const round of rounds) round.abort();
@@ -137,37 +133,26 @@ function sayWhy(model, shown, error) {
 function pickPanels(model, shown, now, question) {
   /** @type {Wanted[]} */
   const wanted = [];
-  const markers = model.annotations.length > 0 && shown.size > 0 ? [/** @type {[number, number]} */ ([ANNOTATIONS_ID, 0])] : [];
-  for (const [id, width] of [...shown, ...markers]) {
-    const panel = id === ANNOTATIONS_ID ? model.marker.peek() : findPanel(model.panels.peek(), id);
-    const data = model.data(id);
-    const grain = Math.round(width / WIDTH_GRAIN_PX);
-    const asked = `${question} ${grain} ${now.from} ${now.to}`;
+  for (const [panel, width] of panelsOnScreen(model, shown)) {
+    const data = model.data(panel.id);
     const old = data.peek();
-    const isSameQuestion = old.asked.startsWith(`${question} ${grain} `);
-    if (!panel || old.asked === asked || (old.asking && isSameQuestion)) continue;
-    const variables = variablesOf(model, panel);
-    const { from, to } = panelRange(panel, now, variables);
-    const own = { from, to };
-    const plan = planTargets(panel, { ...own, widthPx: width, variables, scrapeIntervalMs: model.scrapeIntervalMs, ...(utc.peek() ? { utcOffsetMs: 0 } : {}) });
+    const one = wantedOf(model, panel, width, now, question);
+    if (old.asked === one.asked || (old.asking && old.asked.startsWith(questionAt(question, width)))) continue;
+    const { plan, asked, own } = one;
     data.value = { ...old, asked, targets: plan.targets, asking: plan.targets.length > 0 };
-    if (plan.targets.length > 0) wanted.push({ panel, plan, asked, own });
-    else data.value = { ...data.peek(), frames: toFrames(panel, [], { variables, ...own }), range: own };
+    if (plan.targets.length > 0) wanted.push(one);
+    else data.value = { ...data.peek(), frames: toFrames(panel, [], { variables: model.scope(panel), ...own }), range: own };
   }
   return wanted;
 }
 
-/** @param {Model} model @param {PanelJson} panel */
-const variablesOf = (model, panel) => model.scope(panel);
-
 /**
  * @param {Model} model
  * @param {Wanted[]} wanted
- * @param {Range} now
  * @param {Set<AbortController>} rounds
  * @param {Trouble} trouble
  */
-async function ask(model, wanted, now, rounds, trouble) {
+async function ask(model, wanted, rounds, trouble) {
   const round = new AbortController();
   rounds.add(round);
   try {
@@ -194,14 +179,25 @@ async function ask(model, wanted, now, rounds, trouble) {
  * @param {Wanted} one
  * @param {Map<string, import('../../lib/types.d.ts').TargetResult>} byId
  */
-function settle(model, { panel, plan, asked, own }, byId) {
-  const data = model.data(panel.id);
-  const old = data.peek();
+function settle(model, one, byId) {
   // Something newer is under way, or there already: two widths asked for at once answer in any order.
-  if (old.asked !== asked) return;
+  if (model.data(one.panel.id).peek().asked === one.asked) show(model, one, byId);
+}
+
+/** What came by itself: as if it had been asked for. @param {Model} model @param {Wanted} one @param {Map<string, import('../../lib/types.d.ts').TargetResult>} byId */
+function deliver(model, one, byId) {
+  const data = model.data(one.panel.id);
+  if (data.peek().asking) return;
+  data.value = { ...data.peek(), asked: one.asked, targets: one.plan.targets };
+  show(model, one, byId);
+}
+
+/** @param {Model} model @param {Wanted} one @param {Map<string, import('../../lib/types.d.ts').TargetResult>} byId */
+function show(model, { panel, plan, own }, byId) {
+  const data = model.data(panel.id);
   const results = plan.targets.flatMap((target) => byId.get(target.id) ?? []);
   const failed = results.filter((result) => result.error);
   const error = failed.length > 0 ? failed[0].error?.message ?? 'the query failed' : null;
-  const frames = toFrames(panel, results, { variables: variablesOf(model, panel), ...own });
-  data.value = { ...old, frames, results, range: own, asking: false, error };
+  const frames = toFrames(panel, results, { variables: model.scope(panel), ...own });
+  data.value = { ...data.peek(), frames, results, range: own, asking: false, error };
 }

@@ -1,6 +1,7 @@
 //! Targets in LogQL: lines as columns, or numbers over lines.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,11 @@ impl ShownLines {
     /// How much room it takes, in values.
     pub(super) fn values(&self) -> usize {
         self.lines.iter().map(|line| 2 + line.len() / size_of::<f64>()).sum()
+    }
+
+    /// Hashes all of it that a page shows.
+    pub(super) fn hash_shown<H: Hasher>(&self, state: &mut H) {
+        (&self.times_ns, &self.lines, &self.sets, &self.labels, &self.metadata).hash(state);
     }
 
     fn new(answer: LogAnswer, is_forward: bool, took_ms: f64) -> Self {

@@ -1,8 +1,10 @@
-//! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns. The shape stands in
-//! `docs/formats/ui-query.md`.
+//! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns; `live` has the rounds of a page that
+//! looks again and again. The shapes stand in `docs/formats/ui-query.md`.
 
 mod lines;
+pub(crate) mod live;
 mod results;
+mod same;
 mod why;
 
 use std::sync::Arc;
@@ -28,12 +30,13 @@ use crate::state::ApiState;
 use crate::stream::Writer;
 use crate::{json, stream};
 
-use results::Results;
+use results::{Frame, Results};
 
 /// Targets in one request: more than the largest dashboards have in view. Beyond it the request is refused.
 const TARGETS_MAX: usize = 100;
 
-/// How long the reason of an empty answer is looked for: whoever looks at an empty panel waits no longer. Beyond it there is none.
+/// How long the reason of an empty answer is looked for: whoever looks at an empty panel waits no longer. Beyond it there is none;
+/// `watchfire_api_why_timeouts_total` counts.
 const WHY_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize)]
@@ -133,28 +136,37 @@ pub(crate) async fn query(
     State(state): State<Arc<ApiState>>,
     Json(request): Json<Request>,
 ) -> Result<Response, ApiError> {
-    check(&request)?;
-    let body = Body::new(Results::new(state, &request));
+    let targets = checked(request.keys())?;
+    let frame = Frame { head: br#"{"results":["#, tail: b"]}" };
+    let body = Body::new(Results::new(state, targets, frame, None));
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-fn check(request: &Request) -> Result<(), ApiError> {
-    if request.targets.len() > TARGETS_MAX {
-        let count = request.targets.len();
+impl Request {
+    /// Ids and what they ask.
+    fn keys(&self) -> Vec<(String, Key)> {
+        self.targets.iter().map(|target| (target.id.clone(), Key::of(self, target))).collect()
+    }
+}
+
+/// The same targets, when they may be asked.
+fn checked(targets: Vec<(String, Key)>) -> Result<Vec<(String, Key)>, ApiError> {
+    if targets.len() > TARGETS_MAX {
+        let count = targets.len();
         return Err(ApiError::bad_data(format!("{count} targets are more than the {TARGETS_MAX} allowed")));
     }
-    request.targets.iter().filter(|t| !t.instant).try_for_each(|target| {
-        let Key { from, to, step_ms, .. } = Key::of(request, target);
-        let wrong = match (to < from, step_ms <= 0) {
+    for (id, Key { from, to, step_ms, .. }) in targets.iter().filter(|(_, key)| !key.instant) {
+        let wrong = match (to < from, *step_ms <= 0) {
             (true, _) => "to is before from".to_owned(),
             (_, true) => "step_ms must be above zero".to_owned(),
-            _ if to.saturating_sub(from) / step_ms > POINTS_MAX => {
+            _ if to.saturating_sub(*from) / step_ms > POINTS_MAX => {
                 format!("more than {POINTS_MAX} points; make step_ms larger")
             }
-            _ => return Ok(()),
+            _ => continue,
         };
-        Err(ApiError::bad_data(format!("target {:?}: {wrong}", target.id)))
-    })
+        return Err(ApiError::bad_data(format!("target {id:?}: {wrong}")));
+    }
+    Ok(targets)
 }
 
 /// What a target gave.
@@ -219,7 +231,13 @@ async fn why_empty(
     end: TimestampMs,
 ) -> Option<why::Why> {
     let work = run::blocking(state, move |state, cancel| why::explain(state, cancel, &query, &steps, end));
-    tokio::time::timeout(WHY_TIMEOUT, work).await.ok()?.ok()?
+    match tokio::time::timeout(WHY_TIMEOUT, work).await {
+        Ok(found) => found.ok()?,
+        Err(_) => {
+            state.metrics.why_timed_out();
+            None
+        }
+    }
 }
 
 pub(crate) fn parse_error(error: &ParseError) -> serde_json::Value {
@@ -263,6 +281,14 @@ fn newest(series: promql::RawSeries, steps: &Steps) -> Series {
         *slot = *value;
     }
     Series { labels: series.labels, values }
+}
+
+/// Writes behind `before` that a target gave what it gave in the round before.
+fn same_writer(mut before: Vec<u8>, id: &str) -> Writer {
+    before.extend_from_slice(br#"{"id":"#);
+    json::string(&mut before, id);
+    before.extend_from_slice(br#","same":true}"#);
+    stream::between(before, Box::new(|_| false), Vec::new())
 }
 
 /// Writes a target's object behind `before`.
@@ -341,7 +367,10 @@ mod tests {
 
     #[test]
     fn a_request_is_checked_before_work_starts() {
-        let request = |text: &str| check(&serde_json::from_str(text).expect("the right shape"));
+        let request = |text: &str| {
+            let request: Request = serde_json::from_str(text).expect("the right shape");
+            checked(request.keys())
+        };
         let one = |step: i64| {
             format!(r#"{{"from":0,"to":1000000,"targets":[{{"id":"A","expr":"1","step_ms":{step}}}]}}"#)
         };

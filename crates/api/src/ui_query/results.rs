@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 
 use axum::body::HttpBody;
 use bytes::Bytes;
-use http_body::Frame;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Key, Outcome, Request, answer_one, target_writer};
+use super::same::Seen;
+use super::{Key, Outcome, answer_one, same_writer, target_writer};
 use crate::state::ApiState;
 use crate::stream::{PIECE_BYTES, Writer};
 
@@ -38,13 +38,27 @@ pub(super) struct Results {
     /// Values in `ready` that only wait for a later target.
     kept_values: usize,
     writing: Option<Writer>,
+    frame: Frame,
+    /// What the round before gave; `None` where there is no such.
+    seen: Option<Seen>,
     ended: bool,
 }
 
+/// What stands around the results.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub head: &'static [u8],
+    pub tail: &'static [u8],
+}
+
 impl Results {
-    pub(super) fn new(state: Arc<ApiState>, request: &Request) -> Self {
-        let targets: Vec<_> =
-            request.targets.iter().map(|target| (target.id.clone(), Key::of(request, target))).collect();
+    /// `seen` is what the round before gave: answers that are as they were there are not written again.
+    pub(super) fn new(
+        state: Arc<ApiState>,
+        targets: Vec<(String, Key)>,
+        frame: Frame,
+        seen: Option<Seen>,
+    ) -> Self {
         let mut uses = HashMap::new();
         targets.iter().for_each(|(_, key)| *uses.entry(key.clone()).or_default() += 1);
         Self {
@@ -57,8 +71,15 @@ impl Results {
             ready: HashMap::new(),
             kept_values: 0,
             writing: None,
+            frame,
+            seen,
             ended: false,
         }
+    }
+
+    /// What this round gave, for the next.
+    pub(super) fn into_seen(self) -> Option<Seen> {
+        self.seen
     }
 
     /// Starts the target to be written next, and those after it as far as there is room.
@@ -84,8 +105,10 @@ impl Results {
     fn writer(&mut self) -> Option<Writer> {
         let (id, key) = &self.targets[self.next];
         let outcome = self.ready.get(key)?.clone();
-        let before = if self.next == 0 { br#"{"results":["#.to_vec() } else { b",".to_vec() };
-        let writer = target_writer(before, id, outcome.clone());
+        let before = if self.next == 0 { self.frame.head.to_vec() } else { b",".to_vec() };
+        let is_same = self.seen.as_mut().is_some_and(|seen| seen.is_same(self.next, &outcome));
+        let writer =
+            if is_same { same_writer(before, id) } else { target_writer(before, id, outcome.clone()) };
         let left = self.uses.get_mut(key).map_or(0, |left| {
             *left -= 1;
             *left
@@ -113,7 +136,8 @@ impl Results {
 
     fn end(&mut self) -> Bytes {
         self.ended = true;
-        Bytes::from_static(if self.targets.is_empty() { br#"{"results":[]}"# } else { b"]}" })
+        let Frame { head, tail } = self.frame;
+        if self.targets.is_empty() { [head, tail].concat().into() } else { Bytes::from_static(tail) }
     }
 }
 
@@ -132,16 +156,16 @@ impl HttpBody for Results {
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, JoinError>>> {
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, JoinError>>> {
         loop {
             if self.ended {
                 return Poll::Ready(None);
             }
             if self.writing.is_some() {
-                return Poll::Ready(Some(Ok(Frame::data(self.write()))));
+                return Poll::Ready(Some(Ok(http_body::Frame::data(self.write()))));
             }
             if self.next == self.targets.len() {
-                return Poll::Ready(Some(Ok(Frame::data(self.end()))));
+                return Poll::Ready(Some(Ok(http_body::Frame::data(self.end()))));
             }
             self.start();
             self.writing = self.writer();

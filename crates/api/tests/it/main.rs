@@ -4,6 +4,7 @@ mod admin;
 mod alertmanager;
 mod golden;
 mod limits;
+mod live;
 mod loki;
 mod loki_tail;
 mod rules_and_targets;

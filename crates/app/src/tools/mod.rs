@@ -55,6 +55,12 @@ pub enum ToolError {
         /// Where and why.
         error: ReadError,
     },
+    /// A block of a Prometheus cannot be read.
+    #[error(transparent)]
+    Block(#[from] tsdb::offline::PrometheusBlockError),
+    /// A folder to be imported has nothing that can be.
+    #[error("no blocks of a Prometheus are in {}: each is a folder with a file index and a folder chunks", .0.display())]
+    NoBlocks(PathBuf),
     /// The answer cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),

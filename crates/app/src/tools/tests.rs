@@ -1,6 +1,6 @@
 //! Samples in, looked at, and out again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use columns::TimeRange;
 use model::TimestampMs;
@@ -54,7 +54,7 @@ impl Folder {
 fn what_goes_in_comes_out() {
     let folder = Folder::new();
     let first = folder.import(BODY).expect("imported");
-    assert_eq!((first.lines, first.exemplars, first.store.samples, first.store.known), (4, 1, 4, 0));
+    assert_eq!((first.samples, first.exemplars, first.store.samples, first.store.known), (4, 1, 4, 0));
     assert_eq!(folder.dump(&[], TimeRange::ALL), DUMPED);
     let again = folder.import(&folder.dump(&[], TimeRange::ALL)).expect("imported");
     assert_eq!((again.store.samples, again.store.known), (0, 4));
@@ -116,4 +116,49 @@ fn no_store_and_a_store_in_use_are_told() {
     ] {
         assert!(error.contains("is in use by another watchfire (process "), "{error}");
     }
+}
+
+/// What Prometheus has made of a file reads as that file does.
+#[test]
+fn blocks_of_prometheus_come_in() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tsdb/tests/fixtures/prometheus");
+    let (of_text, of_block) = (Folder::new(), Folder::new());
+    let text = of_text
+        .import(&std::fs::read_to_string(fixtures.join("samples.om")).expect("read"))
+        .expect("imported");
+    // Its folder of data: a block, what it is about to write, and its log.
+    let theirs = of_block.0.path().join("theirs");
+    for folder in ["01ABC/chunks", "01ABD.tmp-for-creation/chunks", "wal", "chunks_head"] {
+        std::fs::create_dir_all(theirs.join(folder)).expect("made");
+    }
+    for file in ["index", "chunks/000001"] {
+        std::fs::copy(fixtures.join("block").join(file), theirs.join("01ABC").join(file)).expect("copied");
+    }
+    std::fs::write(theirs.join("01ABD.tmp-for-creation/index"), "half").expect("written");
+    let mut last = (0, 0);
+    let block = import(&of_block.data(), &theirs, &mut |done, all| {
+        assert!(last.0 <= done && done <= all);
+        last = (done, all);
+    })
+    .expect("imported");
+    assert!(block.has_log && (block.blocks, block.samples) == (1, text.samples), "{block:?}");
+    assert_eq!(block.store, text.store);
+    assert_eq!(of_block.dump(&[], TimeRange::ALL), of_text.dump(&[], TimeRange::ALL));
+    // Once more, and the block by itself: all of it is known.
+    let again = import(&of_block.data(), &theirs.join("01ABC"), &mut |_, _| {}).expect("imported");
+    assert_eq!((again.store.samples, again.store.known, again.has_log), (0, text.samples, false));
+}
+
+#[test]
+fn a_folder_without_blocks_or_with_a_broken_one_is_refused() {
+    let folder = Folder::new();
+    let theirs = folder.0.path().join("theirs");
+    std::fs::create_dir_all(theirs.join("wal")).expect("made");
+    let refused = || import(&folder.data(), &theirs, &mut |_, _| {}).expect_err("refused").to_string();
+    assert!(refused().starts_with("no blocks of a Prometheus are in "), "{}", refused());
+    std::fs::create_dir_all(theirs.join("01ABC/chunks")).expect("made");
+    std::fs::write(theirs.join("01ABC/index"), [0; 100]).expect("written");
+    let expected = "01ABC/index: byte 0: not the index of a block: its first four bytes are others";
+    assert!(refused().ends_with(expected), "{}", refused());
+    assert!(!folder.data().exists(), "nothing was made");
 }

@@ -19,6 +19,7 @@ mod kill;
 mod late;
 mod memory;
 mod offline;
+mod prometheus;
 mod restart;
 mod same;
 mod select;

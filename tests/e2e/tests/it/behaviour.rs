@@ -21,7 +21,7 @@ const SHOWN: &str = r"
         }])),
         rows: [...document.querySelectorAll('.grid-row h2')].map((one) => one.textContent), variables: [...document.querySelectorAll('.variable-text')].map((one) => one.textContent),
         links: [...document.querySelectorAll('.dashboard-links > a')].map((one) => one.getAttribute('href')), switches: [...document.querySelectorAll('.dashboard-links [role=switch]')].map((one) => one.getAttribute('aria-checked')),
-        tip: document.querySelector('.chart-tip:not([hidden])')?.innerText ?? '', tipLinks: [...document.querySelectorAll('.chart-tip:not([hidden]) a')].map((one) => one.getAttribute('href')),
+        tip: document.querySelector('.chart-tip:not([hidden]):not(.chart-tip-follows)')?.innerText ?? '', followed: [...document.querySelectorAll('.chart-tip-follows')].map((one) => one.innerText), tipLinks: [...document.querySelectorAll('.chart-tip:not([hidden]) a')].map((one) => one.getAttribute('href')),
     };";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,12 +64,19 @@ async fn a_dashboard_behaves() {
     page.click(".dashboard-links [role=switch]").await;
     page.has("/switches", json!(["false"])).await;
 
-    // The pointer is told all series at its time; a click holds the links of the nearest.
+    // The pointer is told all series at its time; so is it, in small, of the plot beside it that shows the same time.
     page.point_at("Borrowed").await;
     until("a tooltip", LIMIT, async || {
         let shown = page.shown().await;
         let tip = shown["tip"].as_str().unwrap_or_default().to_owned();
         if tip.contains("wave") && tip.contains("flat") { Ok(()) } else { Err(tip) }
+    })
+    .await;
+    until("a tooltip that follows", LIMIT, async || {
+        let shown = page.shown().await;
+        let followed = shown["followed"].as_array().cloned().unwrap_or_default();
+        let is_one = matches!(&followed[..], [one] if one.as_str().is_some_and(|text| text.ends_with("\n1")));
+        if is_one { Ok(()) } else { Err(shown["followed"].to_string()) }
     })
     .await;
 

@@ -31,7 +31,13 @@ fn board() -> String {
     .zip(1..)
     .map(|((title, expr), id)| panel(id, title, expr))
     .collect();
-    let board = json!({ "uid": "reasons", "title": "Reasons", "schemaVersion": 39, "panels": panels });
+    let mut repeated = panel(7, "Copy of $who", "m{i=\"$who\"}");
+    repeated["repeat"] = json!("who");
+    let panels: Vec<Value> = panels.into_iter().chain([repeated]).collect();
+    let who = json!({ "name": "who", "type": "custom", "query": "0,1", "multi": true, "includeAll": true,
+        "current": { "value": ["$__all"] } });
+    let board = json!({ "uid": "reasons", "title": "Reasons", "schemaVersion": 39,
+        "templating": { "list": [who] }, "panels": panels });
     format!("{}\n", serde_json::to_string_pretty(&board).expect("JSON"))
 }
 
@@ -85,6 +91,7 @@ async fn empty_panels_say_why_and_changes_go_to_the_file() {
 
     let file = folder.path().join("boards/reasons.json");
     saved(&browser, &page, &file).await;
+    copies(&browser, &page, &file).await;
     refused(&browser, &page, &file).await;
     browser.stop().await;
     drop(monitor);
@@ -139,6 +146,28 @@ async fn saved(browser: &Browser, page: &str, file: &Path) {
         (r#""value": 80"#, r#""value": 90"#),
     ];
     assert_eq!(differ, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+}
+
+/// A change of the second copy of a repeated panel is one of the panel, and so of the first copy.
+async fn copies(browser: &Browser, page: &str, file: &Path) {
+    let before = std::fs::read_to_string(file).expect("readable");
+    browser.open(page).await;
+    let titled = |title: &str| {
+        format!(
+            "[...document.querySelectorAll('.panel')].find((one) => one.querySelector('.panel-title').textContent === '{title}')"
+        )
+    };
+    browser.wait("both copies", &format!("{} && {}", titled("Copy of 0"), titled("Copy of 1"))).await;
+    let id: String =
+        browser.eval(&format!("return {}.dataset.panel;", titled("Copy of 1"))).await.expect("an id");
+    browser.open(&format!("{page}&editPanel={id}")).await;
+    browser.wait_words("dialog", "This panel is repeated for each value of $who").await;
+    browser.wait("the editor is there", "document.querySelector('.edit .cm-content')").await;
+    fill(browser, ".edit-field input[type=text]:not([list])", "Twin of $who").await;
+    browser.click(".edit-foot .button-primary").await;
+    browser.wait("both are changed", &format!("{} && {}", titled("Twin of 0"), titled("Twin of 1"))).await;
+    let after = std::fs::read_to_string(file).expect("readable");
+    assert_eq!(after, before.replace("Copy of $who", "Twin of $who"));
 }
 
 /// Somebody else changes the file; then it is read-only.

@@ -3,5 +3,6 @@
 mod edit;
 mod explore;
 mod frame;
+mod live;
 mod overview;
 mod speed;
