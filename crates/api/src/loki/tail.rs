@@ -65,6 +65,7 @@ pub(crate) async fn tail(
         return Err(LokiError::bad_request("this connection cannot become a websocket"));
     };
     let permit = state.tails.clone().try_acquire_owned().map_err(|_| {
+        state.metrics.tail_refused();
         LokiError::bad_request(format!(
             "max concurrent tail requests limit exceeded, count > limit ({} > {TAILS_MAX})",
             TAILS_MAX + 1
@@ -142,6 +143,7 @@ impl Tail {
             return Ok(());
         }
         let mut ping = tokio::time::interval(PING_EVERY);
+        let mut counted = 0;
         loop {
             tokio::select! {
                 () = arrived.notified() => {
@@ -151,6 +153,8 @@ impl Tail {
                         if taken.is_empty() {
                             break;
                         }
+                        self.state.metrics.tail_dropped(taken.dropped_count - counted);
+                        counted = taken.dropped_count;
                         without(&mut taken.streams, &mut known);
                         if taken.streams.is_empty() && taken.dropped.is_empty() {
                             continue;
