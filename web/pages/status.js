@@ -28,6 +28,7 @@ export function StatusPage() {
     <div class="cards">
       <${Card} title="Program" answer=${status} body=${(/** @type {any} */ s) => html`<${Facts} pairs=${programFacts(s, build.data)} />`} />
       <${Card} title="Data in memory" answer=${status} body=${(/** @type {any} */ s) => html`<${Head} head=${s.head ?? {}} />`} />
+      <${Card} title="Logs" answer=${status} body=${(/** @type {any} */ s) => html`<${Logs} logs=${s.logs ?? {}} />`} />
       <${Card} title="Last start" answer=${status} body=${(/** @type {any} */ s) => html`<${Recovery} report=${s.recovery} />`} />
     </div>
     <h2 class="section-title">Where the series are</h2>
@@ -69,6 +70,19 @@ function Head({ head }) {
       ['write-ahead log', head.wal_bytes === undefined ? null : formatBytes(head.wal_bytes)],
       ['oldest sample', time(head.min_time_ms)],
       ['newest sample', time(head.max_time_ms)],
+    ]} />`;
+}
+
+/** @param {{logs: any}} props */
+function Logs({ logs }) {
+  const bytes = (/** @type {number | undefined} */ n) => (n === undefined ? null : formatBytes(n));
+  return html`${logs.unavailable && html`<p><${StateMark} kind="crit" word="Refuses lines" /> <span class="muted">${String(logs.unavailable)}</span></p>`}
+    <${Facts} pairs=${[
+      ['streams', logs.streams === undefined ? null : formatCount(logs.streams)],
+      ['lines waiting in memory', bytes(logs.open_bytes)],
+      ['files', logs.files === undefined ? null : `${formatCount(logs.files)}, ${formatBytes(logs.file_bytes)}`],
+      ['write-ahead log', bytes(logs.wal_bytes)],
+      ['newest line', logs.newest_ms === null || logs.newest_ms === undefined ? null : formatTimeShort(logs.newest_ms, utc.value)],
     ]} />`;
 }
 

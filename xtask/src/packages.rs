@@ -38,6 +38,9 @@ const PEERS: [(&str, &str); 6] = [
 const LOAD: [(&str, &str); 3] =
     [("wrk", "wrk"), ("python3", "python3-venv"), ("mariadb-install-db", "mariadb-server")];
 
+/// What searches files of lines, to which our searches are compared. Without them that part is left out, aloud.
+const SEARCH: [(&str, &str); 2] = [("rg", "ripgrep"), ("zstd", "zstd")];
+
 /// Makes sure that all programs for the tests are there.
 pub(crate) fn ensure() -> Result<()> {
     ensure_all(&NEEDED)
@@ -61,7 +64,16 @@ fn ensure_all(needed: &[(&str, &'static str)]) -> Result<()> {
 
 /// Installs what we are compared with, if we may.
 pub(crate) fn ensure_peers() -> Result<()> {
-    let packages = missing(&PEERS);
+    install_if_we_may(&PEERS)
+}
+
+/// Installs what searches files, if we may.
+pub(crate) fn ensure_search() -> Result<()> {
+    install_if_we_may(&SEARCH)
+}
+
+fn install_if_we_may(wanted: &[(&str, &'static str)]) -> Result<()> {
+    let packages = missing(wanted);
     if packages.is_empty() {
         return Ok(());
     }

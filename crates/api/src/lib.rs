@@ -35,7 +35,7 @@ mod ui_page;
 mod ui_query;
 mod ui_slim;
 
-pub use loki::{LogAdmin, LogDeletion, LogDiscovery, Logs};
+pub use loki::{Cancelled, LinesRefused, LogAdmin, LogDeletion, LogDiscovery, LogStoreStatus, Logs};
 pub use metrics::ApiMetrics;
 pub use routes::{alertmanager_router, loki_router, prometheus_router, ui_router};
 pub use state::{

@@ -46,10 +46,13 @@ pub struct ApiMetrics {
     request_seconds: Family<Handler, Histogram, fn() -> Histogram>,
     queries_now: Gauge,
     queries_waiting: Gauge,
+    pushes_waiting: Gauge,
     queries_canceled: Counter,
     queries_refused: Family<OfLimit, Counter>,
     line_queries_refused: Family<OfLimit, Counter>,
     query_seconds: Histogram,
+    tails_refused: Counter,
+    tail_dropped_lines: Counter,
     why_timeouts: Counter,
     streams_now: Gauge,
     streams_refused: Counter,
@@ -79,10 +82,13 @@ impl ApiMetrics {
             request_seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS_S)),
             queries_now: Gauge::default(),
             queries_waiting: Gauge::default(),
+            pushes_waiting: Gauge::default(),
             queries_canceled: Counter::default(),
             queries_refused: Family::default(),
             line_queries_refused: Family::default(),
             query_seconds: Histogram::new(QUERY_BUCKETS_S),
+            tails_refused: Counter::default(),
+            tail_dropped_lines: Counter::default(),
             why_timeouts: Counter::default(),
             streams_now: Gauge::default(),
             streams_refused: Counter::default(),
@@ -108,10 +114,16 @@ impl ApiMetrics {
         engine.register(name, "Time to evaluate queries", self.query_seconds.clone());
         let own = registry.sub_registry_with_prefix("watchfire_api");
         own.register("queries_waiting", "Queries that wait for their turn", self.queries_waiting.clone());
+        let help = "Pushes of logs that wait for their turn";
+        own.register("pushes_waiting", help, self.pushes_waiting.clone());
         let help = "Queries given up because their client left or their time was up";
         own.register("queries_canceled", help, self.queries_canceled.clone());
         let help = "Queries refused because they passed a limit, by its name";
         own.register("queries_refused", help, self.queries_refused.clone());
+        let help = "Readers of live lines refused because there are too many";
+        own.register("tails_refused", help, self.tails_refused.clone());
+        let help = "Live lines that their reader was too slow for";
+        own.register("tail_dropped_lines", help, self.tail_dropped_lines.clone());
         let help = "LogQL queries refused because they passed a limit, by its name";
         own.register("line_queries_refused", help, self.line_queries_refused.clone());
         let help = "Empty answers for whose reason there was not enough time";
@@ -148,6 +160,11 @@ impl ApiMetrics {
         self.why_timeouts.inc();
     }
 
+    /// Counts a push that waits, until it is dropped.
+    pub(crate) fn push_waiting(&self) -> Counting {
+        Counting::new(&self.pushes_waiting)
+    }
+
     /// Counts a query that was given up.
     pub(crate) fn canceled(&self) {
         self.queries_canceled.inc();
@@ -161,6 +178,16 @@ impl ApiMetrics {
     /// Counts a LogQL query that passed a limit.
     pub(crate) fn refused_lines(&self, limit: logql::Limit) {
         self.line_queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }).inc();
+    }
+
+    /// Counts a reader of live lines that was refused.
+    pub(crate) fn tail_refused(&self) {
+        self.tails_refused.inc();
+    }
+
+    /// Counts live lines that were dropped.
+    pub(crate) fn tail_dropped(&self, lines: u64) {
+        self.tail_dropped_lines.inc_by(lines);
     }
 
     /// Counts and times a query.

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::encode;
 use crate::error::ApiError;
+use crate::loki::{LinesRefused, LogStoreStatus};
 use crate::params::Params;
-use crate::state::{ApiState, Ranking, StoreBlock};
+use crate::state::{ApiState, Ranking, StoreBlock, StoreRefusal};
 
 /// The version of Prometheus whose API and language this is. Clients switch features by it: Grafana asks for label
 /// values with matchers from 2.24 on, for UTF-8 names from 3.0 on.
@@ -21,6 +22,9 @@ const PROMETHEUS_VERSION: &str = "3.5.0";
 /// Entries of each list of `/status/tsdb`, unless asked for otherwise, and at the most. Prometheus' own.
 const RANKING_DEFAULT: usize = 10;
 const RANKING_MAX: usize = 10_000;
+
+/// Bytes of a refusal's words that are told: with many labels they are long.
+const REFUSAL_BYTES_MAX: usize = 400;
 
 /// Prometheus' text form of a moment: RFC 3339 in UTC, and year 1 for "never".
 pub(crate) fn rfc3339(at: Option<TimestampMs>) -> String {
@@ -144,13 +148,43 @@ pub(crate) async fn notifications(State(state): State<Arc<ApiState>>) -> Respons
         (format!("Damaged data was set aside at start in {places}."), facts.started_at)
     });
     let stale = (!succeeded).then(|| ("Configuration reload has failed.".to_owned(), reloaded_at));
-    let all = refused.into_iter().chain(damaged).chain(stale);
+    let all = refused.into_iter().chain(lines_refused(&state)).chain(damaged).chain(stale);
     let all = all.map(|(text, at)| json!({ "text": text, "date": rfc3339(Some(at)), "active": true }));
     encode::success(all.collect::<Vec<Value>>())
 }
 
+/// What keeps lines of logs out, or has kept some out lately.
+fn lines_refused(state: &ApiState) -> Vec<(String, TimestampMs)> {
+    let Some(logs) = &state.logs else { return Vec::new() };
+    let all = logs.admin.refusal().map(|refusal| {
+        (format!("Lines of logs are refused, queries are answered: {}.", refusal.reason), refusal.since)
+    });
+    let some = logs.admin.refused_lately().map(|LinesRefused { lines, since, last }| {
+        let lines =
+            if lines == 1 { "1 line of logs was".to_owned() } else { format!("{lines} lines of logs were") };
+        let message = last.message.get(..last.message.floor_char_boundary(REFUSAL_BYTES_MAX));
+        (
+            format!("{lines} refused lately, the last for {}: {}", last.reason, message.unwrap_or_default()),
+            since,
+        )
+    });
+    all.into_iter().chain(some).collect()
+}
+
 fn ranking(all: Ranking) -> Vec<Value> {
     all.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+}
+
+fn log_store(status: &LogStoreStatus, refusal: Option<StoreRefusal>) -> Value {
+    json!({
+        "streams": status.streams,
+        "open_bytes": status.open_bytes,
+        "files": status.files,
+        "file_bytes": status.file_bytes,
+        "wal_bytes": status.wal_bytes,
+        "newest_ms": status.newest.map(|at| at.0),
+        "unavailable": refusal.map(|refusal| refusal.reason),
+    })
 }
 
 /// `/api/ui/status`: the same and more, for our own status page.
@@ -173,6 +207,7 @@ pub(crate) async fn ui(State(state): State<Arc<ApiState>>) -> Result<Response, A
             "max_time_ms": status.max_time.map(|t| t.0),
             "unavailable": state.runtime.store_refusal().map(|refusal| refusal.reason),
         },
+        "logs": state.logs.as_ref().map(|logs| log_store(&logs.admin.status(), logs.admin.refusal())),
         "recovery": facts.recovery,
     }))))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::{ByteSize, ConfigError, Duration, Spanned, Unread};
-use logdb::Limits;
-use logql::EngineOptions;
+use logdb::{Limits, Storage, StreamRetention};
+use logql::{EngineOptions, Expr};
 use logwire::{level, service};
 use model::DurationMs;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// What is read of each section. All else is named.
 const KNOWN: [(&str, &[&str]); 4] = [
     ("server", &["http_listen_port"]),
-    ("compactor", &["retention_enabled"]),
+    ("compactor", &["retention_enabled", "delete_request_cancel_period"]),
     ("ingester", &["max_chunk_age"]),
     (
         "limits_config",
@@ -34,6 +34,7 @@ const KNOWN: [(&str, &[&str]); 4] = [
             "reject_old_samples_max_age",
             "creation_grace_period",
             "retention_period",
+            "retention_stream",
             "discover_service_name",
             "discover_log_levels",
             "log_level_fields",
@@ -65,6 +66,7 @@ struct ServerYml {
 #[serde(default)]
 struct CompactorYml {
     retention_enabled: Option<bool>,
+    delete_request_cancel_period: Option<Duration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,6 +94,7 @@ struct LimitsYml {
     reject_old_samples_max_age: Option<Duration>,
     creation_grace_period: Option<Duration>,
     retention_period: Option<Duration>,
+    retention_stream: Vec<RetentionYml>,
     discover_service_name: Option<Vec<String>>,
     discover_log_levels: Option<bool>,
     log_level_fields: Option<Vec<String>>,
@@ -100,6 +103,14 @@ struct LimitsYml {
     max_query_length: Option<Duration>,
     max_query_bytes_read: Option<Spanned<String>>,
     query_timeout: Option<Duration>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RetentionYml {
+    selector: Spanned<String>,
+    #[serde(default)]
+    priority: i64,
+    period: Duration,
 }
 
 /// What the store of logs goes by.
@@ -113,6 +124,10 @@ pub(crate) struct LokiSettings {
     pub(crate) queries: EngineOptions,
     /// How long lines are kept, where the file says it; zero for as long as there is room. Before the flag.
     pub(crate) retention: Option<DurationMs>,
+    /// Streams that are kept for another time.
+    pub(crate) retention_streams: Vec<StreamRetention>,
+    /// How long a deletion can be taken back.
+    pub(crate) delete_delay: DurationMs,
     /// Labels that name a stream's service.
     pub(crate) service_labels: Vec<String>,
     /// Fields that hold a line's level, if levels are wanted.
@@ -147,6 +162,16 @@ fn parse(file: &Path, text: &str) -> Result<(LokiSettings, Vec<String>), ConfigE
         limits: limits(file, &yml)?,
         queries: queries(file, given)?,
         retention,
+        retention_streams: match yml.compactor.retention_enabled {
+            Some(false) => Vec::new(),
+            _ => given
+                .retention_stream
+                .iter()
+                .map(|rule| retention_of(file, rule))
+                .collect::<Result<_, _>>()?,
+        },
+        delete_delay: (yml.compactor.delete_request_cancel_period)
+            .map_or(Storage::standard().delete_delay, |period| period.0),
         service_labels: service_labels.unwrap_or_else(|| names(&service::SERVICE_LABELS)),
         level_fields: given.discover_log_levels.unwrap_or(true).then_some(level_fields),
     };
@@ -188,6 +213,18 @@ fn limits(file: &Path, yml: &LokiYml) -> Result<Limits, ConfigError> {
         future_max: given.creation_grace_period.map_or(usual.future_max, |grace| grace.0),
         behind_max: yml.ingester.max_chunk_age.map_or(usual.behind_max, |age| DurationMs(age.0.0 / 2)),
     })
+}
+
+fn retention_of(file: &Path, rule: &RetentionYml) -> Result<StreamRetention, ConfigError> {
+    let text = &rule.selector;
+    let wrong =
+        |cause: String| ConfigError::at(file, text.at, format!("{:?} is no selector: {cause}", text.value));
+    match logql::parse(&text.value).map_err(|error| wrong(error.to_string()))? {
+        Expr::Log(log) if log.stages.is_empty() => {
+            Ok(StreamRetention { matchers: log.matchers, priority: rule.priority, period: rule.period.0 })
+        }
+        _ => Err(wrong("streams are chosen by labels alone, like {job=\"a\"}".to_owned())),
+    }
 }
 
 /// A limit of zero that means none in Loki means none here.
@@ -256,6 +293,8 @@ struct Sections {
 
 #[cfg(test)]
 mod tests {
+    use model::{MatchOp, Matcher};
+
     use super::*;
 
     fn read(text: &str) -> Result<(LokiSettings, Vec<String>), String> {
@@ -291,18 +330,30 @@ mod tests {
             ..EngineOptions::standard()
         };
         assert!(settings.queries == expected && passed_over.is_empty());
+        let text = "compactor: {delete_request_cancel_period: 1h}\nlimits_config: {retention_stream: [{selector: '{a=~\"b.*\"}', priority: 2, period: 9d}]}";
+        let (settings, passed_over) = read(text).unwrap();
+        let rule = StreamRetention {
+            matchers: vec![Matcher::new("a", MatchOp::Regex, "b.*").unwrap()],
+            priority: 2,
+            period: DurationMs::from_secs(9 * 86_400),
+        };
+        assert_eq!(
+            (settings.retention_streams, settings.delete_delay),
+            (vec![rule], DurationMs::from_secs(3600))
+        );
+        assert!(passed_over.is_empty());
         let off = "compactor: {retention_enabled: false}\nlimits_config: {retention_period: 48h}\n";
         assert_eq!(read(off).unwrap().0.retention, Some(DurationMs::ZERO));
     }
 
     #[test]
     fn all_else_is_named_with_its_place() {
-        let text = "auth_enabled: false\nserver:\n  grpc_listen_port: 9096\nschema_config:\n  configs: []\nlimits_config:\n  retention_stream: []\n";
+        let text = "auth_enabled: false\nserver:\n  grpc_listen_port: 9096\nschema_config:\n  configs: []\nlimits_config:\n  split_queries_by_interval: 1h\n";
         let expected = [
             "loki.yml:1:15: auth_enabled is left out: it changes nothing here",
             "loki.yml:3:21: server.grpc_listen_port is left out: it changes nothing here",
             "loki.yml:5:3: schema_config is left out: it changes nothing here",
-            "loki.yml:7:21: limits_config.retention_stream is left out: it changes nothing here",
+            "loki.yml:7:30: limits_config.split_queries_by_interval is left out: it changes nothing here",
         ];
         assert_eq!(read(text).unwrap().1, expected);
     }
@@ -313,6 +364,14 @@ mod tests {
             (
                 "limits_config: {max_line_size: much}",
                 "loki.yml:1:32: \"much\" is not a valid size (like 256KB, 3MB)",
+            ),
+            (
+                "limits_config: {retention_stream: [{selector: 'a', period: 1d}]}",
+                "loki.yml:1:47: \"a\" is no selector: parse error at line 1, col 1: syntax error: unexpected IDENTIFIER",
+            ),
+            (
+                "limits_config: {retention_stream: [{selector: '{a=\"b\"} |= \"c\"', period: 1d}]}",
+                "loki.yml:1:47: \"{a=\\\"b\\\"} |= \\\"c\\\"\" is no selector: streams are chosen by labels alone, like {job=\"a\"}",
             ),
             ("limits_config: {ingestion_rate_mb: -1}", "loki.yml:1:36: -1 is not a rate in megabytes"),
         ] {

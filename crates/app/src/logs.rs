@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{LogAdmin, LogDeletion, LogDiscovery, Logs};
+use api::{Cancelled, LinesRefused, LogAdmin, LogDeletion, LogDiscovery, LogStoreStatus, Logs, StoreRefusal};
 use logdb::{DeleteError, DeleteRequest, LineTest, Maintenance, RecoveryReport, Storage};
-use model::{MatchOp, Matcher, TimestampMs};
+use model::{MatchOp, Matcher, TimestampMs, TimestampNs};
 use prometheus_client::registry::Registry;
 use stdx::Clock;
 use storage::{LogRefusal, NsRange};
@@ -25,17 +25,17 @@ pub(crate) async fn open(
     registry: &mut Registry,
 ) -> Result<(Arc<Logs>, Arc<logdb::Db>, RecoveryReport), StartError> {
     let dir = options.data_dir.join("logs");
-    let metrics = Arc::new(logdb::Metrics::new(registry));
     let db_options = logdb::Options {
         dir: dir.clone(),
         disk: Arc::new(RealDisk),
-        clock,
+        clock: clock.clone(),
         sync: options.sync,
         damage: if options.strict_recovery { DamagePolicy::Refuse } else { DamagePolicy::Quarantine },
         limits: settings.limits,
         storage: storage(options, settings),
+        retention_streams: settings.retention_streams.clone(),
         maintenance: Maintenance::Background,
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::new(logdb::Metrics::new(registry)),
     };
     let opened = tokio::task::spawn_blocking(move || logdb::Db::open(db_options)).await?;
     let (db, report) = opened.map_err(|source| StartError::Logs { dir, source })?;
@@ -44,7 +44,7 @@ pub(crate) async fn open(
         append: db.clone(),
         query: db.clone(),
         engine: Arc::new(logql::Engine::new(settings.queries.clone())),
-        admin: Arc::new(Keeper { db: db.clone(), metrics }),
+        admin: Arc::new(Keeper { db: db.clone(), clock }),
         discovery: LogDiscovery {
             service_labels: settings.service_labels.clone(),
             level_fields: settings.level_fields.clone(),
@@ -56,6 +56,7 @@ pub(crate) async fn open(
 
 fn storage(options: &Options, settings: &LokiSettings) -> Storage {
     Storage {
+        delete_delay: settings.delete_delay,
         retention: settings.retention.unwrap_or(options.log_retention),
         retention_bytes: options.log_retention_size.0,
         housekeeping_every: Duration::from_millis(options.housekeeping_every.0.unsigned_abs())
@@ -72,16 +73,37 @@ pub(crate) fn damage(report: &RecoveryReport) -> impl Iterator<Item = String> {
 
 struct Keeper {
     db: Arc<logdb::Db>,
-    metrics: Arc<logdb::Metrics>,
+    clock: Arc<dyn Clock>,
 }
 
 impl LogAdmin for Keeper {
-    fn refusal(&self) -> Option<String> {
-        self.db.unavailable().map(|refusal| refusal.reason)
+    fn refusal(&self) -> Option<StoreRefusal> {
+        let refusal = self.db.unavailable()?;
+        let lasted_ms = i64::try_from(refusal.lasted.as_millis()).unwrap_or(i64::MAX);
+        let since = TimestampMs(self.clock.now_ms().saturating_sub(lasted_ms));
+        Some(StoreRefusal { reason: refusal.reason, since })
+    }
+
+    fn refused_lately(&self) -> Option<LinesRefused> {
+        let refused = self.db.refused_lately()?;
+        let since = TimestampMs(refused.since_ms);
+        Some(LinesRefused { lines: refused.lines, since, last: refused.last })
+    }
+
+    fn status(&self) -> LogStoreStatus {
+        let status = self.db.status();
+        LogStoreStatus {
+            streams: status.streams,
+            open_bytes: status.open_bytes,
+            files: status.files,
+            file_bytes: status.file_bytes,
+            wal_bytes: status.wal_bytes,
+            newest: status.newest.map(TimestampNs::to_ms),
+        }
     }
 
     fn discarded(&self, refusal: &LogRefusal) {
-        self.metrics.discarded(refusal);
+        self.db.discarded(refusal);
     }
 
     fn flush(&self) -> Result<(), String> {
@@ -102,20 +124,22 @@ impl LogAdmin for Keeper {
     }
 
     fn deletions(&self) -> Vec<LogDeletion> {
-        let shown = |status: logdb::DeleteStatus| LogDeletion {
-            id: status.id.to_string(),
-            query: status.request.query,
-            range: status.request.range,
-            created_at: TimestampMs(status.created_ms),
+        let shown = |held: logdb::HeldDelete| LogDeletion {
+            id: held.status.id.to_string(),
+            query: held.status.request.query,
+            range: held.status.request.range,
+            created_at: TimestampMs(held.status.created_ms),
+            is_final: held.is_final,
         };
         self.db.delete_requests().into_iter().map(shown).collect()
     }
 
-    fn cancel_deletion(&self, id: &str) -> Result<bool, String> {
-        let Ok(id) = id.parse() else { return Ok(false) };
+    fn cancel_deletion(&self, id: &str) -> Result<Cancelled, String> {
+        let Ok(id) = id.parse() else { return Ok(Cancelled::Unknown) };
         match self.db.cancel_delete(id) {
-            Ok(()) => Ok(true),
-            Err(DeleteError::Unknown(_)) => Ok(false),
+            Ok(()) => Ok(Cancelled::Done),
+            Err(DeleteError::Unknown(_)) => Ok(Cancelled::Unknown),
+            Err(error @ DeleteError::TooLate) => Ok(Cancelled::Refused(error.to_string())),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -30,6 +30,8 @@ pub(crate) enum Occasion {
     Stop,
     /// Damage was found: the log is to be whole again.
     Damage,
+    /// Deleted lines leave their files: the log must have nothing of these.
+    Erasure,
 }
 
 impl Db {
@@ -40,7 +42,7 @@ impl Db {
         let is_due = match occasion {
             Occasion::Housekeeping => log_bytes > self.storage.log_bytes_max.max(before),
             Occasion::Stop => log_bytes > LOG_BYTES_AT_STOP,
-            Occasion::Damage => true,
+            Occasion::Damage | Occasion::Erasure => true,
         };
         if !is_due {
             return Ok(());

@@ -8,7 +8,6 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use model::Labels;
 use stdx::varint::{put_i64, put_u64, take_i64, take_u64};
 use storage::LineBatch;
 use zstd::bulk::{Compressor, Decompressor};
@@ -253,12 +252,7 @@ impl Head {
         out.times_ns = rows.ok_or(Flaw::at(0, "times or lengths make no sense"))?;
         column(Part::Metadata, metadata_len, plain)?;
         let sets = take_sets(&mut plain.as_slice(), lines);
-        let (sets, places) = sets.ok_or(Flaw::at(0, "metadata make no sense"))?;
-        if !sets.is_empty() {
-            let none = Labels::empty();
-            let set = |place: u32| place.checked_sub(1).and_then(|at| sets.get(at as usize)).unwrap_or(&none);
-            out.metadata.extend(places.into_iter().map(|place| set(place).clone()));
-        }
+        (out.sets, out.places) = sets.ok_or(Flaw::at(0, "metadata make no sense"))?;
         let mut text = std::mem::take(&mut out.text).into_bytes();
         column(Part::Text, self.text_len, &mut text)?;
         out.text = String::from_utf8(text).map_err(|_| Flaw::at(0, "the text is no text"))?;
@@ -306,6 +300,7 @@ pub(crate) fn resealed(bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use model::Labels;
     use proptest::prelude::*;
 
     use super::*;

@@ -12,6 +12,7 @@ use wal::{Damage, DamagePolicy, SyncPolicy, Wal};
 use crate::background;
 use crate::checkpoint::Occasion;
 use crate::delete::Deletes;
+use crate::erase::Erased;
 use crate::file::{ChunkFile, StreamChunks};
 use crate::filenames::{CHUNKS_DIR, DELETES_FILE, QUARANTINE_DIR, WAL_DIR};
 use crate::files::{Files, Opening};
@@ -19,7 +20,9 @@ use crate::follow::Followers;
 use crate::head::Head;
 use crate::push::Committer;
 use crate::rate::Bucket;
+use crate::refused::Stretch;
 use crate::replay::Replayer;
+use crate::retention::Retention;
 use crate::stream::{Full, Stream};
 use crate::{Limits, LogdbError, Maintenance, Metrics, Options, RecoveryReport, Storage};
 
@@ -33,11 +36,14 @@ pub struct Db {
     pub(crate) deletes: RwLock<Deletes>,
     /// Held by whoever changes what is deleted.
     pub(crate) changing_deletes: Mutex<()>,
+    pub(crate) erased: Erased,
     pub(crate) followers: Followers,
     pub(crate) limits: Limits,
     pub(crate) storage: Storage,
+    pub(crate) retention: Retention,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) refused: Stretch,
     pub(crate) committer: Mutex<Committer>,
     /// Streams with lines that wait for their chunk.
     pub(crate) open_streams: AtomicUsize,
@@ -95,7 +101,7 @@ impl Db {
     }
 
     fn new(options: Options, opened: Opened, lock: Box<dyn DirLock>) -> Self {
-        let Options { dir, clock, sync, limits, storage, metrics, .. } = options;
+        let Options { dir, clock, sync, limits, storage, retention_streams, metrics, .. } = options;
         let rate = Bucket::new(limits.ingestion_rate_bytes, limits.ingestion_burst_bytes, clock.now_ms());
         Self {
             dir,
@@ -104,11 +110,14 @@ impl Db {
             files: opened.files,
             deletes: RwLock::new(opened.deletes),
             changing_deletes: Mutex::default(),
+            erased: Erased::default(),
             followers: Followers::default(),
             limits,
+            retention: Retention::new(storage.retention, retention_streams),
             storage,
             clock,
             metrics,
+            refused: Stretch::default(),
             committer: Mutex::new(Committer::new(rate)),
             open_streams: AtomicUsize::new(0),
             newest_ns: AtomicI64::new(i64::MIN),
@@ -122,7 +131,8 @@ impl Db {
     }
 
     /// Housekeeping, all of it: makes a log sound whose sync failed, closes chunks that have waited long, writes files, drops
-    /// what is too old or too much, writes a checkpoint when the log has grown enough. The store does this by itself under
+    /// what is too old or too much, writes a checkpoint when the log has grown enough, frees files of
+    /// deleted lines. The store does this by itself under
     /// [`Maintenance::Background`].
     ///
     /// # Errors
@@ -133,7 +143,7 @@ impl Db {
         self.close_old();
         // What is too much may be in the way of all else.
         let retained = self.retain();
-        repaired.and(retained).and(self.flush_and_checkpoint())
+        repaired.and(retained).and(self.flush_and_checkpoint()).and_then(|()| self.erase())
     }
 
     /// Writes what waits to a file, and lets the log's old segments go, where either has grown enough.
@@ -223,6 +233,7 @@ fn read(options: &Options) -> Result<(Opened, RecoveryReport), LogdbError> {
         quarantine: &quarantine,
         damage: options.damage,
         metrics: &options.metrics,
+        retention: Retention::new(options.storage.retention, options.retention_streams.clone()),
     };
     let restored = |file: &Arc<ChunkFile>, streams: &[StreamChunks]| {
         report.file_lines += restore(&head, rate, file, streams);

@@ -1,8 +1,7 @@
 //! Deleting lines by selector, span and what they contain.
 //!
 //! A request holds from the moment it is taken, for lines that are there and for such as come later, and it survives a restart.
-//! Lines that it covers are passed over when they are read; their bytes leave with their file, by age or size. So a
-//! request that is taken back brings back what has not left.
+//! Lines that it covers are passed over when they are read. For some time it can be taken back; then their bytes leave (`erase`).
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -78,6 +77,15 @@ pub struct DeleteStatus {
     pub created_ms: i64,
 }
 
+/// A request that holds, and whether it can be taken back.
+#[derive(Debug, Clone)]
+pub struct HeldDelete {
+    /// The request.
+    pub status: DeleteStatus,
+    /// The bytes of its lines leave, or have left.
+    pub is_final: bool,
+}
+
 /// Why a request was not taken or not taken back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +98,9 @@ pub enum DeleteError {
     /// No request has this name.
     #[error("no delete request has the id {0}")]
     Unknown(u64),
+    /// It has been held for so long that its lines are leaving the disk. Loki's words.
+    #[error("deletion of request which is in process or already processed is not allowed")]
+    TooLate,
     /// It could not be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -100,6 +111,18 @@ pub enum DeleteError {
 pub(crate) struct Deletes(Arc<Vec<DeleteStatus>>);
 
 impl Deletes {
+    pub(crate) fn new(all: Vec<DeleteStatus>) -> Self {
+        Self(Arc::new(all))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &DeleteStatus> {
+        self.0.iter()
+    }
+
     /// Those that may cover lines of a stream in a span.
     pub(crate) fn of(&self, labels: &Labels, range: NsRange) -> Self {
         let concerns = |status: &&DeleteStatus| {
@@ -163,18 +186,23 @@ impl Db {
     /// Takes a request back: what it covered and has not left is there again.
     ///
     /// # Errors
-    /// [`DeleteError::Unknown`]; [`DeleteError::Disk`], then it holds.
+    /// [`DeleteError::Unknown`], [`DeleteError::TooLate`]; [`DeleteError::Disk`], then it holds.
     pub fn cancel_delete(&self, id: u64) -> Result<(), DeleteError> {
         self.change_deletes(|all| {
             let place = all.iter().position(|status| status.id == id).ok_or(DeleteError::Unknown(id))?;
+            if self.is_due(&all[place]) {
+                return Err(DeleteError::TooLate);
+            }
             all.remove(place);
             Ok(())
         })
     }
 
     /// All requests that hold, in order of their coming.
-    pub fn delete_requests(&self) -> Vec<DeleteStatus> {
-        self.deletes().0.to_vec()
+    pub fn delete_requests(&self) -> Vec<HeldDelete> {
+        let held =
+            |status: &DeleteStatus| HeldDelete { status: status.clone(), is_final: self.is_due(status) };
+        self.deletes().iter().map(held).collect()
     }
 
     pub(crate) fn deletes(&self) -> Deletes {
@@ -183,7 +211,7 @@ impl Db {
 
     /// Forgets requests of which all lines have left.
     pub(crate) fn forget_deletes(&self) -> Result<(), LogdbError> {
-        let cutoff_ns = self.cutoff_ns();
+        let cutoff_ns = self.first_cutoff_ns();
         if self.deletes().0.iter().all(|status| status.request.range.until.0 > cutoff_ns) {
             return Ok(());
         }

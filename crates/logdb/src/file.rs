@@ -65,6 +65,11 @@ impl ChunkFile {
         self.bytes.get(start..start.checked_add(span.len as usize)?)
     }
 
+    /// What is in it.
+    pub(crate) fn directory(&self) -> Result<Vec<StreamChunks>, OpenError> {
+        read(&self.bytes, self.number)
+    }
+
     /// Opens file `number` of the folder, and says what is in it.
     pub(crate) fn open(
         disk: &dyn Disk,

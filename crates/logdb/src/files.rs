@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use disk::Disk;
+use disk::{Disk, DiskError};
 use wal::{Damage, DamagePolicy};
 
 use crate::file::{ChunkFile, StreamChunks};
 use crate::filenames::{ChunksEntry, chunks_file};
+use crate::retention::Retention;
 use crate::{LogdbError, Metrics};
 
 /// A file, and how old its lines are.
@@ -16,6 +17,21 @@ use crate::{LogdbError, Metrics};
 pub(crate) struct Kept {
     pub(crate) file: Arc<ChunkFile>,
     pub(crate) last_ns: i64,
+    /// The last moment at which any of its lines is kept.
+    pub(crate) until_ns: i64,
+}
+
+impl Kept {
+    fn new(file: Arc<ChunkFile>, streams: &[StreamChunks], retention: &Retention) -> Self {
+        let last_ns = |stream: &StreamChunks| stream.chunks.iter().map(|(info, _)| info.last_ns).max();
+        let all = || streams.iter().filter_map(|stream| Some((last_ns(stream)?, &stream.labels)));
+        let until = all().map(|(last_ns, labels)| last_ns.saturating_add(retention.of_ns(labels)));
+        Self {
+            last_ns: all().map(|(last_ns, _)| last_ns).max().unwrap_or(i64::MIN),
+            until_ns: until.max().unwrap_or(i64::MIN),
+            file,
+        }
+    }
 }
 
 /// All files.
@@ -24,7 +40,10 @@ pub(crate) struct Files {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     kept: Mutex<Vec<Kept>>,
+    retention: Retention,
     next_number: AtomicU64,
+    /// Files whose writing failed: whether they are there nobody was told.
+    doubtful: Mutex<Vec<u64>>,
 }
 
 /// What the opening needs besides the folder.
@@ -35,6 +54,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) quarantine: &'a Path,
     pub(crate) damage: DamagePolicy,
     pub(crate) metrics: &'a Metrics,
+    pub(crate) retention: Retention,
 }
 
 impl Files {
@@ -54,7 +74,7 @@ impl Files {
             match ChunkFile::open(disk, dir, number) {
                 Ok((file, streams)) => {
                     visit(&file, &streams);
-                    kept.push(Kept { last_ns: last_ns(&streams), file });
+                    kept.push(Kept::new(file, &streams, &opening.retention));
                 }
                 Err(error) => damage.push(opening.set_aside(error, number)?),
             }
@@ -64,7 +84,9 @@ impl Files {
             disk: Arc::clone(opening.disk),
             dir: opening.dir.clone(),
             kept: Mutex::new(kept),
+            retention: opening.retention.clone(),
             next_number,
+            doubtful: Mutex::default(),
         };
         Ok((files, damage))
     }
@@ -80,7 +102,40 @@ impl Files {
 
     /// Adds a file that was just written.
     pub(crate) fn add(&self, file: Arc<ChunkFile>, streams: &[StreamChunks]) {
-        self.kept().push(Kept { last_ns: last_ns(streams), file });
+        self.kept().push(Kept::new(file, streams, &self.retention));
+    }
+
+    /// Has a file that was written anew take the place of the one of its number.
+    pub(crate) fn exchange(&self, file: Arc<ChunkFile>, streams: &[StreamChunks]) {
+        let (number, new) = (file.number, Kept::new(file, streams, &self.retention));
+        if let Some(kept) = self.kept().iter_mut().find(|kept| kept.file.number == number) {
+            *kept = new;
+        }
+    }
+
+    /// Notes that the writing of a file has failed.
+    pub(crate) fn doubt(&self, number: u64) {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+    }
+
+    /// Makes sure that files whose writing failed are not there.
+    ///
+    /// # Errors
+    /// [`DiskError`] when one may still be: the next try goes on with it.
+    pub(crate) fn remove_doubtful(&self) -> Result<(), DiskError> {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubtful.is_empty() {
+            return Ok(());
+        }
+        for number in &*doubtful {
+            match self.disk.remove_file(&self.dir.join(chunks_file(*number))) {
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => {}
+            }
+        }
+        self.disk.sync_dir(&self.dir)?;
+        doubtful.clear();
+        Ok(())
     }
 
     /// Takes files out for which `leaves` says so, and removes them. One that cannot be removed now is removed when the next
@@ -129,11 +184,6 @@ impl Opening<'_> {
         self.metrics.quarantined.inc();
         Ok(Damage { file, offset_bytes, len_bytes: 0, reason: reason.to_owned(), quarantined_to: Some(to) })
     }
-}
-
-fn last_ns(streams: &[StreamChunks]) -> i64 {
-    let chunks = streams.iter().flat_map(|stream| &stream.chunks);
-    chunks.map(|(info, _)| info.last_ns).max().unwrap_or(i64::MIN)
 }
 
 /// Numbers of the files in a folder, sorted; what is half made is removed.

@@ -6,8 +6,8 @@
 //! Bloom filter: whatever text contains a chosen piece, its pieces are chosen too. A random id of sixteen characters has eleven
 //! long pieces, of which some is chosen in 96 of 100 cases.
 //!
-//! Over access lines with a random id each, both together take 2 to 3 hundredths of the text; `cargo run --release -p logdb --example
-//! figures` measures it and what it buys.
+//! Over access lines with a random id each, both together take 2 to 3 hundredths of the text; `cargo xtask bench logs` measures what it
+//! buys.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -109,8 +109,10 @@ impl Db {
         let (bytes, spans) = compose(number, &streams);
         let path = self.files.dir.join(chunks_file(number));
         let disk = &*self.files.disk;
-        disk::replace(disk, &path, &bytes)?;
+        // Whatever fails from here on: its chunks are written again to another file.
+        disk::replace(disk, &path, &bytes).inspect_err(|_| self.files.doubt(number))?;
         let opened = ChunkFile::open(disk, &self.files.dir, number);
+        let opened = opened.inspect_err(|_| self.files.doubt(number));
         let (file, directory) = opened.map_err(|error| error.into_error(path))?;
         self.files.add(Arc::clone(&file), &directory);
         let mut spans = spans.into_iter();

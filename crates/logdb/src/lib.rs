@@ -4,7 +4,7 @@
 //! streams (`stream`, `buffer`) and acknowledged, in this order (`push`). A full buffer is packed into a chunk (`chunk`) with a filter over
 //! what its lines contain (`filter`); chunks of many streams become a file (`file`, `flush`). A replay of the log builds
 //! the buffers again (`replay`); a checkpoint lets old segments go (`checkpoint`); what is too old or too much leaves
-//! (`retention`). A line that is there already is not taken twice (`repeats`), neither from a sender nor from the log. Queries
+//! (`retention`), and so does what was deleted (`delete`, `erase`). A line that is there already is not taken twice (`repeats`), neither from a sender nor from the log. Queries
 //! find streams through postings and read parts of them that don't overlap (`parts`, `query`). Formats: docs/formats/logs.md.
 
 mod background;
@@ -14,6 +14,7 @@ mod chunk;
 mod codec;
 mod db;
 mod delete;
+mod erase;
 mod error;
 mod file;
 mod filenames;
@@ -33,6 +34,7 @@ mod query;
 mod rate;
 mod read;
 mod record;
+mod refused;
 mod repeats;
 mod replay;
 mod retention;
@@ -40,10 +42,11 @@ mod status;
 mod stream;
 
 pub use db::Db;
-pub use delete::{DeleteError, DeleteRequest, DeleteStatus, LineTest};
+pub use delete::{DeleteError, DeleteRequest, DeleteStatus, HeldDelete, LineTest};
 pub use error::LogdbError;
 pub use metrics::Metrics;
-pub use options::{LINE_BYTES_MAX, Limits, Maintenance, Options, Storage};
+pub use options::{LINE_BYTES_MAX, Limits, Maintenance, Options, Storage, StreamRetention};
+pub use refused::RefusedLately;
 pub use status::{LogStatus, RecoveryReport};
 pub use wal::{Damage, DamagePolicy, SyncPolicy};
 

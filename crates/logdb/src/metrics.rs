@@ -16,6 +16,24 @@ type ByReason = Family<[(&'static str, &'static str); 2], Counter>;
 /// The only tenant there is, by Loki's name for it.
 const TENANT: (&str, &str) = ("tenant", "fake");
 
+/// Why lines are left out, by Loki's words: those of `limits`, and what whoever reads a push may find.
+const REASONS: [&str; 14] = [
+    "greater_than_max_sample_age",
+    "invalid_labels",
+    "label_name_too_long",
+    "label_value_too_long",
+    "line_too_long",
+    "max_label_names_per_series",
+    "missing_labels",
+    "per_stream_rate_limit",
+    "rate_limited",
+    "stream_limit",
+    "structured_metadata_too_large",
+    "structured_metadata_too_many",
+    "too_far_behind",
+    "too_far_in_future",
+];
+
 /// Counters of one store.
 #[derive(Debug)]
 pub struct Metrics {
@@ -26,6 +44,7 @@ pub struct Metrics {
     discarded_bytes: ByReason,
     pub(crate) repeated: Counter,
     pub(crate) lines_cut: Counter,
+    pub(crate) lines_erased: Counter,
     pub(crate) pushes_failed: Counter,
     pub(crate) streams: Gauge,
     pub(crate) open_streams: Gauge,
@@ -61,6 +80,12 @@ impl Metrics {
         registry.register("discarded_samples", help, this.discarded_lines.clone());
         let help = "Bytes of lines that were left out, by reason";
         registry.register("discarded_bytes", help, this.discarded_bytes.clone());
+        // There from the start, so that a rate over them sees the first.
+        for reason in REASONS {
+            let labels = [("reason", reason), TENANT];
+            drop(this.discarded_lines.get_or_create(&labels));
+            drop(this.discarded_bytes.get_or_create(&labels));
+        }
         this.register_counters(registry);
         this.register_gauges(registry);
         this
@@ -75,6 +100,7 @@ impl Metrics {
             discarded_bytes: ByReason::default(),
             repeated: Counter::default(),
             lines_cut: Counter::default(),
+            lines_erased: Counter::default(),
             pushes_failed: Counter::default(),
             streams: Gauge::default(),
             open_streams: Gauge::default(),
@@ -103,6 +129,7 @@ impl Metrics {
         for (name, help, counter) in [
             ("ingester_repeated_lines", "Lines that were there already", &self.repeated),
             ("mutated_lines", "Lines that were cut to the longest allowed", &self.lines_cut),
+            ("compactor_deleted_lines", "Deleted lines that have left their files", &self.lines_erased),
             ("ingester_pushes_failed", "Pushes that the store could not take", &self.pushes_failed),
             ("ingester_streams_created", "Streams that were made", &self.streams_created),
             ("ingester_streams_removed", "Streams that had no lines left", &self.streams_removed),
@@ -142,8 +169,7 @@ impl Metrics {
         self.bytes_received.inc_by(bytes as u64);
     }
 
-    /// Counts lines that were left out, also by whoever read the push.
-    pub fn discarded(&self, refusal: &LogRefusal) {
+    pub(crate) fn discarded(&self, refusal: &LogRefusal) {
         let labels = [("reason", refusal.reason), TENANT];
         self.discarded_lines.get_or_create(&labels).inc_by(refusal.lines as u64);
         self.discarded_bytes.get_or_create(&labels).inc_by(refusal.bytes as u64);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use disk::Disk;
-use model::DurationMs;
+use model::{DurationMs, Matcher};
 use stdx::Clock;
 use wal::{DamagePolicy, SyncPolicy};
 
@@ -28,6 +28,8 @@ pub struct Options {
     pub limits: Limits,
     /// What is kept, and how.
     pub storage: Storage,
+    /// Streams that are kept for another time than [`Storage::retention`].
+    pub retention_streams: Vec<StreamRetention>,
     /// Who does the housekeeping.
     pub maintenance: Maintenance,
     /// Where to count.
@@ -69,6 +71,18 @@ pub struct Limits {
     pub behind_max: DurationMs,
 }
 
+/// How long lines of some streams are kept (`retention_stream`). Of several that match a stream the one of the highest priority holds, of
+/// equal ones that of the shortest time, as in Loki.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamRetention {
+    /// Which streams: all must hold.
+    pub matchers: Vec<Matcher>,
+    /// Which one holds of several.
+    pub priority: i64,
+    /// How long. Zero keeps them.
+    pub period: DurationMs,
+}
+
 /// The longest line there is, in bytes, whatever is configured: two of them fit a record of the log.
 pub const LINE_BYTES_MAX: usize = 24 << 20;
 const _: () = assert!(2 * LINE_BYTES_MAX < wal::RECORD_BYTES_MAX);
@@ -103,6 +117,8 @@ pub struct Storage {
     pub retention: DurationMs,
     /// Bytes of files on disk; beyond it the oldest leave early. The log comes on top. Zero for no limit.
     pub retention_bytes: u64,
+    /// How long a deletion can be taken back (`compactor.delete_request_cancel_period`); then the bytes of its lines leave.
+    pub delete_delay: DurationMs,
     /// Bytes of text that make a chunk. A search reads whole chunks, or skips them.
     pub chunk_text_bytes: usize,
     /// How long lines wait in memory for their chunk to become full; then they go into one that is not.
@@ -132,6 +148,7 @@ impl Storage {
         Self {
             retention: DurationMs::from_secs(168 * 3600),
             retention_bytes: 10_000_000_000,
+            delete_delay: DurationMs::from_secs(24 * 3600),
             chunk_text_bytes: 1 << 20,
             chunk_age_max: DurationMs::from_secs(3600),
             head_bytes_max: 48 << 20,

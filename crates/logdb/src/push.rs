@@ -116,11 +116,11 @@ impl Db {
         self.metrics.received(lines, bytes);
         if !committer.rate.take(bytes, now_ms) {
             let refusal = self.limits.too_fast(lines, bytes);
-            self.metrics.discarded(&refusal);
+            self.discarded(&refusal);
             return Err(LogAppendError::RateLimited(refusal));
         }
         let judged = self.judge(&mut committer.repeats, streams, now_ms);
-        judged.refused.iter().for_each(|refusal| self.metrics.discarded(refusal));
+        judged.refused.iter().for_each(|refusal| self.discarded(refusal));
         self.metrics.repeated.inc_by(judged.repeated as u64);
         let stored = judged.taken.iter().map(|taken| taken.batch.taken.len()).sum();
         let mut filled = Vec::new();

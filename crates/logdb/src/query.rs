@@ -21,7 +21,6 @@ use crate::{Db, Metrics, read};
 /// Streams that a selection found.
 struct Found {
     streams: Vec<FoundStream>,
-    range: NsRange,
     metrics: Arc<Metrics>,
 }
 
@@ -30,16 +29,18 @@ struct FoundStream {
     chunks: Vec<Chunk>,
     parts: Vec<Part>,
     infos: Vec<PartInfo>,
+    /// What of it was asked for and is kept.
+    range: NsRange,
     /// What was deleted of it.
     deletes: Deletes,
 }
 
 impl LogQuery for Db {
     fn select(&self, selection: &LogSelection<'_>) -> Result<Box<dyn StreamSet>, QueryError> {
-        let range = self.visible(selection.range);
         let deletes = self.deletes();
         let mut streams = Vec::new();
         for (_, stream) in self.head.matching(selection.matchers) {
+            let range = self.visible(selection.range, &stream.labels);
             let chunks = chunks_in(&stream, range);
             if chunks.is_empty() {
                 continue;
@@ -51,7 +52,7 @@ impl LogQuery for Db {
             streams.push(self.found(stream.labels.clone(), chunks, range, deletes));
         }
         streams.sort_by(|one, other| one.labels.cmp(&other.labels));
-        Ok(Box::new(Found { streams, range, metrics: Arc::clone(&self.metrics) }))
+        Ok(Box::new(Found { streams, metrics: Arc::clone(&self.metrics) }))
     }
 
     fn label_names(&self, selection: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
@@ -64,7 +65,7 @@ impl LogQuery for Db {
 
     fn time_span(&self) -> Option<(TimestampNs, TimestampNs)> {
         let (first, last) = self.span_ns()?;
-        Some((TimestampNs(first.max(self.cutoff_ns()).min(last)), TimestampNs(last)))
+        Some((TimestampNs(first.max(self.first_cutoff_ns()).min(last)), TimestampNs(last)))
     }
 
     fn follow(&self, matchers: &[Matcher], follower: &Arc<dyn LogFollow>) {
@@ -73,21 +74,21 @@ impl LogQuery for Db {
 }
 
 impl Db {
-    /// What of a span can be seen: nothing that is older than what is kept.
-    fn visible(&self, range: NsRange) -> NsRange {
-        NsRange { from: range.from.max(TimestampNs(self.cutoff_ns())), ..range }
+    /// What of a span can be seen of a stream: nothing that is older than what is kept.
+    fn visible(&self, range: NsRange, labels: &Labels) -> NsRange {
+        NsRange { from: range.from.max(TimestampNs(self.cutoff_ns(labels))), ..range }
     }
 
     fn found(&self, labels: Labels, chunks: Vec<Chunk>, range: NsRange, deletes: Deletes) -> FoundStream {
         let mut all = parts(&chunks, self.storage.chunk_text_bytes / 2);
         all.retain(|part| part.info.first < range.until && part.info.last >= range.from);
         let infos = all.iter().map(|part| part.info).collect();
-        FoundStream { labels, chunks, parts: all, infos, deletes }
+        FoundStream { labels, chunks, parts: all, infos, range, deletes }
     }
 
     fn slots(&self, selection: &LogSelection<'_>) -> Result<RoaringBitmap, QueryError> {
-        let range = self.visible(selection.range);
         let has_lines = |stream: &Stream| {
+            let range = self.visible(selection.range, &stream.labels);
             let span = stream.state().span();
             span.is_some_and(|(first, last)| first < range.until.0 && last >= range.from.0)
         };
@@ -171,8 +172,8 @@ impl Found {
         }
         self.metrics.chunks_skipped.inc_by((part.chunks.len() - wanted.len()) as u64);
         self.metrics.chunks_read.inc_by(wanted.len() as u64);
-        let from = part.info.first.max(self.range.from).0;
-        let last = part.info.last.0.min(self.range.until.0.saturating_sub(1));
+        let from = part.info.first.max(stream.range.from).0;
+        let last = part.info.last.0.min(stream.range.until.0.saturating_sub(1));
         if let [chunk] = wanted.as_slice() {
             read::lines(chunk, out)?;
             keep_span(out, from, last);
@@ -192,7 +193,7 @@ fn keep_span(out: &mut LineBatch, from: i64, last: i64) {
         out.times_ns.truncate(end);
         out.ends.truncate(end);
         out.text.truncate(out.ends.last().map_or(0, |end| end + 1));
-        out.metadata.truncate(end);
+        out.places.truncate(end);
     }
     if begin > 0 {
         let begin = begin.min(end);
@@ -201,8 +202,8 @@ fn keep_span(out: &mut LineBatch, from: i64, last: i64) {
         out.ends.drain(..begin);
         out.ends.iter_mut().for_each(|end| *end -= text_begin);
         out.text.drain(..text_begin);
-        let metadata = out.metadata.len();
-        out.metadata.drain(..begin.min(metadata));
+        let places = out.places.len();
+        out.places.drain(..begin.min(places));
     }
 }
 

@@ -176,6 +176,21 @@ impl StreamState {
         chunk.map(|chunk| (chunk.info, chunk.place) = (info, place)).is_some()
     }
 
+    /// Puts the chunks of a file that was written anew in their places: each by what it was, with what it is now if it is still there.
+    pub(crate) fn exchange_file(&mut self, number: u64, places: &[(ChunkInfo, Option<(ChunkInfo, Place)>)]) {
+        let is_of = |chunk: &Chunk| matches!(&chunk.place, Place::File(file, _) if file.number == number);
+        self.chunks.retain_mut(|chunk| {
+            let new = places.iter().find(|(before, _)| is_of(chunk) && *before == chunk.info);
+            match new {
+                Some((_, Some((info, place)))) => (chunk.info, chunk.place) = (*info, place.clone()),
+                Some((_, None)) => return false,
+                None => {}
+            }
+            true
+        });
+        self.chunks.sort_by_key(|chunk| chunk.info.first_ns);
+    }
+
     /// Lets chunks go for which `leaves` says so.
     pub(crate) fn drop_chunks(&mut self, mut leaves: impl FnMut(&Chunk) -> bool) -> usize {
         let before = self.chunks.len();

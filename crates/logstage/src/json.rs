@@ -43,6 +43,14 @@ impl<'a> Raw<'a> {
             Self::Null => Cow::Borrowed(""),
         }
     }
+
+    /// Whether this is its value.
+    fn is(self, value: &str) -> bool {
+        match self {
+            Self::Text(text, false) => text == value,
+            other => other.value() == value,
+        }
+    }
 }
 
 /// What a visitor of fields wants to see.
@@ -186,6 +194,35 @@ pub fn at_path<'a>(text: &'a str, path: &[PathStep]) -> Result<Option<Raw<'a>>, 
     let mut reader = Reader::new(text);
     reader.space();
     reader.follow(path, 0)
+}
+
+/// Paths that are looked for in one reading; more of them take one each.
+const PATHS_AT_ONCE_MAX: usize = 64;
+
+/// Shows the values at `paths` of the document `text`, each with the number of its path, and reads no further than the last of them. A path
+/// at which nothing is is not shown.
+///
+/// # Errors
+/// Where the text is no JSON, as far as it had to be read; what stands before that place was shown.
+pub fn at_paths<'a>(
+    text: &'a str,
+    paths: &[Vec<PathStep>],
+    mut found: impl FnMut(usize, Raw<'a>) -> ControlFlow<()>,
+) -> Result<(), JsonError> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let mut reader = Reader::new(text);
+    reader.space();
+    if reader.peek() == Some(b'{') && paths.len() <= PATHS_AT_ONCE_MAX {
+        return reader.in_object(paths, found);
+    }
+    for (i, path) in paths.iter().enumerate() {
+        if at_path(text, path)?.is_some_and(|value| found(i, value).is_break()) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The text of a JSON string that has escapes in it. What is no escape stays as it is.
@@ -419,19 +456,55 @@ impl<'a> Reader<'a> {
     /// A number, `true`, `false` or `null`.
     fn plain(&mut self) -> Result<Raw<'a>, JsonError> {
         let rest = &self.text[self.at..];
-        let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count();
-        let word = &rest[..length];
-        let is_number = word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-            && word.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
-            && word.ends_with(|c: char| c.is_ascii_digit());
-        let value = match word {
-            "true" | "false" => Raw::Plain(word),
-            "null" => Raw::Null,
-            _ if is_number => Raw::Plain(word),
+        let bytes = rest.as_bytes();
+        let is_of_number = |b: &u8| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E');
+        let length = match bytes.first() {
+            Some(b'0'..=b'9' | b'-') => bytes.iter().position(|b| !is_of_number(b)).unwrap_or(bytes.len()),
+            Some(b't' | b'n') => 4,
+            Some(b'f') => 5,
+            _ => 0,
+        };
+        let is_cut = bytes.get(length).is_some_and(|b| b.is_ascii_alphanumeric() || is_of_number(b));
+        let value = match rest.get(..length).filter(|_| !is_cut) {
+            Some(word @ ("true" | "false")) => Raw::Plain(word),
+            Some("null") => Raw::Null,
+            Some(number) if number.ends_with(|c: char| c.is_ascii_digit()) => Raw::Plain(number),
             _ => return Err(self.error("not a value")),
         };
         self.at += length;
         Ok(value)
+    }
+
+    /// Looks for all paths while going through the object once. Of keys that are there twice the first counts.
+    fn in_object(
+        &mut self,
+        paths: &[Vec<PathStep>],
+        mut found: impl FnMut(usize, Raw<'a>) -> ControlFlow<()>,
+    ) -> Result<(), JsonError> {
+        let mut missing = paths.iter().enumerate().fold(0u64, |missing, (i, _)| missing | 1 << i);
+        let _: ControlFlow<()> = self.object(0, |reader, key, depth| {
+            let (from, value) = (reader.at, reader.value(depth)?);
+            let to = reader.at;
+            for (i, path) in paths.iter().enumerate() {
+                let Some((PathStep::Key(wanted), rest)) = path.split_first() else { continue };
+                if missing & 1 << i == 0 || !key.is(wanted) {
+                    continue;
+                }
+                missing &= !(1 << i);
+                let inner = if rest.is_empty() {
+                    Some(value)
+                } else {
+                    reader.at = from;
+                    reader.follow(rest, depth)?
+                };
+                reader.at = to;
+                if inner.is_some_and(|inner| found(i, inner).is_break()) {
+                    missing = 0;
+                }
+            }
+            Ok(if missing == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(())
     }
 
     fn follow(&mut self, path: &[PathStep], depth: usize) -> Result<Option<Raw<'a>>, JsonError> {
@@ -440,11 +513,7 @@ impl<'a> Reader<'a> {
         match (step, self.peek()) {
             (PathStep::Key(wanted), Some(b'{')) => {
                 let _: ControlFlow<()> = self.object(depth, |reader, key, depth| {
-                    let is_it = match key {
-                        Raw::Text(text, false) => text == wanted,
-                        other => other.value() == wanted.as_str(),
-                    };
-                    if is_it {
+                    if key.is(wanted) {
                         found = reader.follow(rest, depth)?;
                         return Ok(ControlFlow::Break(()));
                     }
@@ -471,6 +540,25 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_read_no_further_than_needed_and_the_first_of_equal_keys_counts() {
+        let paths: Vec<_> = ["b", "a"].iter().map(|path| parse_path(path).expect(path)).collect();
+        let at = |text: &str| {
+            let mut found = Vec::new();
+            let read = at_paths(text, &paths, |i, raw| {
+                found.push((i, raw.value().into_owned()));
+                ControlFlow::Continue(())
+            });
+            (found, read.map_err(|error| error.at))
+        };
+        let both = vec![(1, "1".to_owned()), (0, "2".to_owned())];
+        assert_eq!(at(r#"{"a":1,"a":3,"b":2,oh"#), (both, Ok(())));
+        assert_eq!(at(r#"{"a":1,"c":2"#), (vec![(1, "1".to_owned())], Err(12)));
+        assert_eq!(at(r#"{"c":{"a":1}}"#), (vec![], Ok(())));
+        assert_eq!(at("[1]"), (vec![], Ok(())));
+        assert_eq!(at("no"), (vec![], Err(0)));
+    }
 
     struct All(Vec<(String, String)>);
 
@@ -531,6 +619,15 @@ mod tests {
         assert_eq!(at(r#"["k k"].z"#).as_deref(), Some("[]"));
         assert_eq!(at(r#"a["b"]"#).as_deref(), Some(r#"[{"c":"x"},2]"#));
         assert_eq!(at("a.x.y"), None);
+        let texts = [r#"["k k"].z"#, "a.b[0].c", "a.b[2]", "x", "a.b[1]", "[0]"];
+        let paths: Vec<_> = texts.iter().map(|path| parse_path(path).expect(path)).collect();
+        let mut found = Vec::new();
+        let mut note = |i: usize, raw: Raw<'_>| {
+            found.push((texts[i], raw.value().into_owned()));
+            ControlFlow::Continue(())
+        };
+        at_paths(text, &paths, &mut note).expect("JSON");
+        assert_eq!(found, [("a.b[0].c", "x".into()), ("a.b[1]", "2".into()), (r#"["k k"].z"#, "[]".into())]);
         for wrong in ["", "a..b", ".a", "a[", "a[x]", "a b", "a]"] {
             assert!(parse_path(wrong).is_err(), "{wrong}");
         }

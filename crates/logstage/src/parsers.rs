@@ -9,6 +9,7 @@ use crate::error::regex;
 use crate::json::{self, PathStep, Raw, sanitized};
 use crate::pattern::{Piece, capture, pieces};
 use crate::pipeline::Needed;
+use crate::row::{ERROR, ERROR_DETAILS};
 use crate::{Row, StageError, logfmt};
 
 /// Marks lines that `json` and `unpack` cannot read.
@@ -18,22 +19,34 @@ const LOGFMT_ERROR: &str = "LogfmtParserErr";
 /// The field of a packed line that holds the line as it was.
 const PACKED_LINE: &str = "_entry";
 
+/// Where the name of a field comes from: it is copied only if that does not outlive the row.
+enum Name<'n, 't> {
+    /// The stage.
+    Stage(&'n str),
+    /// The text.
+    Text(Cow<'t, str>),
+}
+
 /// Takes a field; `Break` when no other is needed.
-type Found<'f, 't> = &'f mut dyn FnMut(Cow<'t, str>, Cow<'t, str>) -> ControlFlow<()>;
+type Found<'f, 'n, 't> = &'f mut dyn FnMut(Name<'n, 't>, Cow<'t, str>) -> ControlFlow<()>;
 
 /// Has `read` show the fields of the row's text, and adds those that are needed under their final names.
-fn extract<E>(
-    row: &mut Row<'_>,
+fn extract<'a, E>(
+    row: &mut Row<'a>,
     needed: &Needed,
-    read: impl for<'t> Fn(&'t str, Found<'_, 't>) -> Result<(), E>,
+    read: impl for<'t> Fn(&'t str, Found<'_, 'a, 't>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (text, left) = (row.text(), needed.count());
     let mut adding = Adding { row, needed, left };
     match &text {
         // What lies in the stored line is not copied.
-        Cow::Borrowed(text) => read(text, &mut |name, value| adding.field(name, value)),
-        Cow::Owned(text) => read(text, &mut |name, value| {
-            adding.field(Cow::Owned(name.into_owned()), Cow::Owned(value.into_owned()))
+        Cow::Borrowed(text) => read(text, &mut |name, value| match name {
+            Name::Stage(name) => adding.field(Cow::Borrowed(name), value),
+            Name::Text(name) => adding.field(name, value),
+        }),
+        Cow::Owned(text) => read(text, &mut |name, value| match name {
+            Name::Stage(name) => adding.field(Cow::Borrowed(name), Cow::Owned(value.into_owned())),
+            Name::Text(name) => adding.field(Cow::Owned(name.into_owned()), Cow::Owned(value.into_owned())),
         }),
     }
 }
@@ -63,7 +76,10 @@ impl<'a> Adding<'_, 'a> {
 /// `| json`: the fields of an object, all of them or those at given paths.
 #[derive(Debug, Clone, Default)]
 pub struct Json {
-    paths: Vec<(String, Vec<PathStep>)>,
+    /// Of each path the name that its value gets.
+    names: Vec<String>,
+    paths: Vec<Vec<PathStep>>,
+    is_by_path: bool,
 }
 
 impl Json {
@@ -72,43 +88,47 @@ impl Json {
     /// # Errors
     /// When a path makes no sense.
     pub fn new<'p>(fields: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<Self, StageError> {
-        let path = |(name, path): (&str, &str)| {
-            json::parse_path(path).map(|path| (name.to_owned(), path)).map_err(StageError)
-        };
-        Ok(Self { paths: fields.into_iter().map(path).collect::<Result<_, _>>()? })
+        let (mut names, mut paths) = (Vec::new(), Vec::new());
+        for (name, path) in fields {
+            names.push(name.to_owned());
+            paths.push(json::parse_path(path).map_err(StageError)?);
+        }
+        let is_by_path = !names.is_empty();
+        Ok(Self { names, paths, is_by_path })
     }
 
-    pub(crate) fn apply(&self, row: &mut Row<'_>, needed: &Needed) {
-        let result = if self.paths.is_empty() {
-            extract(row, needed, |text, found| json::flatten(text, &mut Wanted { needed, found }))
+    /// The same without paths whose values nobody needs. Where somebody asks whether it failed all stay.
+    pub(crate) fn only(self, needed: &Needed) -> Self {
+        if needed.contains(ERROR) || needed.contains(ERROR_DETAILS) {
+            return self;
+        }
+        let fields = self.names.into_iter().zip(self.paths);
+        let (names, paths) = fields.filter(|(name, _)| needed.wants(name)).unzip();
+        Self { names, paths, is_by_path: self.is_by_path }
+    }
+
+    pub(crate) fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) {
+        let result = if self.is_by_path {
+            extract(row, needed, |text, found| {
+                json::at_paths(text, &self.paths, |i, value| match value.value() {
+                    // A label without a value is no label.
+                    value if value.is_empty() => ControlFlow::Continue(()),
+                    value => found(Name::Stage(&self.names[i]), value),
+                })
+            })
         } else {
-            extract(row, needed, |text, found| self.at_paths(text, needed, found))
+            extract(row, needed, |text, found| json::flatten(text, &mut Wanted { needed, found }))
         };
         if let Err(error) = result {
             row.fail(JSON_ERROR, || error.to_string());
         }
     }
-
-    fn at_paths<'t>(
-        &self,
-        text: &'t str,
-        needed: &Needed,
-        found: Found<'_, 't>,
-    ) -> Result<(), json::JsonError> {
-        for (name, path) in self.paths.iter().filter(|(name, _)| needed.wants(name)) {
-            let value = json::at_path(text, path)?.map(Raw::value).unwrap_or_default();
-            if !value.is_empty() && found(Cow::Owned(name.clone()), value).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Has JSON's fields shown to who adds them, if they are wanted.
 struct Wanted<'f, 'n, 't> {
-    needed: &'n Needed,
-    found: Found<'f, 't>,
+    needed: &'f Needed,
+    found: Found<'f, 'n, 't>,
 }
 
 impl<'t> json::Fields<'t> for Wanted<'_, '_, 't> {
@@ -123,7 +143,7 @@ impl<'t> json::Fields<'t> for Wanted<'_, '_, 't> {
         match value.value() {
             // A label without a value is no label.
             value if value.is_empty() => ControlFlow::Continue(()),
-            value => (self.found)(name, value),
+            value => (self.found)(Name::Text(name), value),
         }
     }
 }
@@ -140,18 +160,18 @@ pub struct Logfmt {
 }
 
 impl Logfmt {
-    pub(crate) fn apply(&self, row: &mut Row<'_>, needed: &Needed) {
+    pub(crate) fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) {
         let result = extract(row, needed, |text, found| {
             logfmt::pairs(text, self.is_strict, |key, value| {
                 if value.is_empty() && !self.keeps_empty {
                     return ControlFlow::Continue(());
                 }
                 if self.fields.is_empty() {
-                    return found(sanitized(key), value);
+                    return found(Name::Text(sanitized(key)), value);
                 }
                 let named = self.fields.iter().filter(|(_, wanted)| wanted == key);
                 for (name, _) in named {
-                    found(Cow::Owned(name.clone()), value.clone())?;
+                    found(Name::Stage(name), value.clone())?;
                 }
                 ControlFlow::Continue(())
             })
@@ -191,7 +211,7 @@ impl Regexp {
         Ok(Self { regex, names })
     }
 
-    pub(crate) fn apply(&self, row: &mut Row<'_>, needed: &Needed) {
+    pub(crate) fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) {
         let wanted: Vec<_> = self.names.iter().filter(|(name, _)| needed.wants(name)).collect();
         if wanted.is_empty() {
             return;
@@ -200,7 +220,7 @@ impl Regexp {
             let Some(captures) = self.regex.captures(text) else { return Ok(()) };
             for (name, group) in &wanted {
                 let Some(part) = captures.get(*group).filter(|part| !part.is_empty()) else { continue };
-                if found(Cow::Owned(name.clone()), Cow::Borrowed(part.as_str())).is_break() {
+                if found(Name::Stage(name), Cow::Borrowed(part.as_str())).is_break() {
                     break;
                 }
             }
@@ -245,12 +265,12 @@ impl PatternParser {
         Ok(Self { pieces })
     }
 
-    pub(crate) fn apply(&self, row: &mut Row<'_>, needed: &Needed) {
+    pub(crate) fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) {
         let result: Result<(), std::convert::Infallible> = extract(row, needed, |text, found| {
             let mut is_done = false;
             capture(&self.pieces, text, |name, place| {
                 if !is_done && !place.is_empty() && needed.wants(name) {
-                    is_done = found(Cow::Owned(name.to_owned()), Cow::Borrowed(&text[place])).is_break();
+                    is_done = found(Name::Stage(name), Cow::Borrowed(&text[place])).is_break();
                 }
             });
             Ok(())
@@ -273,7 +293,8 @@ impl Unpack {
                 if key == PACKED_LINE {
                     *line.borrow_mut() = Some(value.value().into_owned());
                 } else if !is_done && needed.wants(&key) {
-                    is_done = found(Cow::Owned(sanitized(&key).into_owned()), value.value()).is_break();
+                    let name = Name::Text(Cow::Owned(sanitized(&key).into_owned()));
+                    is_done = found(name, value.value()).is_break();
                 }
                 Ok(())
             })

@@ -131,7 +131,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn apply(&self, row: &mut Row<'_>, needed: &Needed) -> bool {
+    fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) -> bool {
         match self {
             Self::Line(filter) => return filter.apply(row),
             Self::Label(filter) => return filter.apply(row),
@@ -148,6 +148,14 @@ impl Stage {
             Self::Keep(names) => keep_labels(row, names),
         }
         true
+    }
+
+    /// The same stage, less what nobody needs of it.
+    fn only(self, needed: &Needed) -> Self {
+        match self {
+            Self::Json(json) => Self::Json(json.only(needed)),
+            other => other,
+        }
     }
 
     /// What is needed before this stage, given what is needed behind it.
@@ -231,7 +239,7 @@ impl Pipeline {
         for stage in stages.into_iter().rev() {
             let behind = needed.clone();
             needed = stage.needs(needed);
-            with_needs.push((stage, behind));
+            with_needs.push((stage.only(&behind), behind));
         }
         with_needs.reverse();
         Self { stages: with_needs }
@@ -243,7 +251,7 @@ impl Pipeline {
     }
 
     /// Takes a line through all stages; false when one filters it out.
-    pub fn run(&self, row: &mut Row<'_>) -> bool {
+    pub fn run<'a>(&'a self, row: &mut Row<'a>) -> bool {
         self.stages.iter().all(|(stage, needed)| stage.apply(row, needed))
     }
 

@@ -60,6 +60,10 @@ pub struct Matcher {
 enum Pattern {
     /// Only these values match; sorted. Equality is a list of one, `a|b|c` a list of three.
     Literals(Vec<String>),
+    /// `.*`: what a variable of a dashboard becomes when everything is chosen.
+    Anything,
+    /// `.+`, the same for who wants the label to be there.
+    Something,
     Regex(Regex),
 }
 
@@ -88,6 +92,8 @@ impl Matcher {
     pub fn matches(&self, value: &str) -> bool {
         let hit = match &self.pattern {
             Pattern::Literals(all) => all.binary_search_by(|l| l.as_str().cmp(value)).is_ok(),
+            Pattern::Anything => true,
+            Pattern::Something => !value.is_empty(),
             Pattern::Regex(regex) => regex.is_match(value),
         };
         hit != self.is_negative()
@@ -139,6 +145,11 @@ fn compile(pattern: &str) -> Result<Pattern, MatcherError> {
         all.dedup();
         return Ok(Pattern::Literals(all));
     }
+    match pattern {
+        ".*" => return Ok(Pattern::Anything),
+        ".+" => return Ok(Pattern::Something),
+        _ => {}
+    }
     // Checked alone first: "a)(b" must not become valid by the group around it.
     build(pattern)
         .and_then(|_| build(&format!("^(?s:{pattern})$")))
@@ -177,6 +188,10 @@ mod tests {
         check(MatchOp::Regex, "a|b.", &["a", "bx"], &["ax", "b"]);
         check(MatchOp::NotRegex, "5..", &["404", ""], &["500"]);
         check(MatchOp::Regex, "(?i)FOO", &["foo"], &["foox"]);
+        check(MatchOp::Regex, ".+", &["a", "\n"], &[""]);
+        check(MatchOp::NotRegex, ".+", &[""], &["a"]);
+        check(MatchOp::Regex, ".*", &["a", "\n", ""], &[]);
+        check(MatchOp::NotRegex, ".*", &[], &["", "a"]);
     }
 
     #[test]

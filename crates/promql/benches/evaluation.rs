@@ -1,11 +1,8 @@
-//! What evaluation costs without a store that decodes: `cargo bench -p promql`. Milliseconds a query over 10,000 series,
-//! the best of some runs.
-
-#![allow(clippy::print_stdout, reason = "a bench speaks to whoever runs it")]
-
-use std::time::Instant;
+//! What evaluation costs without a store that decodes: `cargo bench -p promql`. Queries over 10,000 series, as a range and as an
+//! instant.
 
 use columns::Steps;
+use criterion::{Criterion, criterion_group, criterion_main};
 use model::{Labels, TimestampMs};
 use promql::script::MemoryStore;
 use promql::{Cancel, Engine, EngineOptions, QueryRequest, parse};
@@ -13,7 +10,6 @@ use promql::{Cancel, Engine, EngineOptions, QueryRequest, parse};
 const SERIES: usize = 10_000;
 const SAMPLES: i64 = 60;
 const INTERVAL_MS: i64 = 5_000;
-const RUNS: usize = 7;
 
 const QUERIES: [&str; 10] = [
     "sum(x)",
@@ -28,26 +24,25 @@ const QUERIES: [&str; 10] = [
     "count_values by (a) (\"v\", x)",
 ];
 
-fn main() {
+fn queries(c: &mut Criterion) {
     let store = store();
     let engine = Engine::new(EngineOptions::standard());
     let end = TimestampMs((SAMPLES - 1) * INTERVAL_MS);
     let range = Steps::range(TimestampMs(60_000), end, INTERVAL_MS);
-    println!("{:<56} {:>10} {:>10}", "query", "range ms", "instant ms");
-    for query in QUERIES {
-        let best = |steps: Steps| {
-            (0..RUNS).map(|_| run(&engine, &store, query, steps)).fold(f64::INFINITY, f64::min)
-        };
-        println!("{query:<56} {:>10.2} {:>10.2}", best(range), best(Steps::instant(end)));
+    for (name, steps) in [("range", range), ("instant", Steps::instant(end))] {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10);
+        for text in QUERIES {
+            let query = parse(text).expect("the queries parse");
+            group.bench_function(text, |b| {
+                b.iter(|| {
+                    let request =
+                        QueryRequest { query: &query, steps, lookback: None, cancel: &Cancel::new() };
+                    engine.eval(&store, &request).expect("within limits")
+                });
+            });
+        }
     }
-}
-
-fn run(engine: &Engine, store: &MemoryStore, query: &str, steps: Steps) -> f64 {
-    let query = parse(query).expect("the queries parse");
-    let begun = Instant::now();
-    let request = QueryRequest { query: &query, steps, lookback: None, cancel: &Cancel::new() };
-    engine.eval(store, &request).expect("within limits");
-    begun.elapsed().as_secs_f64() * 1e3
 }
 
 /// Counters in a hundred groups, with the labels of a histogram.
@@ -62,3 +57,6 @@ fn store() -> MemoryStore {
     }
     store
 }
+
+criterion_group!(evaluation, queries);
+criterion_main!(evaluation);

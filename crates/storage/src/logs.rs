@@ -197,9 +197,14 @@ pub struct LineBatch {
     pub text: String,
     /// Where in `text` each line ends, before its `\n`.
     pub ends: Vec<usize>,
-    /// Structured metadata of each line; empty as a whole when no line has any.
-    pub metadata: Vec<Labels>,
+    /// Sets of structured metadata that lines have.
+    pub sets: Vec<Labels>,
+    /// Which of these each line has: 0 none, 1 the first; empty as a whole when no line has any.
+    pub places: Vec<u32>,
 }
+
+/// With so many of the sets before a line's own is compared when it is added: lines mostly have the same as one just before.
+const SETS_COMPARED: usize = 4;
 
 impl LineBatch {
     /// Empties all columns and keeps their memory.
@@ -207,7 +212,8 @@ impl LineBatch {
         self.times_ns.clear();
         self.text.clear();
         self.ends.clear();
-        self.metadata.clear();
+        self.sets.clear();
+        self.places.clear();
     }
 
     /// How many lines.
@@ -222,16 +228,30 @@ impl LineBatch {
 
     /// Adds one line at the end.
     pub fn push(&mut self, at: TimestampNs, line: &str, metadata: &Labels) {
-        if !metadata.is_empty() && self.metadata.is_empty() {
-            self.metadata.resize(self.len(), Labels::empty());
+        if !metadata.is_empty() && self.places.is_empty() {
+            self.places.resize(self.len(), 0);
         }
-        if !metadata.is_empty() || !self.metadata.is_empty() {
-            self.metadata.push(metadata.clone());
+        if !metadata.is_empty() || !self.places.is_empty() {
+            let place = self.place(metadata);
+            self.places.push(place);
         }
         self.times_ns.push(at.0);
         self.text.push_str(line);
         self.ends.push(self.text.len());
         self.text.push('\n');
+    }
+
+    fn place(&mut self, set: &Labels) -> u32 {
+        if set.is_empty() {
+            return 0;
+        }
+        let latest = self.sets.iter().enumerate().rev().take(SETS_COMPARED);
+        let known = latest.into_iter().find(|(_, other)| *other == set).map(|(at, _)| at);
+        let at = known.unwrap_or_else(|| {
+            self.sets.push(set.clone());
+            self.sets.len() - 1
+        });
+        at as u32 + 1
     }
 
     /// The text of line `i`.
@@ -245,7 +265,8 @@ impl LineBatch {
 
     /// The structured metadata of line `i`, if it has any.
     pub fn metadata(&self, i: usize) -> Option<&Labels> {
-        self.metadata.get(i).filter(|labels| !labels.is_empty())
+        let place = self.places.get(i)?.checked_sub(1)?;
+        self.sets.get(place as usize).filter(|set| !set.is_empty())
     }
 }
 

@@ -29,7 +29,8 @@ impl Browser {
         self.page.goto(url).await.expect("the page loads");
     }
 
-    async fn cdp(&self, method: &str, parameters: Value) -> Value {
+    /// Asks the browser itself, by the DevTools protocol.
+    pub async fn cdp(&self, method: &str, parameters: Value) -> Value {
         self.page.cdp().send_raw(method, parameters).await.unwrap_or_else(|e| panic!("{method}: {e}"))
     }
 
@@ -114,6 +115,20 @@ impl Browser {
                 event.as_object_mut().expect("an object").remove("text");
             }
             self.cdp("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Moves the pointer to a place in the window and, once the page has drawn that, clicks there.
+    pub async fn point(&self, (x, y): (f64, f64)) {
+        let event = |kind: &str, dx: f64, button: &str| json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": u8::from(button == "left"), "clickCount": 1 });
+        // Two moves: one that enters, one that is a move within.
+        for dx in [-2.0, 0.0] {
+            self.cdp("Input.dispatchMouseEvent", event("mouseMoved", dx, "none")).await;
+        }
+        let drawn = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));";
+        self.eval::<bool>(drawn).await.expect("a frame is drawn");
+        for kind in ["mousePressed", "mouseReleased"] {
+            self.cdp("Input.dispatchMouseEvent", event(kind, 0.0, "left")).await;
         }
     }
 

@@ -4,6 +4,7 @@ mod agent;
 mod alerting;
 mod build;
 mod lab;
+mod logs;
 mod month;
 mod page;
 mod process;
@@ -29,6 +30,8 @@ pub(crate) enum What {
     Lab,
     /// A clean release build: how long it takes.
     Build,
+    /// A gigabyte of log lines: taken, kept, searched, shipped; beside ripgrep over the same lines in files.
+    Logs,
     /// Queries over 100,000 fresh series, beside Prometheus and VictoriaMetrics where they are installed.
     Promql,
     /// Reads of the order service beside a Flask application, both over the same MariaDB.
@@ -48,9 +51,11 @@ pub(crate) struct Arguments {
     /// What to measure.
     #[arg(value_enum)]
     what: What,
-    /// agent, alerting, rules, service, storage: this build of watchfire instead of a new release build.
+    /// agent, alerting, logs, rules, service, storage: this build of watchfire instead of a new release build.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    #[command(flatten)]
+    logs: logs::LogsOptions,
     #[command(flatten)]
     promql: promql::Options,
     #[command(flatten)]
@@ -69,6 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Alerting => alerting::run(binary),
         What::Lab => lab::run(),
         What::Build => build::run(),
+        What::Logs => logs::run(&arguments.logs, binary),
         What::Promql => promql::run(&arguments.promql),
         What::Storage => storage::run(&arguments.storage, binary, arguments.promql.targets),
         What::Service => service::run(binary),

@@ -16,6 +16,13 @@ pub(crate) struct Usage {
     pub(crate) cpu_s: f64,
 }
 
+/// The most that was resident so far, in MB.
+pub(crate) fn peak_mb(pid: u64) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
+}
+
 /// Reads `/proc/PID`.
 pub(crate) fn usage(pid: u64) -> Result<Usage> {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;

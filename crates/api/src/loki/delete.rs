@@ -12,7 +12,7 @@ use serde::Serialize;
 use storage::NsRange;
 
 use super::error::LokiError;
-use super::state::LogDeletion;
+use super::state::{Cancelled, LogDeletion};
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -61,8 +61,11 @@ pub(crate) async fn cancel(
     let id = params.get("request_id").ok_or_else(|| LokiError::bad_request("request_id not set"))?.to_owned();
     let cancelled = tokio::task::spawn_blocking(move || logs.admin.cancel_deletion(&id)).await;
     match cancelled.map_err(LokiError::internal)?.map_err(LokiError::internal)? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(LokiError::new(StatusCode::NOT_FOUND, "could not find delete request with given id")),
+        Cancelled::Done => Ok(StatusCode::NO_CONTENT),
+        Cancelled::Refused(reason) => Err(LokiError::bad_request(reason)),
+        Cancelled::Unknown => {
+            Err(LokiError::new(StatusCode::NOT_FOUND, "could not find delete request with given id"))
+        }
     }
 }
 
@@ -73,8 +76,8 @@ fn shown(deletion: LogDeletion) -> Shown {
         start_time: seconds(deletion.range.from),
         end_time: seconds(deletion.range.until),
         query: deletion.query,
-        // It holds from the moment it was taken.
-        status: "processed",
+        // Either way its lines are not shown.
+        status: if deletion.is_final { "processed" } else { "received" },
         created_at: deletion.created_at.0 as f64 / 1000.0,
     }
 }

@@ -28,7 +28,7 @@ use logql::EvalError;
 use crate::run;
 use crate::state::ApiState;
 pub(crate) use error::LokiError;
-pub use state::{LogAdmin, LogDeletion, LogDiscovery, Logs};
+pub use state::{Cancelled, LinesRefused, LogAdmin, LogDeletion, LogDiscovery, LogStoreStatus, Logs};
 pub(crate) use tail::TAILS_MAX;
 
 /// Paths that the Loki port and the port of the pages both have.

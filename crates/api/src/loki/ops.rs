@@ -12,8 +12,9 @@ use crate::state::ApiState;
 pub(crate) async fn ready(State(state): State<Arc<ApiState>>) -> Result<&'static str, LokiError> {
     match state.logs()?.admin.refusal() {
         None => Ok("ready\n"),
-        Some(reason) => {
-            Err(LokiError::new(StatusCode::SERVICE_UNAVAILABLE, format!("Ingester not ready: {reason}\n")))
+        Some(refusal) => {
+            let message = format!("Ingester not ready: {}\n", refusal.reason);
+            Err(LokiError::new(StatusCode::SERVICE_UNAVAILABLE, message))
         }
     }
 }

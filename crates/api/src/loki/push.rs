@@ -52,10 +52,13 @@ pub(crate) async fn take(
     read: impl FnOnce(&[u8], &Logs) -> Result<Decoded, LokiError> + Send + 'static,
 ) -> Result<StatusCode, LokiError> {
     let logs = state.logs()?;
+    let waiting = state.metrics.push_waiting();
     let place = state.push_bodies.acquire().await.map_err(LokiError::internal)?;
+    drop(waiting);
     let bytes = body::read(body, logs.body_bytes_max).await?;
+    let waiting = state.metrics.push_waiting();
     let turn = Arc::clone(&state.pushes).acquire_owned().await.map_err(LokiError::internal)?;
-    drop(place);
+    drop((place, waiting));
     let taken = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         store(&logs, &headers, bytes, read)

@@ -7,7 +7,7 @@ use model::{Matcher, TimestampMs};
 use storage::{LogAppend, LogQuery, LogRefusal, NsRange};
 
 use super::error::LokiError;
-use crate::state::ApiState;
+use crate::state::{ApiState, StoreRefusal};
 
 /// The store of logs, and what is done to pushes before they reach it.
 pub struct Logs {
@@ -42,6 +42,34 @@ pub struct LogDiscovery {
     pub level_fields: Option<Vec<String>>,
 }
 
+/// Lines that were left out lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinesRefused {
+    /// How many.
+    pub lines: u64,
+    /// When the first was.
+    pub since: TimestampMs,
+    /// Why the last was.
+    pub last: LogRefusal,
+}
+
+/// Numbers about the store of logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogStoreStatus {
+    /// Streams that have any line.
+    pub streams: usize,
+    /// Bytes of lines that wait in memory.
+    pub open_bytes: u64,
+    /// Files of packed lines.
+    pub files: usize,
+    /// Their bytes.
+    pub file_bytes: u64,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: u64,
+    /// The newest line.
+    pub newest: Option<TimestampMs>,
+}
+
 /// A request to delete that holds.
 #[derive(Debug, Clone)]
 pub struct LogDeletion {
@@ -53,12 +81,29 @@ pub struct LogDeletion {
     pub range: NsRange,
     /// When it came.
     pub created_at: TimestampMs,
+    /// It can no longer be taken back: the bytes of its lines leave, or have left.
+    pub is_final: bool,
+}
+
+/// What became of the wish to take a deletion back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It no longer holds.
+    Done,
+    /// There is none of this id.
+    Unknown,
+    /// It holds, for this reason.
+    Refused(String),
 }
 
 /// Who may change what the store of logs holds. Calls may take long: make them off the async threads. Errors are for people.
 pub trait LogAdmin: Send + Sync {
     /// Why no lines are taken at present; `None` when all is well. Waits for nothing.
-    fn refusal(&self) -> Option<String>;
+    fn refusal(&self) -> Option<StoreRefusal>;
+    /// What of pushes was left out lately, for limits or because it was wrong; `None` when nothing was.
+    fn refused_lately(&self) -> Option<LinesRefused>;
+    /// The store now.
+    fn status(&self) -> LogStoreStatus;
     /// Counts lines that never came to the store.
     fn discarded(&self, refusal: &LogRefusal);
     /// Writes all lines to files.
@@ -80,9 +125,9 @@ pub trait LogAdmin: Send + Sync {
     ) -> Result<(), String>;
     /// All deletions that hold.
     fn deletions(&self) -> Vec<LogDeletion>;
-    /// Takes a deletion back; false when there is none of this id.
+    /// Takes a deletion back.
     ///
     /// # Errors
-    /// Why.
-    fn cancel_deletion(&self, id: &str) -> Result<bool, String>;
+    /// What failed.
+    fn cancel_deletion(&self, id: &str) -> Result<Cancelled, String>;
 }

@@ -17,13 +17,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::error::LokiError;
 use super::params::{LINES_SINCE_NS, LokiParams};
-use super::query::{Lines, is_categorized, parse};
+use super::query::{CATEGORIZE, Lines, is_categorized, parse};
 use super::{Logs, asked, encode};
 use crate::json;
 use crate::state::ApiState;
 
 /// Readers at once (`max_concurrent_tail_requests`); one more is refused.
 pub(crate) const TAILS_MAX: usize = 10;
+/// What the header of the same meaning is called as a parameter.
+const FLAGS_PARAMETER: &str = "encoding_flags";
 /// Seconds by which lines may be held back (`delay_for`), as in Loki.
 const DELAY_MAX_S: usize = 5;
 /// Loki pings about as often.
@@ -54,13 +56,16 @@ pub(crate) async fn tail(
         return Err(LokiError::bad_request(format!("delay_for can't be greater than {DELAY_MAX_S}")));
     }
     let (range, limit) = (params.range(&state, LINES_SINCE_NS)?, params.limit()?);
-    let is_categorized = is_categorized(&headers);
+    // A browser cannot send headers with its request for a websocket.
+    let is_categorized =
+        is_categorized(&headers) || params.get(FLAGS_PARAMETER).is_some_and(|flags| flags == CATEGORIZE);
     let response =
         websocket::handshake(&headers).map_err(|error| LokiError::bad_request(error.to_string()))?;
     let Some(Extension(upgrade)) = upgrade else {
         return Err(LokiError::bad_request("this connection cannot become a websocket"));
     };
     let permit = state.tails.clone().try_acquire_owned().map_err(|_| {
+        state.metrics.tail_refused();
         LokiError::bad_request(format!(
             "max concurrent tail requests limit exceeded, count > limit ({} > {TAILS_MAX})",
             TAILS_MAX + 1
@@ -138,6 +143,7 @@ impl Tail {
             return Ok(());
         }
         let mut ping = tokio::time::interval(PING_EVERY);
+        let mut counted = 0;
         loop {
             tokio::select! {
                 () = arrived.notified() => {
@@ -147,6 +153,8 @@ impl Tail {
                         if taken.is_empty() {
                             break;
                         }
+                        self.state.metrics.tail_dropped(taken.dropped_count - counted);
+                        counted = taken.dropped_count;
                         without(&mut taken.streams, &mut known);
                         if taken.streams.is_empty() && taken.dropped.is_empty() {
                             continue;

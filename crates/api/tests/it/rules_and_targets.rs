@@ -259,13 +259,19 @@ async fn a_store_that_refuses_samples_says_so() {
     assert_eq!(site.get("/-/ready").await, (503, format!("{text}\n")));
     assert_eq!(site.get("/-/healthy").await.0, 200, "a restart would not help");
     assert_eq!(site.get("/api/v1/query?query=up").await.0, 200);
-    let told = json!([{"text": text, "date": "2015-07-01T20:10:51.781Z", "active": true}]);
+    let lines = "Lines of logs are refused, queries are answered: cannot write /data/1.wal: no space left.";
+    let told = [text, lines, "7 lines of logs were refused lately, the last for rate_limited: too fast"]
+        .map(|text| json!({"text": text, "date": "2015-07-01T20:10:51.781Z", "active": true}));
+    let told = Value::from(told.to_vec());
     let json = |(_, body): (u16, String)| serde_json::from_str::<Value>(&body).expect("JSON");
     assert_eq!(json(site.get("/api/v1/notifications").await)["data"], told);
     let storage = json(site.get("/api/v1/status/tsdb").await)["data"]["storage"].clone();
     assert_eq!((&storage["writable"], &storage["refusingSince"]), (&json!(false), &told[0]["date"]));
     let head = json(site.get_ui("/api/ui/status").await)["head"].clone();
     assert_eq!(head["unavailable"], "cannot write /data/1.wal: no space left");
+    let logs = json(site.get_ui("/api/ui/status").await)["logs"].clone();
+    assert_eq!((&logs["streams"], &logs["unavailable"]), (&json!(3), &head["unavailable"]));
+    assert_eq!(site.get_loki("/ready").await.0, 503);
     site.refuse(None);
     assert_eq!(site.get("/-/ready").await.0, 200);
     assert_eq!(json(site.get("/api/v1/notifications").await)["data"], json!([]));

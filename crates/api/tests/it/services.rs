@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{
-    Admin, ApiMetrics, ApiState, EditRule, Facts, LogAdmin, LogDeletion, LogDiscovery, Logs, Recovery,
-    RuleGroups, Runtime, Services, StoreBlock, StoreRankings, StoreRefusal, StoreStatus, Targets,
+    Admin, ApiMetrics, ApiState, Cancelled, EditRule, Facts, LinesRefused, LogAdmin, LogDeletion,
+    LogDiscovery, LogStoreStatus, Logs, Recovery, RuleGroups, Runtime, Services, StoreBlock, StoreRankings,
+    StoreRefusal, StoreStatus, Targets,
 };
 use columns::TimeRange;
 use dashboards::{Builtin, Dashboards, Sources};
@@ -112,7 +113,7 @@ impl Site {
                 append: logs.clone(),
                 query: logs.clone(),
                 engine: Arc::new(log_engine),
-                admin: Arc::new(Still),
+                admin: Arc::new(StillLogs(refusal.clone())),
                 discovery: LogDiscovery { service_labels: Vec::new(), level_fields: None },
                 body_bytes_max: 1 << 20,
             })),
@@ -275,10 +276,22 @@ impl ExemplarQuery for Still {
     }
 }
 
-/// Nobody deletes a line here.
-impl LogAdmin for Still {
-    fn refusal(&self) -> Option<String> {
-        None
+/// Nobody deletes a line here; lines are refused when samples are.
+struct StillLogs(Refusing);
+
+impl LogAdmin for StillLogs {
+    fn refusal(&self) -> Option<StoreRefusal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refused_lately(&self) -> Option<LinesRefused> {
+        let since = self.refusal()?.since;
+        let last = LogRefusal { reason: "rate_limited", message: "too fast".into(), lines: 1, bytes: 9 };
+        Some(LinesRefused { lines: 7, since, last })
+    }
+
+    fn status(&self) -> LogStoreStatus {
+        LogStoreStatus { streams: 3, ..LogStoreStatus::default() }
     }
 
     fn discarded(&self, _: &LogRefusal) {}
@@ -295,8 +308,8 @@ impl LogAdmin for Still {
         Vec::new()
     }
 
-    fn cancel_deletion(&self, _: &str) -> Result<bool, String> {
-        Ok(false)
+    fn cancel_deletion(&self, _: &str) -> Result<Cancelled, String> {
+        Ok(Cancelled::Unknown)
     }
 }
 

@@ -65,6 +65,7 @@ impl Simulation {
             head_bytes_max: if rng.bool() { 500 } else { 1 << 20 },
             waiting_bytes_max: u64::MAX,
             retention: FAR,
+            delete_delay: [DurationMs::ZERO, DurationMs(20), FAR][rng.usize(..3)],
             ..small()
         };
         let limits = Limits {

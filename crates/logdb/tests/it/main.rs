@@ -4,6 +4,7 @@
 
 mod crash;
 mod damage;
+mod erase;
 mod fixture;
 mod kill;
 mod limits;

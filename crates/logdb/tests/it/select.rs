@@ -1,6 +1,6 @@
 //! Finding streams and parts, skipping, deleting, letting go.
 
-use logdb::{DeleteRequest, LineTest, Storage};
+use logdb::{Db, DeleteRequest, LineTest, Storage, StreamRetention};
 use model::{DurationMs, MatchOp, Matcher};
 use storage::{LineBatch, LogQuery, LogSelection, Needles, NsRange, QueryError};
 
@@ -125,7 +125,7 @@ fn deleted_lines_are_gone_also_after_a_restart_until_the_request_is_taken_back()
     let (db, _) = world.kill_and_open();
     push(&db, "job=a", &[(4, "secret after"), (5, "secret at the end")]).unwrap();
     assert_eq!(texts(&db, "job=a"), ["plain", "secret two", "secret at the end", "secret late"]);
-    assert_eq!(db.delete_requests().iter().map(|status| status.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(db.delete_requests().iter().map(|held| held.status.id).collect::<Vec<_>>(), [id]);
     db.cancel_delete(id).unwrap();
     assert_eq!(texts(&db, "job=a").len(), 6);
     assert!(db.cancel_delete(id).is_err());
@@ -158,4 +158,38 @@ fn old_files_leave_by_age_and_by_size() {
         drop(db);
         assert_eq!(contents(&world.kill_and_open().0).len(), left);
     }
+}
+
+#[test]
+fn streams_are_kept_for_times_of_their_own() {
+    let day = 24 * 3_600_000;
+    let rule = |job: &str, priority, days: i64| StreamRetention {
+        matchers: vec![Matcher::new("job", MatchOp::Regex, job).unwrap()],
+        priority,
+        period: DurationMs(days * day),
+    };
+    let retention_streams =
+        vec![rule("audit", 1, 0), rule("audit|b", 1, 9), rule("a", 1, 4), rule("a", 2, 1)];
+    let storage = Storage { retention: DurationMs(3 * day), log_bytes_max: 100, ..small() };
+    let world = World { storage, retention_streams, ..World::new() };
+    let (db, _) = world.open();
+    for i in 0..10 {
+        world.clock.set(crate::world::NOW_MS + i * day);
+        for job in ["a", "audit", "b", "c"] {
+            push(&db, &format!("job={job}"), &[(i * day, &format!("day {i}"))]).unwrap();
+        }
+        db.flush_all().unwrap();
+    }
+    db.maintain().unwrap();
+    let days = |db: &Db| ["a", "audit", "b", "c"].map(|job| texts(db, &format!("job={job}")).len());
+    // Of rules of one priority the shortest holds: nine days for what two of them match.
+    assert_eq!(days(&db), [2, 10, 10, 4]);
+    assert_eq!(db.status().files, 10, "each has something that is kept");
+    world.clock.set(crate::world::NOW_MS + 13 * day);
+    push(&db, "job=c", &[(13 * day, "day 13")]).unwrap();
+    db.flush_all().unwrap();
+    db.maintain().unwrap();
+    assert_eq!((days(&db), db.status().files), ([0, 6, 6, 1], 7));
+    drop(db);
+    assert_eq!(days(&world.kill_and_open().0), [0, 6, 6, 1]);
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use disk::{Faults, FaultyDisk};
-use logdb::{DamagePolicy, Db, Limits, Maintenance, Metrics, Options, RecoveryReport, Storage, SyncPolicy};
+use logdb::{
+    DamagePolicy, Db, Limits, Maintenance, Metrics, Options, RecoveryReport, Storage, StreamRetention,
+    SyncPolicy,
+};
 use model::{Labels, LogEntry, Matcher, TimestampNs};
 use prometheus_client::registry::Registry;
 use stdx::ManualClock;
@@ -25,6 +28,7 @@ pub(crate) struct World {
     pub(crate) damage: DamagePolicy,
     pub(crate) limits: Limits,
     pub(crate) storage: Storage,
+    pub(crate) retention_streams: Vec<StreamRetention>,
 }
 
 impl World {
@@ -36,6 +40,7 @@ impl World {
             damage: DamagePolicy::Quarantine,
             limits: Limits::standard(),
             storage: small(),
+            retention_streams: Vec::new(),
         }
     }
 
@@ -48,6 +53,7 @@ impl World {
             damage: self.damage,
             limits: self.limits,
             storage: self.storage,
+            retention_streams: self.retention_streams.clone(),
             maintenance: Maintenance::Manual,
             metrics: Arc::new(Metrics::new(&mut Registry::default())),
         }

@@ -75,7 +75,7 @@ impl LogFilter {
     }
 
     /// Takes a line through all stages.
-    pub(crate) fn passes(&self, row: &mut Row<'_>) -> bool {
+    pub(crate) fn passes<'a>(&'a self, row: &mut Row<'a>) -> bool {
         self.pipeline.run(row)
     }
 }

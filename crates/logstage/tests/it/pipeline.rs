@@ -186,6 +186,12 @@ fn only_what_is_needed_is_extracted() {
     let asked = Stage::Label(text("__error__", MatchOp::Equal, ""));
     let asking = Pipeline::new(vec![json(), asked], None, Needed::only(["view"]));
     assert_eq!(shown(&asking, line), "gone");
+    let by_path = || Stage::Json(Json::new([("view", "view"), ("rest", "rest")]).expect("paths"));
+    let few = Pipeline::new(vec![by_path()], None, Needed::only(["view"]));
+    assert_eq!(shown(&few, line), "{line} | job=j status=s trace=t view=/x".replace("{line}", line));
+    let asked = Stage::Label(text("__error__", MatchOp::Equal, ""));
+    let asking = Pipeline::new(vec![by_path(), asked], None, Needed::only(["view"]));
+    assert_eq!(shown(&asking, line), "gone");
     let keep = Stage::Keep(vec![NameFilter::Name("a_b".into())]);
     assert_eq!(shown(&all(vec![json(), keep]), r#"{"a":{"b":1},"c":2}"#), r#"{"a":{"b":1},"c":2} | a_b=1"#);
 }

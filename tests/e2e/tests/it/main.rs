@@ -11,6 +11,7 @@ mod fleet;
 mod full_disk;
 mod kills;
 mod log_clients;
+mod log_kills;
 mod logs;
 mod orders;
 mod pages;

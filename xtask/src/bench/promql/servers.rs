@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench::process::{Usage, usage};
+use crate::bench::process::{Usage, peak_mb, usage};
 use crate::tools::{command, has, output};
 
 /// Nothing takes this long to start unless it is broken.
@@ -89,6 +89,34 @@ pub(in crate::bench) fn ours_alerting(binary: &Path, folder: &Path, routes: &Pat
     Server::start("watchfire", command, folder, port, "", "", "/-/ready")
 }
 
+/// Ours with this `loki.yml`; what is asked is its Loki port. The port of its pages comes with it. Its data goes to `folder/NAME`.
+pub(in crate::bench) fn ours_logs(
+    binary: &Path,
+    folder: &Path,
+    loki: &Path,
+    name: &'static str,
+) -> Result<(Server, u16)> {
+    let (port, ui_port) = (free_port()?, free_port()?);
+    let config = folder.join("prometheus.yml");
+    std::fs::write(&config, "scrape_configs: []\n")?;
+    let mut command = Command::new(binary);
+    command.arg("monitor").arg("--config").arg(config).arg("--data-dir").arg(folder.join(name));
+    command.arg("--loki-config").arg(loki).arg("--ui-listen").arg(format!("127.0.0.1:{ui_port}"));
+    command.args(["--prometheus-listen", "127.0.0.1:0", "--alertmanager-listen", "127.0.0.1:0"]);
+    command.arg("--loki-listen").arg(format!("127.0.0.1:{port}"));
+    let lines = "loki_distributor_lines_received_total";
+    Ok((Server::start(name, command, folder, port, "", lines, "/ready")?, ui_port))
+}
+
+/// Our agent with this `promtail.yml`.
+pub(in crate::bench) fn agent(binary: &Path, folder: &Path, promtail: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new(binary);
+    command.arg("agent").arg("--promtail-config").arg(promtail);
+    command.arg("--listen").arg(format!("127.0.0.1:{port}"));
+    Server::start("agent", command, folder, port, "", "promtail_sent_entries_total", "/ready")
+}
+
 /// Debian's, with these routes.
 pub(in crate::bench) fn alertmanager(folder: &Path, routes: &Path) -> Result<Server> {
     let port = free_port()?;
@@ -162,6 +190,16 @@ impl Server {
         Ok(server)
     }
 
+    /// Where it answers.
+    pub(in crate::bench) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The most memory that was resident so far, in MB.
+    pub(in crate::bench) fn peak_mb(&self) -> Result<f64> {
+        peak_mb(u64::from(self.child.id()))
+    }
+
     pub(in crate::bench) fn usage(&self) -> Result<Usage> {
         usage(u64::from(self.child.id()))
     }
@@ -187,7 +225,7 @@ impl Server {
     }
 
     pub(in crate::bench) fn get(&self, path: &str) -> Result<(u16, String)> {
-        self.request(&format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"))
+        request(self.port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"))
     }
 
     /// Sends a form and waits for all of the answer.
@@ -201,23 +239,33 @@ impl Server {
     }
 
     fn post_as(&self, kind: &str, path: &str, body: &str) -> Result<(u16, String)> {
-        let length = body.len();
-        self.request(&format!(
-            "POST {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
-        ))
+        post_as(self.port, kind, path, body)
     }
+}
 
-    /// By HTTP/1.0, where the answer's end is that of the connection.
-    fn request(&self, text: &str) -> Result<(u16, String)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
-        stream.write_all(text.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without an end of its head")?;
-        let status = head.split(' ').nth(1).context("a status")?.parse()?;
-        Ok((status, body.to_owned()))
-    }
+/// Sends JSON to a port of this machine and waits for all of the answer.
+pub(in crate::bench) fn post_json(port: u16, path: &str, body: &str) -> Result<(u16, String)> {
+    post_as(port, "application/json", path, body)
+}
+
+fn post_as(port: u16, kind: &str, path: &str, body: &str) -> Result<(u16, String)> {
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nContent-Length: {length}"
+    );
+    request(port, &format!("{head}\r\n\r\n{body}"))
+}
+
+/// By HTTP/1.0, where the answer's end is that of the connection.
+fn request(port: u16, text: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.write_all(text.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("an answer without an end of its head")?;
+    let status = head.split(' ').nth(1).context("a status")?.parse()?;
+    Ok((status, body.to_owned()))
 }
 
 impl Drop for Server {
