@@ -86,8 +86,8 @@ function withParams(path, params) {
   return text === '' ? path : `${path}?${text}`;
 }
 
-/** @param {string} path @param {CallOptions} [options] */
-const get = (path, options = {}) => call(path, { headers: { accept: 'application/json' } }, options);
+/** What a path answers with JSON. @param {string} path @param {CallOptions} [options] @returns {Promise<any>} */
+export const get = (path, options = {}) => call(path, { headers: { accept: 'application/json' } }, options);
 
 /**
  * The `data` of an endpoint that answers as Prometheus does.
@@ -182,8 +182,8 @@ export async function postProm(path, form) {
   return body.data;
 }
 
-/** @param {string} path below `/loki/api/v1` @param {CallOptions} [o] @returns {Promise<string[]>} */
-export const fetchLoki = async (path, o) => (await get(`/loki/api/v1${path}`, o))?.data ?? [];
+/** A connection that stays open. @param {string} path @param {CallOptions['params']} params */
+export const openSocket = (path, params) => new WebSocket(`${window.location.origin.replace(/^http/, 'ws')}${withParams(path, params)}`);
 
 /**
  * Evaluates targets over one range, in as few requests as the API's limit allows.
@@ -203,13 +203,14 @@ export async function queryBatch(plan, signal) {
 /**
  * What a query evaluates to, or what is wrong with it and where. Nothing is evaluated.
  * @param {string} query
+ * @param {string} language
  * @param {AbortSignal} [signal]
- * @returns {Promise<{kind?: 'vector' | 'matrix' | 'scalar' | 'string', error?: import('./types.d.ts').TargetError}>}
+ * @returns {Promise<{kind?: 'vector' | 'matrix' | 'scalar' | 'string' | 'logs', error?: import('./types.d.ts').TargetError}>}
  */
-export const parseQuery = (query, signal) => form('/api/ui/parse', { query }, signal);
+export const parseQuery = (query, language, signal) => form('/api/ui/parse', { query, language }, signal);
 
-/** A query in the usual layout. @param {string} query @returns {Promise<string>} */
-export const formatQuery = async (query) => (await form('/api/v1/format_query', { query })).data;
+/** A query in the usual layout. @param {string} query @param {string} language @returns {Promise<string>} */
+export const formatQuery = async (query, language) => (await form(language === 'logql' ? '/loki/api/v1/format_query' : '/api/v1/format_query', { query })).data;
 
 /**
  * Writes changes of a panel into the dashboard's file.

@@ -1,6 +1,4 @@
-// Explore without drawing: its queries in the address, Prometheus' own links, the panels it is made of, its history. Pure.
-import { parseDuration } from './time.js';
-
+// Explore without drawing: its queries in the address, the panels it is made of, its history. Pure.
 /** @typedef {import('./types.d.ts').TargetResult} TargetResult */
 
 /** More queries than this cannot be compared by eye. */
@@ -12,9 +10,19 @@ export const HISTORY_MAX = 100;
 /** How the graph may be drawn: the name in the address, and the words. @type {[string, string][]} */
 export const STYLES = [['lines', 'Lines'], ['stacked', 'Stacked'], ['bars', 'Bars'], ['points', 'Points']];
 
-/** Ids of the two panels; they tell the answers apart. */
+/** Ids of the panels; they tell the answers apart. */
 const GRAPH = 1;
 const TABLE = 2;
+export const VOLUME = 3;
+export const LINES = 4;
+
+/** Lines asked for at a time. */
+export const LINES_ASKED = 1000;
+
+/** @typedef {'promql' | 'logql'} Language */
+
+/** The language of an address: LogQL where it says so. @param {URLSearchParams} params @returns {Language} */
+export const languageOf = (params) => (params.get('language') === 'logql' ? 'logql' : 'promql');
 
 /** The queries of an address; there is always one, if only an empty one. @param {URLSearchParams} params */
 export function queriesOf(params) {
@@ -22,35 +30,20 @@ export function queriesOf(params) {
   return list.length === 0 ? [''] : list;
 }
 
-/**
- * What Prometheus' link to a graph means here: `g0.expr`, `g0.range_input`, `g0.end_input`. Null when it is none.
- * @param {URLSearchParams} params
- * @returns {{expr: string[], from: string | null, to: string | null} | null}
- */
-export function fromGraphLink(params) {
-  const expr = [];
-  for (let at = 0; at < QUERIES_MAX; at += 1) {
-    const one = params.get(`g${at}.expr`);
-    if (one) expr.push(one);
-  }
-  if (expr.length === 0) return null;
-  const length = parseDuration(params.get('g0.range_input') ?? '');
-  const end = Date.parse(`${(params.get('g0.end_input') ?? params.get('g0.moment_input') ?? '').replace(' ', 'T')}Z`);
-  if (length === null) return { expr, from: null, to: null };
-  if (Number.isNaN(end)) return { expr, from: `now-${params.get('g0.range_input')?.trim()}`, to: 'now' };
-  return { expr, from: String(end - length), to: String(end) };
-}
-
 /** The letter of a query: A, B, … @param {number} at */
 export const refIdOf = (at) => String.fromCharCode(65 + at);
 
 /**
- * The two panels of the page, in Grafana's form, so that what draws dashboards draws these.
+ * The panels of the page, in Grafana's form, so that what draws dashboards draws these.
  * @param {string[]} exprs
- * @param {{style: string, kinds: (string | null)[]}} look kinds: what each query evaluates to, as far as it is known
+ * @param {{style: string, kinds: (string | null)[], language?: Language, oldest?: boolean}} look kinds: what each query evaluates to, as far as it is
+ *   known; oldest: the oldest lines first
  */
-export function panelsOf(exprs, { style, kinds }) {
-  const targets = exprs.map((expr, at) => ({ refId: refIdOf(at), expr, kind: kinds[at] })).filter(({ expr }) => expr.trim() !== '');
+export function panelsOf(exprs, { style, kinds, language = 'promql', oldest = false }) {
+  const all = exprs.map((expr, at) => ({ refId: refIdOf(at), expr, kind: kinds[at] })).filter(({ expr }) => expr.trim() !== '');
+  const targets = all.filter(({ kind }) => kind !== 'logs');
+  const source = language === 'logql' ? { datasource: { type: 'loki' } } : {};
+  const at = (/** @type {string} */ queryType) => (language === 'logql' ? { ...source, queryType } : {});
   // A range of samples and a text have no curve: they are asked for at one moment only.
   const drawn = targets.filter(({ kind }) => kind !== 'matrix' && kind !== 'string');
   const custom = {
@@ -64,7 +57,7 @@ export function panelsOf(exprs, { style, kinds }) {
       id: GRAPH,
       type: 'timeseries',
       title: 'Graph',
-      targets: drawn.map(({ refId, expr }) => ({ refId, expr })),
+      targets: drawn.map(({ refId, expr }) => ({ refId, expr, ...at('range') })),
       fieldConfig: { defaults: { custom }, overrides: [] },
       options: { legend: { displayMode: 'list', placement: 'bottom', showLegend: true }, tooltip: { mode: 'multi' } },
     },
@@ -72,11 +65,19 @@ export function panelsOf(exprs, { style, kinds }) {
       id: TABLE,
       type: 'table',
       title: 'Table',
-      targets: targets.map(({ refId, expr }) => ({ refId, expr, instant: true, format: 'table' })),
+      targets: targets.map(({ refId, expr }) => ({ refId, expr, instant: true, format: 'table', ...at('instant') })),
       fieldConfig: { defaults: {}, overrides: [] },
       // Values of several queries beside each other, where their labels are the same.
       transformations: [{ id: 'merge', options: {} }],
       options: {},
+    },
+    lines: {
+      id: LINES,
+      type: 'logs',
+      title: 'Lines',
+      targets: all.filter(({ kind }) => kind === 'logs').map(({ refId, expr }) => ({ refId, expr, ...at('range'), maxLines: LINES_ASKED, direction: oldest ? 'forward' : 'backward' })),
+      fieldConfig: { defaults: {}, overrides: [] },
+      options: { sortOrder: oldest ? 'Ascending' : 'Descending' },
     },
   };
 }
@@ -85,19 +86,23 @@ export function panelsOf(exprs, { style, kinds }) {
 export function costOf(results) {
   const sum = (/** @type {(result: TargetResult) => number} */ part) => results.reduce((all, result) => all + part(result), 0);
   const ranges = results.filter((result) => result.id.startsWith(`${GRAPH}:`));
+  const curves = ranges.length > 0 ? ranges : results.filter((result) => result.id.startsWith(`${TABLE}:`));
   return {
     tookMs: Math.max(0, ...results.map((result) => result.took_ms ?? 0)),
-    series: (ranges.length > 0 ? ranges : results).reduce((all, result) => all + (result.series?.length ?? 0), 0),
+    series: curves.reduce((all, result) => all + (result.series?.length ?? 0), 0),
     seriesRead: sum((result) => result.series_read ?? 0),
     samplesRead: sum((result) => result.samples_read ?? 0),
+    lines: sum((result) => result.lines?.length ?? 0),
+    linesRead: sum((result) => result.lines_read ?? 0),
+    bytesRead: sum((result) => result.bytes_read ?? 0),
     stepMs: Math.max(0, ...ranges.map((result) => result.step ?? 0)),
   };
 }
 
-/** The first error of a query, and the first reason why it is empty. @param {TargetResult[]} results @param {number} at */
+/** The first error of a query, and the first reason why it is empty; what only counts its lines says nothing about it. @param {TargetResult[]} results @param {number} at */
 export function saidOf(results, at) {
-  const own = results.filter((result) => result.id.endsWith(`:${refIdOf(at)}`));
-  const isEmpty = own.length > 0 && own.every((result) => (result.series?.length ?? 0) === 0);
+  const own = results.filter((result) => result.id.endsWith(`:${refIdOf(at)}`) && !result.id.startsWith(`${VOLUME}:`));
+  const isEmpty = own.length > 0 && own.every((result) => (result.series?.length ?? 0) === 0 && (result.lines?.length ?? 0) === 0);
   return {
     error: own.find((result) => result.error)?.error ?? null,
     why: isEmpty ? own.find((result) => result.why)?.why ?? null : null,

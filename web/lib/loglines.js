@@ -12,6 +12,7 @@
  * @property {string} line
  * @property {Record<string, string>} labels
  * @property {Record<string, string>} metadata
+ * @property {string[]} parsed  names of the labels that the query made
  * @property {Level} level
  */
 
@@ -19,14 +20,41 @@
 export function linesOf(answers) {
   return answers.flatMap(({ target, result }) => {
     if (result.kind !== 'logs') return [];
-    const sets = result.label_sets ?? [];
+    const keyOf = keys(target.refId);
     return (result.lines ?? []).map((line, at) => {
-      const ns = BigInt(result.times_ns?.[at] ?? '0');
-      const labels = sets[result.labels?.[at] ?? -1] ?? {};
-      const metadata = result.metadata?.[at] ?? {};
-      return { key: `${target.refId}:${ns}:${result.labels?.[at] ?? 0}:${at}`, refId: target.refId, ns, ms: Number(ns / 1_000_000n), line, labels, metadata, level: levelOf(line, { ...labels, ...metadata }) };
+      const set = result.labels?.[at] ?? -1;
+      return lineOf({
+        keyOf,
+        refId: target.refId,
+        ns: BigInt(result.times_ns?.[at] ?? '0'),
+        line,
+        labels: result.label_sets?.[set] ?? {},
+        metadata: result.metadata?.[at] ?? {},
+        parsed: result.parsed?.[set] ?? [],
+      });
     });
   });
+}
+
+/** @param {Omit<LogLine, 'key' | 'ms' | 'level'> & {keyOf: (ns: bigint, labels: Record<string, string>) => string}} given @returns {LogLine} */
+export function lineOf({ keyOf, ...line }) {
+  return { ...line, key: keyOf(line.ns, line.labels), ms: Number(line.ns / 1_000_000n), level: levelOf(line.line, { ...line.labels, ...line.metadata }) };
+}
+
+/** Names for lines that stay the same while others come and go around them. @param {string} refId */
+export function keys(refId) {
+  /** @type {Map<string, number>} */
+  const seen = new Map();
+  /** @type {Map<Record<string, string>, string>} */
+  const texts = new Map();
+  return (/** @type {bigint} */ ns, /** @type {Record<string, string>} */ labels) => {
+    const text = texts.get(labels) ?? JSON.stringify(labels);
+    texts.set(labels, text);
+    const key = `${refId}:${ns}:${text}`;
+    const count = seen.get(key) ?? 0;
+    seen.set(key, count + 1);
+    return count === 0 ? key : `${key}:${count}`;
+  };
 }
 
 /** @type {Record<string, Level>} */
@@ -39,6 +67,18 @@ const WORDS = {
 /** Labels that hold the level, the likelier first. */
 const LABELS = ['detected_level', 'level', 'lvl', 'severity', 'loglevel', 'log_level'];
 
+/** The levels, the worst first. @type {Level[]} */
+export const LEVELS = ['critical', 'error', 'warning', 'info', 'debug', 'trace', 'unknown'];
+
+/** The level that a label names. @param {Record<string, string>} labels @returns {Level | null} */
+export function levelNamed(labels) {
+  for (const name of LABELS) {
+    const word = String(labels[name] ?? '').toLowerCase();
+    if (Object.hasOwn(WORDS, word)) return WORDS[word];
+  }
+  return null;
+}
+
 /**
  * The level: by a label, by `level=` or `"level":` in the line, else by the first word in it that names one.
  * @param {string} line
@@ -46,10 +86,8 @@ const LABELS = ['detected_level', 'level', 'lvl', 'severity', 'loglevel', 'log_l
  * @returns {Level}
  */
 export function levelOf(line, labels) {
-  for (const name of LABELS) {
-    const found = WORDS[String(labels[name] ?? '').toLowerCase()];
-    if (found) return found;
-  }
+  const named = levelNamed(labels);
+  if (named) return named;
   const said = /(?:^|[\s,{"])(?:level|lvl|severity|loglevel)"?\s*[=:]\s*"?(\w+)/i.exec(line)?.[1]?.toLowerCase();
   if (said && Object.hasOwn(WORDS, said)) return WORDS[said];
   for (const [word] of line.slice(0, 400).matchAll(/\b(?:emerg|fatal|crit|critical|panic|error|err|warn|warning|info|notice|debug|trace)\b/gi)) return WORDS[word.toLowerCase()];
@@ -87,22 +125,4 @@ export function arranged(lines, options) {
 export function commonLabels(lines) {
   if (lines.length < 2) return {};
   return Object.fromEntries(Object.entries(lines[0].labels).filter(([name, value]) => lines.every((line) => line.labels[name] === value)));
-}
-
-/**
- * What a line holds beyond its text: the fields of a line of JSON or of `key=value` pairs.
- * @param {string} line
- * @returns {[string, string][]}
- */
-export function fieldsOf(line) {
-  if (/^\s*\{/.test(line)) {
-    try {
-      const read = JSON.parse(line);
-      return Object.entries(read).map(([key, value]) => [key, value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value)]);
-    } catch {
-      return [];
-    }
-  }
-  const pairs = [...line.matchAll(/(?:^|\s)([A-Za-z_][\w.-]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))/g)];
-  return pairs.length < 2 ? [] : pairs.map(([, key, quoted, bare]) => [key, quoted ?? bare]);
 }

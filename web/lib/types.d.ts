@@ -33,6 +33,8 @@ export interface TargetResult {
   label_sets?: Labels[];
   labels?: number[];
   metadata?: (Labels | null)[];
+  /** For each set of labels the names of those that the pipeline made. */
+  parsed?: string[][];
   why?: Why;
   /** Of a round that came by itself: the answer is that of the round before. */
   same?: boolean;

@@ -3,13 +3,14 @@ import { html } from '../lib/html.js';
 import { useCallback, useEffect, useMemo, useRef, useState } from '../vendor/preact/hooks.js';
 import { paintedRange, toHeat } from '../lib/buckets.js';
 import { formatExact } from '../lib/dates.js';
+import { resolveLinks } from '../lib/links.js';
 import { formatNumber, formatTick, formatValue } from '../lib/units.js';
 import { TOKENS } from '../lib/color.js';
 import { timeAxis } from './axes.js';
 import * as css from './classes.js';
 import { colourOf, drawCells, drawCounts, readColours } from './heatcells.js';
 import { timeScale } from './plot.js';
-import { hideTip, showTip } from './tip.js';
+import { ClickHint, hideTip, pinLinks, showTip } from './tip.js';
 import { usePlot } from './useplot.js';
 
 /** @typedef {import('../lib/buckets.js').Heat} Heat */
@@ -21,7 +22,7 @@ import { usePlot } from './useplot.js';
 const LABEL_PX_MIN = 16;
 
 /** @param {import('./index.js').KindProps} props */
-export function Heatmap({ panel, frames, timeRange, theme, onZoom, hover, report }) {
+export function Heatmap({ panel, frames, timeRange, theme, onZoom, hover, variables, report }) {
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const me = useRef({});
   const [isLog, setLog] = useState(panel?.options?.color?.scale === 'log');
@@ -37,8 +38,10 @@ export function Heatmap({ panel, frames, timeRange, theme, onZoom, hover, report
     colours,
   };
   const data = useMemo(() => /** @type {any} */ ([heat.x, heat.x.map(() => null)]), [heat, colours]);
+  const at = useRef(/** @type {Pointer | null} */ (null));
   const onPointer = useCallback(
     (/** @type {Pointer | null} */ pointer) => {
+      at.current = pointer ?? at.current;
       const cell = pointer && cellAt(live.current.heat, pointer);
       setPointed(cell?.count ?? null);
       if (!pointer || !cell || panel?.options?.tooltip?.mode === 'none') return hideTip(me.current);
@@ -66,12 +69,16 @@ export function Heatmap({ panel, frames, timeRange, theme, onZoom, hover, report
     options: () => heatOptions(live, panel, theme),
   });
   useEffect(() => () => hideTip(me.current), []);
+  const onClick = () => {
+    const cell = at.current && cellAt(live.current.heat, at.current);
+    if (cell && at.current) holdLinks(me.current, panel, cell, at.current, variables ?? {}, live.current.utc);
+  };
   const hasScale = panel?.options?.legend?.show !== false && colours.max > 0;
   const isBlank = colours.cells === 0;
   const words = `${panel.title || 'heatmap'}: ${heat.rows.length} buckets over time`;
   return html`<div class=${css.CHART}>
     ${isBlank && html`<div class=${css.BLANK} role="status">All buckets are empty in this time range</div>`}
-    <div class=${css.PLOT} ref=${host} role="img" aria-label=${words} />
+    <div class=${css.PLOT} ref=${host} onClick=${onClick} role="img" aria-label=${words} />
     ${hasScale && html`<${ColourBar} colours=${colours} pointed=${pointed} isLog=${isLog} onMode=${() => setLog(!isLog)} panel=${panel} />`}</div>`;
 }
 
@@ -147,6 +154,12 @@ function cellAt(heat, pointer) {
   return { row, count, total: heat.totals[at] ?? 0, from: heat.x[at] - heat.stepMs, to: heat.x[at], isNumeric: heat.isNumeric };
 }
 
+/** A click holds the links of a cell; its time is the end of its span. @param {object} me @param {any} panel @param {Cell} cell @param {Pointer} pointer @param {import('../lib/interpolate.js').Variables} variables @param {boolean} utc */
+function holdLinks(me, panel, cell, pointer, variables, utc) {
+  const subject = { name: cell.row.highText, labels: { le: cell.row.highText }, text: String(cell.count), raw: cell.count, time: cell.to };
+  pinLinks(me, formatExact(cell.to, utc), resolveLinks(panel?.fieldConfig?.defaults?.links, variables, subject), pointer);
+}
+
 /** @param {{panel: any, cell: Cell, utc: boolean}} props */
 function CellTip({ panel, cell, utc }) {
   const yAxis = panel?.options?.yAxis ?? {};
@@ -160,7 +173,8 @@ function CellTip({ panel, cell, utc }) {
   return html`<div class=${css.TIP_TIME}>${formatExact(cell.from, utc)} – ${formatExact(cell.to, utc).slice(11)}${cell.to > Date.now() ? ', so far' : ''}</div>
     <div class="${css.TIP_ROW} ${css.TIP_NEAR}"><span class=${css.TIP_NAME}>${range}</span></div>
     ${line('Count', formatValue(cell.count, unit, cell.count === 0 ? 0 : decimals))}
-    ${line('Share', share)}${line('All buckets', formatValue(cell.total, unit, decimals))}`;
+    ${line('Share', share)}${line('All buckets', formatValue(cell.total, unit, decimals))}
+    ${(panel?.fieldConfig?.defaults?.links?.length ?? 0) > 0 && html`<${ClickHint} />`}`;
 }
 
 /** @param {{colours: Colours, pointed: number | null, isLog: boolean, onMode: () => void, panel: any}} props */

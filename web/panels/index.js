@@ -29,6 +29,7 @@ import { TimeSeries } from './timeseries.js';
  * @property {boolean} [sharesValues]                 whether the values at that time are shown too
  * @property {import('../lib/interpolate.js').Variables} [variables]
  * @property {import('../lib/annotations.js').Mark[]} [marks] what is to be marked on graphs
+ * @property {import('./logs.js').LogActions} [logs] what the page does with lines
  *
  * @typedef {Omit<PanelProps, 'frames' | 'state'> & {frames: Frames, report: (drawn: Drawn) => void}} KindProps
  */

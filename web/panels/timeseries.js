@@ -1,16 +1,16 @@
 // A time series panel: plot, legend, tooltip. What is drawn is also counted on the panel's root, so that a test can see it.
 import { html } from '../lib/html.js';
 import { useCallback, useEffect, useMemo, useRef, useState } from '../vendor/preact/hooks.js';
+import { resolveColor } from '../lib/color.js';
 import { formatExact } from '../lib/dates.js';
 import { formatValue } from '../lib/units.js';
 import * as css from './classes.js';
 import { isolate, Legend, readLegend, toggle } from './legend.js';
 import { plotModel } from './model.js';
 import { DIMMED, plotOptions, plotShape } from './plot.js';
-import { attributes } from './linked.js';
 import { drawMarks, marksAt } from './marks.js';
 import { resolveLinks } from '../lib/links.js';
-import { followTip, hideTip, pinTip, SeriesTip, showTip, unfollowTip } from './tip.js';
+import { followTip, hideTip, pinLinks, SeriesTip, showTip, unfollowTip } from './tip.js';
 import { usePlot } from './useplot.js';
 
 /** @typedef {import('../lib/frames.js').Frames} Frames */
@@ -64,7 +64,7 @@ export function TimeSeries({ panel, frames, timeRange, theme, onZoom, hover, sha
   useEffect(() => plot.current?.redraw(false), [marks]);
   const onClick = () => {
     const { pointer, variables: scope } = now.current;
-    if (pointer) pinLinks(me.current, live.current, pointer, scope ?? {});
+    if (pointer) holdLinks(me.current, live.current, pointer, scope ?? {});
   };
   const onPoint = useCallback((/** @type {string | null} */ key) => {
     const at = key === null ? null : live.current.model.series.findIndex((series) => series.key === key) + 1;
@@ -122,7 +122,9 @@ function point(me, { model, utc }, panel, pointer, marks) {
   shown.sort((a, b) => (sort === 'asc' ? a.value - b.value : b.value - a.value));
   if (shown.length === 0 && marks.length === 0) return hideTip(me);
   const rowsOf = shown.map((row) => ({ ...tipRow(row), near: row === nearest && shown.length > 1 }));
-  return showTip(me, html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${rowsOf} notes=${marks.map(noteOf)} />`, pointer);
+  const notes = marks.map((mark) => ({ text: noteOf(mark), color: resolveColor(mark.color, model.series[0]?.theme ?? 'dark') }));
+  const linked = (nearest?.series.field.config.links.length ?? 0) > 0;
+  return showTip(me, html`<${SeriesTip} time=${formatExact(model.x[pointer.idx], utc)} rows=${rowsOf} notes=${notes} linked=${linked} />`, pointer);
 }
 
 /** Rows of a plot that the pointer is not over: enough to compare, and no more, since there are many such plots. */
@@ -148,13 +150,13 @@ function noteOf(mark) {
 }
 
 /** A click holds the links of the series under the pointer, so that one can be followed. @param {object} me @param {import('./plot.js').Live} live @param {Pointer} pointer @param {import('../lib/interpolate.js').Variables} variables */
-function pinLinks(me, { model }, pointer, variables) {
+function holdLinks(me, { model }, pointer, variables) {
   const nearest = nearestOf(tipRows(model, pointer), pointer);
   if (!nearest) return;
   const { field, name } = nearest.series;
   const text = formatValue(nearest.value, field.config.unit, field.config.decimals);
   const links = resolveLinks(field.config.links, variables, { name, labels: field.labels, text, raw: nearest.value, time: model.x[pointer.idx] });
-  if (links.length > 0) pinTip(me, html`<div class=${css.TIP_TIME}>${name} ${text}</div>${links.map((link) => html`<a key=${link.href} class=${css.TIP_LINK} ...${attributes(link)}>${link.title}</a>`)}`, pointer);
+  pinLinks(me, `${name} ${text}`, links, pointer);
 }
 
 /** @typedef {{series: PlotSeries, value: number, drawn: number}} ValueAt */

@@ -3,6 +3,7 @@
 import { html } from '../lib/html.js';
 import { render } from '../vendor/preact/preact.js';
 import * as css from './classes.js';
+import { attributes } from './linked.js';
 
 /** Distance from the pointer, and from the edge of the window, px. */
 const AWAY = 16;
@@ -64,7 +65,7 @@ export function showTip(by, content, at) {
 let isPinned = false;
 
 /** Shows the box and holds it. @param {object} by @param {any} content @param {{x: number, y: number}} at client px */
-export function pinTip(by, content, at) {
+function pinTip(by, content, at) {
   place(by, content, at);
   isPinned = true;
   tipBox().classList.add(css.TIP_PINNED);
@@ -129,9 +130,10 @@ const NOTES_MAX = 4;
 
 /**
  * All series at one time. Sorted by the caller.
- * @param {{time: string, rows: TipRow[], notes?: string[], most?: number}} props notes: what is marked there; most: rows
+ * @param {{time: string, rows: TipRow[], notes?: {text: string, color: string}[], most?: number, linked?: boolean}} props notes: what is marked there;
+ *   most: rows; linked: a click shows links
  */
-export function SeriesTip({ time, rows, notes = [], most = ROWS_MAX }) {
+export function SeriesTip({ time, rows, notes = [], most = ROWS_MAX, linked = false }) {
   const fits = Math.min(most, Math.max(6, Math.floor((innerHeight * SHARE_OF_SCREEN) / ROW_PX)));
   const near = rows.findIndex((row) => row.near);
   // The nearest series is always among those shown.
@@ -139,12 +141,24 @@ export function SeriesTip({ time, rows, notes = [], most = ROWS_MAX }) {
   const shown = rows.slice(first, first + fits);
   return html`
     <div class=${css.TIP_TIME}>${time}</div>
-    ${notes.slice(0, NOTES_MAX).map((note, at) => html`<div class=${css.TIP_NOTE} key=${`n${at}`}>${note}</div>`)}
+    ${notes.slice(0, NOTES_MAX).map((note, at) => html`<div class=${css.TIP_NOTE} key=${`n${at}`} style=${{ borderColor: note.color }}>${note.text}</div>`)}
     ${first > 0 && html`<div class=${css.TIP_MORE}>${first} above</div>`}
     ${shown.map(
       (row) => html`<div class="${css.TIP_ROW} ${row.near ? css.TIP_NEAR : ''}">
       <i style=${{ background: row.color }} /><span class=${css.TIP_NAME}>${row.name}</span><span class=${css.TIP_VALUE}>${row.value}</span>
     </div>`,
     )}
-    ${first + shown.length < rows.length && html`<div class=${css.TIP_MORE}>${rows.length - first - shown.length} more</div>`}`;
+    ${first + shown.length < rows.length && html`<div class=${css.TIP_MORE}>${rows.length - first - shown.length} more</div>`}
+    ${linked && html`<${ClickHint} />`}`;
+}
+
+/** Tells that there is more behind a point. */
+export function ClickHint() {
+  return html`<div class=${css.TIP_MORE}>Click for what is behind it</div>`;
+}
+
+/** The links of a value, held until one is followed. @param {object} by @param {string} title @param {import('../lib/links.js').Link[]} links @param {{x: number, y: number}} at client px */
+export function pinLinks(by, title, links, at) {
+  if (links.length === 0) return;
+  pinTip(by, html`<div class=${css.TIP_TIME}>${title}</div>${links.map((link) => html`<a key=${link.href} class=${css.TIP_LINK} ...${attributes(link)} onClick=${() => setTimeout(release)}>${link.title}</a>`)}`, at);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { costOf, fromGraphLink, panelsOf, queriesOf, remembered, replacedPart, saidOf, unitOf } from '../lib/explore.js';
+import { costOf, languageOf, panelsOf, queriesOf, remembered, replacedPart, saidOf, unitOf } from '../lib/explore.js';
+import { exploreAddress, fromGrafanaLink, fromGraphLink } from '../lib/explorelinks.js';
 import { planTargets, toFrames } from '../lib/frames.js';
 import { whyEmpty, whySentence } from '../lib/why.js';
 
@@ -13,11 +14,22 @@ test('queries come from the address', () => {
 test("Prometheus' links are read", () => {
   const read = (/** @type {string} */ text) => fromGraphLink(new URLSearchParams(text));
   assert.equal(read('expr=up'), null);
-  assert.deepEqual(read('g0.expr=up&g0.tab=1'), { expr: ['up'], from: null, to: null });
-  assert.deepEqual(read('g0.expr=up&g1.expr=down&g0.range_input=2h'), { expr: ['up', 'down'], from: 'now-2h', to: 'now' });
+  assert.deepEqual(read('g0.expr=up&g0.tab=1'), { expr: ['up'], language: null, from: null, to: null });
+  assert.deepEqual(read('g0.expr=up&g1.expr=down&g0.range_input=2h'), { expr: ['up', 'down'], language: null, from: 'now-2h', to: 'now' });
   const end = Date.UTC(2026, 10, 20, 12);
-  assert.deepEqual(read('g0.expr=up&g0.range_input=30m&g0.end_input=2026-11-20+12:00:00'), { expr: ['up'], from: String(end - 1_800_000), to: String(end) });
-  assert.deepEqual(read('g0.expr=up&g0.range_input=x'), { expr: ['up'], from: null, to: null });
+  assert.deepEqual(read('g0.expr=up&g0.range_input=30m&g0.end_input=2026-11-20+12:00:00'), { expr: ['up'], language: null, from: String(end - 1_800_000), to: String(end) });
+  assert.deepEqual(read('g0.expr=up&g0.range_input=x'), { expr: ['up'], language: null, from: null, to: null });
+});
+
+test("Grafana's links to Explore are read", () => {
+  const read = (/** @type {Record<string, string>} */ fields) => fromGrafanaLink(new URLSearchParams(fields));
+  const pane = { datasource: 'loki', queries: [{ refId: 'A', expr: '{job="x"} |= "a&b"' }], range: { from: 'now-1h', to: 'now' } };
+  assert.deepEqual(read({ schemaVersion: '1', panes: JSON.stringify({ a: pane }) }), { expr: ['{job="x"} |= "a&b"'], language: 'logql', from: 'now-1h', to: 'now' });
+  assert.deepEqual(read({ left: JSON.stringify({ ...pane, datasource: 'prometheus' }) })?.language, null);
+  assert.deepEqual(read({ panes: JSON.stringify({ a: pane }), time: '100000', 'time.window': '30000' }), { expr: ['{job="x"} |= "a&b"'], language: 'logql', from: '85000', to: '115000' });
+  for (const panes of ['', '{', '1', 'null', '{}', '[]', '{"a":1}']) assert.equal(read({ panes }), null, panes);
+  assert.deepEqual(read({ panes: '{"a":{}}' }), { expr: [], language: null, from: null, to: null });
+  assert.equal(exploreAddress('logql', ['{a="b"}'], { from: '1', to: '2' }), '/explore?from=1&to=2&language=logql&expr=%7Ba%3D%22b%22%7D');
 });
 
 test('a graph and a table are asked for in one round, and each finds its own answer', () => {
@@ -32,9 +44,20 @@ test('a graph and a table are asked for in one round, and each finds its own ans
   ];
   assert.deepEqual(toFrames(graph, results).fields.map((field) => field.values), [[1, 2]]);
   assert.deepEqual(toFrames(table, results).fields.map((field) => field.values), [[3]]);
-  assert.deepEqual(costOf(results), { tookMs: 2, series: 1, seriesRead: 2, samplesRead: 9, stepMs: 15_000 });
+  assert.deepEqual(costOf(results), { tookMs: 2, series: 1, seriesRead: 2, samplesRead: 9, lines: 0, linesRead: 0, bytesRead: 0, stepMs: 15_000 });
   assert.equal(saidOf(results, 2).error?.message, 'no');
   assert.equal(saidOf(results, 0).why, null);
+});
+
+test('lines are asked for as lines, and what counts them says nothing about the query', () => {
+  const { graph, table, lines } = panelsOf(['{a="b"}', 'rate({a="b"}[1m])', ''], { style: '', kinds: ['logs', 'vector', null], language: 'logql', oldest: true });
+  const input = { from: 0, to: 60_000, widthPx: 100, scrapeIntervalMs: 15_000, utcOffsetMs: 0 };
+  const asked = [graph, table, lines].flatMap((panel) => planTargets(panel, input).targets);
+  assert.deepEqual(asked.map(({ id, language, instant, limit, direction }) => [id, language, instant, limit, direction]), [['1:B', 'logql', false, undefined, undefined], ['2:B', 'logql', true, undefined, undefined], ['4:A', 'logql', false, 1000, 'forward']]);
+  const found = /** @type {any} */ ({ id: '4:A', kind: 'logs', times_ns: ['1'], lines: ['x'], labels: [0], label_sets: [{}] });
+  assert.equal(saidOf([found, { id: '3:A', error: { message: 'too much' } }], 0).error, null);
+  assert.equal(languageOf(new URLSearchParams('language=logql')), 'logql');
+  assert.equal(languageOf(new URLSearchParams('language=sql')), 'promql');
 });
 
 test('a reason is said only when nothing came at all', () => {

@@ -9,7 +9,7 @@ import { globalVariables, inputsOf } from '../lib/globals.js';
 import { histogramOf } from '../lib/histogram.js';
 import { interpolate } from '../lib/interpolate.js';
 import { dashboardLinks, resolveLinks } from '../lib/links.js';
-import { arranged, commonLabels, fieldsOf, levelOf } from '../lib/loglines.js';
+import { arranged, commonLabels, levelOf } from '../lib/loglines.js';
 import { modernPanel } from '../lib/migrate.js';
 import { slicePath, slicesOf } from '../lib/pie.js';
 import { parseHtml, parseRich } from '../lib/richtext.js';
@@ -48,7 +48,7 @@ test('numbers out of logs at one moment are a table', () => {
   assert.deepEqual(table.columns.map((one) => [one.name, one.values]), [['Time', [0, 0]], ['view', ['/a', '/b']], ['Value #A', [3, 4]]]);
 });
 
-test('lines: levels, order, repeats, labels, fields', () => {
+test('lines: levels, order, repeats, labels', () => {
   const panel = { type: 'logs', targets: [{ refId: 'A', expr: '{a="b"}' }] };
   const result = { id: '1:A', kind: 'logs', times_ns: ['1000000003', '1000000001', '1000000002'], lines: ['x 1', 'level=warn x 2', 'x 3'], label_sets: [{ job: 'a', i: '1' }, { job: 'a', i: '2' }], labels: [0, 1, 0], metadata: [null, { level: 'error' }, null] };
   const { lines, state } = toFrames({ id: 1, ...panel }, [/** @type {any} */ (result)]);
@@ -58,9 +58,6 @@ test('lines: levels, order, repeats, labels, fields', () => {
   assert.deepEqual(arranged(lines, { dedupStrategy: 'numbers' }).map(({ one, repeats }) => [one.line, repeats]), [['x 1', 1], ['level=warn x 2', 0]]);
   assert.deepEqual([commonLabels(lines), lines[1].level, lines[0].ms], [{ job: 'a' }, 'error', 1000]);
   assert.deepEqual([levelOf('{"level":"INFO"}', {}), levelOf('2026 ERROR no', {}), levelOf('severity=debug', {}), levelOf('an erroneous day', {}), levelOf('error', { level: 'info' })], ['info', 'error', 'debug', 'unknown', 'info']);
-  assert.deepEqual(fieldsOf('{"a":1,"b":{"c":2}}'), [['a', '1'], ['b', '{"c":2}']]);
-  assert.deepEqual(fieldsOf('a=1 b="x y" c='), [['a', '1'], ['b', 'x y'], ['c', '']]);
-  assert.deepEqual([fieldsOf('only one=1'), fieldsOf('{bad')], [[], []]);
 });
 
 test('states: runs of equal values, ended by gaps; by thresholds the span they lie in', () => {

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use config::{ConfigError, Position, Secret, Spanned};
-use model::{DurationMs, MatchOp, Matcher};
+use model::{DurationMs, Labels, MatchOp, Matcher};
 
 use crate::inhibit::InhibitRule;
 use crate::intervals::{Interval, Intervals};
@@ -230,6 +230,7 @@ impl Checker<'_> {
             mute: Vec::new(),
             active: Vec::new(),
             routes: Vec::new(),
+            labels: Labels::empty(),
             key: String::new(),
             id: 0,
         };
@@ -270,6 +271,7 @@ impl Checker<'_> {
             mute: raw.mute_time_intervals.into_iter().map(|name| name.value).collect(),
             active: raw.active_time_intervals.into_iter().map(|name| name.value).collect(),
             routes: Vec::new(),
+            labels: over(&parent.labels, raw.labels),
             key: if depth == 0 { own } else { format!("{}/{own}", parent.key) },
             id: 0,
         };
@@ -333,6 +335,15 @@ impl Checker<'_> {
         }
         Ok(matchers)
     }
+}
+
+/// A route has its parent's labels and its own, which go first.
+fn over(inherited: &Labels, own: BTreeMap<String, String>) -> Labels {
+    let mut labels = inherited.to_builder();
+    for (name, value) in own {
+        labels.set(name, value);
+    }
+    labels.build()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::ledger::failures::Failures;
 use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
 use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
-use crate::peers::{self, PeerOptions, PeerStatus, Peers};
+use crate::peers::{self, Line, PeerOptions, PeerStatus, Peers, Post};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
 use crate::state::State;
 use crate::state::wire::Exchange;
@@ -120,15 +120,17 @@ impl Dispatcher {
         let (time, to_peers) = (Arc::clone(&clock), Arc::clone(&client));
         let build = Box::new(move |config: &Config| build::receivers(config, &client, &time));
         let this = Self::start_with(config, state, build, clock, metrics, options);
-        this.start_pushing(&to_peers);
+        this.start_pushing(|peers, number| Arc::new(Post::new(peers, number, Arc::clone(&to_peers))));
         this
     }
 
-    fn start_pushing(&self, client: &Arc<Client>) {
+    /// Pushes what is new to other monitors, over a line to each.
+    fn start_pushing(&self, line: impl Fn(&Peers, usize) -> Arc<dyn Line>) {
         let Some(peers) = &self.shared.peers else { return };
         let push = |number| {
+            let line = line(peers, number);
             let (shared, peers) = (Arc::clone(&self.shared), Arc::clone(peers));
-            tokio::spawn(peers::run(shared, peers, number, Arc::clone(client), self.stop.clone()))
+            tokio::spawn(peers::run(shared, peers, number, line, self.stop.clone()))
         };
         lock(&self.pushers).extend((0..peers.options.urls.len()).map(push));
     }
@@ -148,7 +150,8 @@ impl Dispatcher {
             return Err(PeerError::Stranger);
         }
         let said: Exchange = serde_json::from_slice(body).map_err(|e| PeerError::Nonsense(e.to_string()))?;
-        let (name, boot, is_complete) = (said.name.clone(), said.boot.clone(), said.complete);
+        let (name, boot) = (said.name.clone(), said.boot.clone());
+        let (is_complete, up_ms) = (said.complete, said.up_ms);
         if boot == peers.boot {
             return Err(PeerError::Nonsense("this monitor is its own peer: look at --peer".to_owned()));
         }
@@ -157,7 +160,7 @@ impl Dispatcher {
         if is_news {
             self.with_core(|core, now| core.take_over(silences, log, now));
         }
-        peers.hear(&name, &boot, is_complete);
+        peers.hear(&name, &boot, is_complete, up_ms);
         Ok(peers.boot.clone())
     }
 
@@ -327,6 +330,11 @@ impl Dispatcher {
         lock(&self.shared.core).receivers()
     }
 
+    /// Names of all receivers, with the words about them.
+    pub fn receivers_labelled(&self) -> Vec<(String, Labels)> {
+        lock(&self.shared.core).receivers_labelled()
+    }
+
     /// Groups with alerts that have not ended, by labels and receiver.
     pub fn groups(&self) -> Vec<GroupStatus> {
         let now = self.shared.now();
@@ -397,6 +405,19 @@ impl Shared {
     /// What another monitor of a pair is told.
     pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
         lock(&self.core).exchange(since)
+    }
+
+    /// Whether another monitor of a pair knows better what happened before this one's start.
+    fn is_elder_alive(&self) -> bool {
+        self.peers.as_ref().is_some_and(|peers| peers.is_elder_alive())
+    }
+
+    /// What others have made of a job since it was decided.
+    fn told_meanwhile(&self, job: &Job) -> Option<End> {
+        let is_elder_alive = self.is_elder_alive();
+        let mut core = lock(&self.core);
+        core.has_elder = is_elder_alive;
+        core.told_meanwhile(job, self.now())
     }
 
     /// There may be news for other monitors.
@@ -513,7 +534,7 @@ fn attempted(integration: &Integration, notification: &Notification, tried: &Tri
 /// Deliveries under way, with what has to come back of each even if it fails in a way nobody foresaw.
 #[derive(Default)]
 struct Deliveries {
-    tasks: JoinSet<End>,
+    tasks: JoinSet<(Ticket, End)>,
     tickets: HashMap<Id, Ticket>,
 }
 
@@ -527,22 +548,30 @@ impl Deliveries {
     /// Waits for the next one to end; for ever when there is none.
     async fn next(&mut self) -> Option<(Ticket, End)> {
         let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
-        let (id, end) = match ended {
-            Ok((id, end)) => (id, end),
+        match ended {
+            Ok((id, told)) => {
+                self.tickets.remove(&id);
+                Some(told)
+            }
             Err(cause) => {
                 tracing::error!("a delivery failed: {cause}");
-                (cause.id(), End::Failed)
+                Some((self.tickets.remove(&cause.id())?, End::Failed))
             }
-        };
-        Some((self.tickets.remove(&id)?, end))
+        }
     }
 }
 
-async fn tell(shared: Arc<Shared>, job: Job) -> End {
+/// Answers what has to come back: while a job waited its turn, what is to be told may have changed.
+async fn tell(shared: Arc<Shared>, mut job: Job) -> (Ticket, End) {
+    let end = tell_in_turn(&shared, &mut job).await;
+    (job.ticket, end)
+}
+
+async fn tell_in_turn(shared: &Shared, job: &mut Job) -> End {
     if let Some(peers) = &shared.peers {
-        peers.settled().await;
         tokio::time::sleep(peers.wait()).await;
-        if let Some(end) = lock(&shared.core).told_meanwhile(&job, shared.now()) {
+        lock(&shared.core).refresh(job, shared.now());
+        if let Some(end) = shared.told_meanwhile(job) {
             return end;
         }
     }
@@ -550,14 +579,27 @@ async fn tell(shared: Arc<Shared>, job: Job) -> End {
     let slot = shared.slots.acquire().await.ok();
     let begun = Instant::now();
     let heard = |tried: &Tried<'_>| shared.attempted(&job.integration, &job.notification, tried);
-    let outcome = deliver(&job.integration, &job.notification, job.time, heard).await;
-    shared.told(job.integration.kind, &job.notification, &outcome, begun.elapsed());
+    // Between two attempts another monitor may have told it, or the same group as it is since a reload.
+    let job = &*job;
+    let is_done = || shared.told_meanwhile(job).is_some();
+    let outcome = deliver(&job.integration, &job.notification, job.time, heard, is_done).await;
     drop(slot);
+    if let Some(end) = shared.told_meanwhile(job).filter(|_| outcome.result.is_err()) {
+        return end;
+    }
+    shared.told(job.integration.kind, &job.notification, &outcome, begun.elapsed());
     if outcome.result.is_ok() { End::Taken } else { End::Failed }
 }
 
 async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut deliveries = Deliveries::default();
+    // Who has just started decides nothing before it knows what the others know.
+    if let Some(peers) = &shared.peers {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = peers.settled() => {}
+        }
+    }
     let mut collect_at = Instant::now() + COLLECT_EVERY;
     loop {
         let due = lock(&shared.core).next_due();
@@ -578,7 +620,12 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             lock(&shared.core).collect(now);
             collect_at = now.tick + COLLECT_EVERY;
         }
-        let jobs = lock(&shared.core).due(now);
+        let is_elder_alive = shared.is_elder_alive();
+        let jobs = {
+            let mut core = lock(&shared.core);
+            core.has_elder = is_elder_alive;
+            core.due(now)
+        };
         shared.changed.notify_one();
         jobs.into_iter().for_each(|job| deliveries.begin(&shared, job));
     }

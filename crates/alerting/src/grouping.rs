@@ -85,8 +85,8 @@ pub(crate) struct Ticket {
     log_key: LogKey,
     told: Told,
     repeat_interval: DurationMs,
-    /// When it was decided to tell.
-    begun: Instant,
+    /// How much had been heard of other monitors when it was decided to tell.
+    heard: u64,
 }
 
 struct Group {
@@ -94,6 +94,7 @@ struct Group {
     serial: u64,
     key: String,
     receiver: String,
+    route_labels: Labels,
     group_wait: Duration,
     group_interval: Duration,
     repeat_interval: DurationMs,
@@ -114,6 +115,9 @@ struct InFlight {
     flush_after: bool,
 }
 
+/// What comes of a look at a group.
+type Decided = (Vec<Job>, Vec<(LogKey, Told)>, Vec<Arc<Known>>);
+
 /// Alerts, groups and log.
 pub(crate) struct Core {
     config: Arc<Config>,
@@ -131,12 +135,22 @@ pub(crate) struct Core {
     changes: u64,
     /// Alerts of our own rules that fired before a restart, and of which nothing was heard since.
     awaited: BTreeSet<Labels>,
+    /// Alerts that fired before a restart, whoever sent them, and of which nothing was heard since.
+    unheard: BTreeSet<Labels>,
+    /// Another monitor of a pair lives that has been running for longer.
+    pub(crate) has_elder: bool,
     /// Alerts that fire, as far as the ledger says.
     open: BTreeSet<Labels>,
     /// Alerts that somebody has in hand; all of them are open.
     acks: BTreeMap<Labels, Ack>,
-    /// When another monitor of a pair was heard to have told something last.
-    heard_at: BTreeMap<LogKey, Instant>,
+    /// What is being told, also of groups that a reload has ended.
+    under_way: BTreeSet<LogKey>,
+    /// Groups that were due while something of the same name and receiver was under way since before a reload: they are
+    /// looked at when that is done.
+    waiting: BTreeMap<(String, String), GroupKey>,
+    /// Counts what is heard of other monitors of a pair, and what the count was when each was heard to be told last.
+    heard: u64,
+    heard_at: BTreeMap<LogKey, u64>,
 }
 
 impl Core {
@@ -161,8 +175,13 @@ impl Core {
             next_serial: 0,
             changes: 0,
             awaited: BTreeSet::new(),
+            unheard: BTreeSet::new(),
+            has_elder: false,
             open: BTreeSet::new(),
             acks: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            heard: 0,
             heard_at: BTreeMap::new(),
         }
     }
@@ -178,6 +197,7 @@ impl Core {
         self.inhibition = Inhibition::new(Arc::clone(&self.config.inhibit_rules));
         let owed: BTreeSet<Labels> = self.in_groups().cloned().collect();
         self.groups.clear();
+        self.waiting.clear();
         let alerts: Vec<Arc<Known>> = self.store.iter().cloned().collect();
         for alert in alerts {
             self.inhibition.insert(&alert.labels);
@@ -198,6 +218,7 @@ impl Core {
             let status = if alert.state == AlertState::Resolved { "resolved" } else { "firing" };
             self.metrics.received.get_or_create(&ReceivedLabel { status, version: "v2" }).inc();
             self.awaited.remove(&alert.labels);
+            self.unheard.remove(&alert.labels);
             let before = self.store.get(&alert.labels).cloned();
             match self.store.put(alert, from_rules, now.wall, self.config.resolve_timeout) {
                 Ok(known) => {
@@ -283,45 +304,76 @@ impl Core {
         let Some(group) = self.groups.get_mut(key) else { return Vec::new() };
         group.next_flush = now.tick + group.group_interval;
         group.has_flushed = true;
+        let repeat_interval = group.repeat_interval;
         if let Some(in_flight) = &mut group.in_flight {
             in_flight.flush_after = true;
             return Vec::new();
         }
-        let (alerts, told) = group.snapshot(&told_now, now.wall);
-        let is_in_hand = is_in_hand(&self.acks, &alerts);
-        let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
-        let mut jobs = Vec::new();
-        for integration in integrations {
-            let log_key: LogKey = (group.key.clone(), group.receiver.clone(), integration.place());
-            let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
-            let repeats = (!is_in_hand).then_some(repeat_interval);
-            if alerts.is_empty() || !self.log.must_tell(&log_key, &told, send_resolved, repeats, now.wall) {
-                continue;
-            }
-            let wanted = |alert: &&NotifiedAlert| send_resolved || alert.ended_at.is_none();
-            let alerts: Vec<NotifiedAlert> = alerts.iter().filter(wanted).cloned().collect();
-            if alerts.is_empty() {
-                // All has ended and the receiver does not want to hear of ends: only the log has to know.
-                self.log.note(log_key, told.clone(), repeat_interval, now.wall);
-                self.changes += 1;
-                continue;
-            }
-            let (told, serial) = (told.clone(), group.serial);
-            let ticket =
-                Ticket { group: key.clone(), serial, log_key, told, repeat_interval, begun: now.tick };
-            jobs.push(group.job(integration, alerts, ticket, &self.external_url));
+        let first = (group.key.clone(), group.receiver.clone(), String::new());
+        let earlier = self.under_way.range(first..).next();
+        if earlier.is_some_and(|(name, receiver, _)| *name == group.key && *receiver == group.receiver) {
+            self.waiting.insert((group.key.clone(), group.receiver.clone()), key.clone());
+            return Vec::new();
         }
-        let resolved = group.alerts.values().filter(|alert| alert.is_resolved(now.wall)).cloned().collect();
-        group.in_flight =
-            Some(InFlight { outstanding: jobs.len(), failed: false, resolved, flush_after: false });
+        let (jobs, noted, resolved) = self.decide(key, &told_now, now);
+        for (log_key, told) in noted {
+            self.log.note(log_key, told, repeat_interval, now.wall);
+            self.changes += 1;
+        }
+        self.under_way.extend(jobs.iter().map(|job| job.ticket.log_key.clone()));
+        if let Some(group) = self.groups.get_mut(key) {
+            let outstanding = jobs.len();
+            group.in_flight = Some(InFlight { outstanding, failed: false, resolved, flush_after: false });
+        }
         if jobs.is_empty() {
             self.settle(key, now);
         }
         jobs
     }
 
+    /// What is to be told of a group now; what only the log has to know, because all has ended and the receiver does not want
+    /// to hear of ends; and the ends that are told when all of that is.
+    fn decide(&self, key: &GroupKey, told_now: &BTreeSet<Labels>, now: Now) -> Decided {
+        let Some(group) = self.groups.get(key) else { return Decided::default() };
+        let (alerts, told) = group.snapshot(told_now, now.wall);
+        let repeats = (!is_in_hand(&self.acks, &alerts)).then_some(group.repeat_interval);
+        let is_left = self.is_left_to_elder(key, now.wall);
+        let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
+        let (mut jobs, mut noted) = (Vec::new(), Vec::new());
+        for integration in integrations {
+            let log_key: LogKey = (group.key.clone(), group.receiver.clone(), integration.place());
+            let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
+            if is_left
+                || alerts.is_empty()
+                || !self.log.must_tell(&log_key, &told, send_resolved, repeats, now.wall)
+            {
+                continue;
+            }
+            let wanted = |alert: &&NotifiedAlert| send_resolved || alert.ended_at.is_none();
+            let alerts: Vec<NotifiedAlert> = alerts.iter().filter(wanted).cloned().collect();
+            if alerts.is_empty() {
+                noted.push((log_key, told.clone()));
+                continue;
+            }
+            let (told, serial) = (told.clone(), group.serial);
+            let ticket =
+                Ticket { group: key.clone(), serial, log_key, told, repeat_interval, heard: self.heard };
+            jobs.push(group.job(integration, alerts, ticket, &self.external_url));
+        }
+        // Ends that another monitor is still to tell stay here too, should that one die.
+        let is_owed = |alert: &&Arc<Known>| is_left && self.is_believed(group, &alert.labels);
+        let ended = group.alerts.values().filter(|alert| alert.is_resolved(now.wall));
+        let resolved = ended.filter(|alert| !is_owed(alert)).cloned().collect();
+        (jobs, noted, resolved)
+    }
+
     /// Takes note of a job that is done, well or not.
     pub(crate) fn done(&mut self, ticket: Ticket, end: End, now: Now) {
+        self.under_way.remove(&ticket.log_key);
+        let waiting = self.waiting.remove(&(ticket.log_key.0.clone(), ticket.log_key.1.clone()));
+        if let Some(group) = waiting.and_then(|key| self.groups.get_mut(&key)) {
+            group.next_flush = now.tick;
+        }
         if end == End::Taken {
             self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
             self.changes += 1;
@@ -365,6 +417,7 @@ impl Core {
         unheard.iter().for_each(|labels| self.note_end_of(labels, now));
         for gone in self.store.collect(now.wall, |labels| owed.contains(labels)) {
             self.inhibition.remove(&gone);
+            self.unheard.remove(&gone);
         }
         self.ledger.collect(now.wall);
         self.log.collect(now.wall);
@@ -412,6 +465,7 @@ impl Group {
             serial,
             key: group_name(route, labels),
             receiver: route.receiver.clone(),
+            route_labels: route.labels.clone(),
             group_wait: route.group_wait.to_std(),
             group_interval: route.group_interval.to_std(),
             repeat_interval: route.repeat_interval,
@@ -455,6 +509,7 @@ impl Group {
             receiver: self.receiver.clone(),
             group_key: self.key.clone(),
             group_labels: ticket.group.1.clone(),
+            route_labels: self.route_labels.clone(),
             alerts,
             external_url: Arc::clone(external_url),
         };

@@ -6,7 +6,9 @@
 //! hears nothing of another does not wait for it. A message is doubled only if one dies between the receiver's answer and
 //! its note of it, as with one monitor alone.
 //!
-//! After a start nobody is told before the others have said what they know, or [`SETTLE_MAX`] has passed.
+//! After a start nobody is told before the others have said what they know, or [`SETTLE_MAX`] has passed. Alerts themselves are
+//! not shared, so who has just started may believe in one that has ended meanwhile: of what it has not heard of since, it
+//! leaves all news to another that has been running for longer.
 
 mod push;
 
@@ -18,7 +20,9 @@ use config::Secret;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub(crate) use push::run;
+#[cfg(test)]
+pub(crate) use push::Said;
+pub(crate) use push::{Line, Post, run};
 
 /// The path of the exchange.
 pub const PATH: &str = "/api/peer";
@@ -74,6 +78,7 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 struct Heard {
     at: Instant,
+    began: Instant,
     boot: String,
     /// It has said all that it knows since we began.
     is_complete: bool,
@@ -107,15 +112,22 @@ impl Peers {
         }
     }
 
-    /// Takes note of a sign of life.
-    pub(crate) fn hear(&self, name: &str, boot: &str, is_complete: bool) {
+    /// For how long this monitor has been running.
+    pub(crate) fn up_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes note of a sign of life of one that has been running for `up_ms`.
+    pub(crate) fn hear(&self, name: &str, boot: &str, is_complete: bool, up_ms: u64) {
         let mut heard = self.heard();
         if heard.len() >= 2 * PEERS_MAX && !heard.contains_key(name) {
             heard.retain(|_, one| one.at.elapsed() < ALIVE_FOR);
         }
         let known = heard.get(name).filter(|one| one.boot == boot);
         let is_complete = is_complete || known.is_some_and(|one| one.is_complete);
-        heard.insert(name.to_owned(), Heard { at: Instant::now(), boot: boot.to_owned(), is_complete });
+        let at = Instant::now();
+        let began = at.checked_sub(Duration::from_millis(up_ms)).unwrap_or(at);
+        heard.insert(name.to_owned(), Heard { at, began, boot: boot.to_owned(), is_complete });
         drop(heard);
         self.ear.notify_waiters();
     }
@@ -131,6 +143,11 @@ impl Peers {
         let heard = self.heard();
         let living = heard.iter().filter(|(_, one)| one.at.elapsed() < ALIVE_FOR);
         living.filter(|(name, one)| (name.as_str(), one.boot.as_str()) < own).count()
+    }
+
+    /// Whether another one lives that has been running for longer than this one, and may know better what ended meanwhile.
+    pub(crate) fn is_elder_alive(&self) -> bool {
+        self.heard().values().any(|one| one.at.elapsed() < ALIVE_FOR && one.began < self.begun)
     }
 
     /// Waits until the others have said what they know, as far as they are there.
@@ -184,12 +201,15 @@ mod tests {
     async fn who_is_first_by_name_does_not_wait_and_nobody_waits_for_the_dead() {
         let peers = peers("b", None);
         assert_eq!(peers.wait(), Duration::ZERO);
-        peers.hear("c", "1", false);
+        peers.hear("c", "1", false, 0);
         assert_eq!(peers.wait(), Duration::ZERO);
-        peers.hear("a", "1", false);
+        assert!(!peers.is_elder_alive());
+        peers.hear("a", "1", false, 60_000);
+        assert!(peers.is_elder_alive());
         assert_eq!(peers.wait(), Duration::from_secs(15));
         tokio::time::sleep(ALIVE_FOR).await;
         assert_eq!(peers.wait(), Duration::ZERO);
+        assert!(!peers.is_elder_alive());
         assert!(peers.status().iter().all(|peer| !peer.is_alive));
     }
 
@@ -203,9 +223,9 @@ mod tests {
         let (begun, other) = (Instant::now(), std::sync::Arc::clone(&two));
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            other.hear("a", "1", false);
+            other.hear("a", "1", false, 0);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            other.hear("a", "1", true);
+            other.hear("a", "1", true, 0);
         });
         two.settled().await;
         assert_eq!(begun.elapsed(), Duration::from_secs(3));

@@ -23,6 +23,8 @@ pub struct Route {
     pub mute: Vec<String>,
     /// People are told only while one of these lasts; none is always.
     pub active: Vec<String>,
+    /// Words about the route for texts of notifications; no alert has them.
+    pub labels: Labels,
     /// Tried in order.
     pub routes: Vec<Route>,
     /// What groups of this node are called: its matchers behind those of its parents. Siblings may share it.

@@ -22,6 +22,8 @@ pub struct GroupStatus {
     pub labels: Labels,
     /// Who is told.
     pub receiver: String,
+    /// Words about the route.
+    pub route_labels: Labels,
     /// What the group is called in notifications.
     pub group_key: String,
     /// Milliseconds until it is looked at next.

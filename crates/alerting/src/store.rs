@@ -23,11 +23,13 @@ pub(crate) struct Known {
     pub(crate) timeout: bool,
     /// Our own rules told it, not another program.
     pub(crate) from_rules: bool,
+    /// Its end was told: it does not fire again because somebody sets the clock back.
+    pub(crate) is_over: bool,
 }
 
 impl Known {
     pub(crate) fn is_resolved(&self, now: TimestampMs) -> bool {
-        self.ends_at <= now
+        self.is_over || self.ends_at <= now
     }
 }
 
@@ -119,6 +121,7 @@ fn read(alert: Alert, now: TimestampMs, resolve_timeout: DurationMs) -> Result<K
         generator_url: alert.generator_url,
         timeout,
         from_rules: false,
+        is_over: alert.state == AlertState::Resolved && ends_at <= now,
     })
 }
 
@@ -180,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn a_told_end_is_an_end_though_the_clock_is_set_back() {
+        let mut store = Store::default();
+        let mut put = |at: i64, ends: i64, state| {
+            store.put(alert(10, ends, state), true, TimestampMs(at), DurationMs(100)).expect("valid")
+        };
+        assert!(put(50, 50, AlertState::Resolved).is_resolved(TimestampMs(20)));
+        assert!(!put(20, 60, AlertState::Firing).is_resolved(TimestampMs(20)), "it is back");
+        assert!(
+            !put(20, 60, AlertState::Resolved).is_resolved(TimestampMs(20)),
+            "an end to come is none yet"
+        );
+    }
+
+    #[test]
     fn what_is_no_alert_is_refused() {
         let mut store = Store::default();
         let put =
@@ -192,7 +209,7 @@ mod tests {
     #[test]
     fn what_has_ended_is_forgotten_on_collection() {
         let mut store = Store::default();
-        store.put(alert(1, 5, AlertState::Resolved), true, TimestampMs(5), DurationMs(1)).expect("valid");
+        store.put(alert(1, 5, AlertState::Firing), true, TimestampMs(2), DurationMs(1)).expect("valid");
         assert!(store.collect(TimestampMs(4), |_| false).is_empty());
         assert_eq!(store.iter().count(), 1);
         assert_eq!(store.collect(TimestampMs(5), |_| false).len(), 1);

@@ -102,8 +102,15 @@ pub(crate) async fn peer(
 }
 
 pub(crate) async fn receivers(State(state): State<Arc<ApiState>>) -> Json<Value> {
-    let names = state.alerting.receivers();
-    Json(names.iter().map(|name| json!({ "name": name })).collect())
+    let all = state.alerting.receivers_labelled();
+    let one = |(name, labels): &(String, Labels)| {
+        let mut body = json!({ "name": name });
+        if !labels.is_empty() {
+            body["labels"] = object(labels);
+        }
+        body
+    };
+    Json(all.iter().map(one).collect())
 }
 
 /// Which alerts somebody wants to see.
@@ -180,11 +187,15 @@ pub(crate) async fn groups(State(state): State<Arc<ApiState>>, params: Params) -
 }
 
 fn group_body(group: &GroupStatus) -> Value {
-    json!({
+    let mut body = json!({
         "labels": object(&group.labels),
         "receiver": { "name": group.receiver },
         "alerts": group.alerts.iter().map(alert_body).collect::<Vec<_>>(),
-    })
+    });
+    if !group.route_labels.is_empty() {
+        body["routeLabels"] = object(&group.route_labels);
+    }
+    body
 }
 
 fn alert_body(alert: &AlertStatus) -> Value {

@@ -31,6 +31,7 @@ mod stream;
 mod syntax;
 mod targets;
 mod ui_files;
+mod ui_page;
 mod ui_query;
 mod ui_slim;
 

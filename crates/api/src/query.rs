@@ -85,7 +85,15 @@ pub(crate) async fn ui_parse(
     State(state): State<Arc<ApiState>>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(match run::parse(&state, params.get("query").unwrap_or_default()).await? {
+    let query = params.get("query").unwrap_or_default();
+    match params.get("language") {
+        None | Some("promql") => {}
+        Some("logql") => return ui_query::lines::explained(&state, query).await.map(Json),
+        Some(other) => {
+            return Err(ApiError::parameter("language", format!("{other:?} is neither promql nor logql")));
+        }
+    }
+    Ok(Json(match run::parse(&state, query).await? {
         Ok(query) => json!({ "kind": query.kind().as_str() }),
         Err(error) => json!({ "error": ui_query::parse_error(&error) }),
     }))

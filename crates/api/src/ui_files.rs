@@ -7,9 +7,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::Embed;
+use sha2::{Digest, Sha256};
 
 use crate::management::not_found;
 use crate::state::ApiState;
+use crate::ui_page;
 use crate::ui_slim::slim;
 
 /// Scripts and styles come from us alone; nothing may frame us or send our forms elsewhere.
@@ -27,18 +29,25 @@ const PROGRAMS: [&str; 4] = ["/api/", "/ui/", "/loki/", "/-/"];
 #[include = "*.svg"]
 #[exclude = "node_modules/*"]
 #[exclude = "test/*"]
-struct Files;
+pub(crate) struct Files;
 
-/// `/ui/{path}`.
+/// Asked for again at each use, and sent again when it is another one.
+const CHECKED: &str = "no-cache";
+/// Under this name there will never be another.
+const KEPT: &str = "public, max-age=31536000, immutable";
+
+/// `/ui/{path}`, and `/ui/@{version}/{path}`.
 pub(crate) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
     serve(&path, &headers).unwrap_or_else(|| (StatusCode::NOT_FOUND, "no such file").into_response())
 }
 
 /// The page that every UI path starts from.
-pub(crate) async fn index(headers: HeaderMap) -> Response {
-    let page = serve("index.html", &headers);
-    let mut page =
-        page.unwrap_or_else(|| (StatusCode::NOT_FOUND, "the user interface is missing").into_response());
+pub(crate) async fn index(uri: Uri, headers: HeaderMap) -> Response {
+    let Some(page) = ui_page::page(uri.path()) else {
+        return (StatusCode::NOT_FOUND, "the user interface is missing").into_response();
+    };
+    let etag = etag(&Sha256::digest(page.as_bytes()));
+    let mut page = answer("index.html", page.into_bytes(), &etag, CHECKED, &headers);
     page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(CSP));
     page
 }
@@ -47,10 +56,11 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
 pub(crate) async fn dashboard(
     State(state): State<Arc<ApiState>>,
     Path(parts): Path<HashMap<String, String>>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let is_there = parts.get("uid").is_some_and(|uid| state.dashboards.entry(uid).is_some());
-    if is_there { index(headers).await } else { missing_page(headers).await }
+    if is_there { index(uri, headers).await } else { missing_page(uri, headers).await }
 }
 
 /// An address that nothing serves: our own page for people, Prometheus' words for programs.
@@ -60,30 +70,37 @@ pub(crate) async fn lost(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     if method != Method::GET || !is_page || !accept.contains("text/html") {
         return not_found().await.into_response();
     }
-    missing_page(headers).await
+    missing_page(uri, headers).await
 }
 
 /// Our page with status 404, also where the browser has it already under another.
-async fn missing_page(mut headers: HeaderMap) -> Response {
+async fn missing_page(uri: Uri, mut headers: HeaderMap) -> Response {
     headers.remove(header::IF_NONE_MATCH);
-    let mut page = index(headers).await;
+    let mut page = index(uri, headers).await;
     *page.status_mut() = StatusCode::NOT_FOUND;
     page
 }
 
 fn serve(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let (path, version) = ui_page::unversioned(path);
     let file = Files::get(path)?;
+    // A page of another build, open since before this one, gets what there is now and keeps it for no longer than it must.
+    let caching = if version.is_some() && version == ui_page::version() { KEPT } else { CHECKED };
     let etag = etag(&file.metadata.sha256_hash());
-    let caching = [
-        (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
+    Some(answer(path, slim(path, file.data.into_owned()), &etag, caching, headers))
+}
+
+/// A file, or that the browser has it already.
+fn answer(path: &str, body: Vec<u8>, etag: &str, caching: &'static str, headers: &HeaderMap) -> Response {
+    let head = [
+        (header::ETAG, etag.to_owned()),
+        (header::CACHE_CONTROL, caching.to_owned()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return Some((StatusCode::NOT_MODIFIED, caching).into_response());
+        return (StatusCode::NOT_MODIFIED, head).into_response();
     }
-    let body = slim(path, file.data.into_owned());
-    Some((caching, [(header::CONTENT_TYPE, media_type(path))], body).into_response())
+    (head, [(header::CONTENT_TYPE, media_type(path))], body).into_response()
 }
 
 /// Weak, because the answer may be compressed on its way.
@@ -108,11 +125,24 @@ mod tests {
 
     #[test]
     fn a_known_file_is_not_sent_twice() {
-        let first = serve("index.html", &HeaderMap::new()).expect("the page is there");
+        let first = serve("app.js", &HeaderMap::new()).expect("the file is there");
         assert_eq!(first.status(), StatusCode::OK);
         let mut headers = HeaderMap::new();
         headers.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
-        assert_eq!(serve("index.html", &headers).expect("the page").status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(serve("app.js", &headers).expect("the file").status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn a_file_is_kept_under_the_version_that_it_is_of_and_no_other() {
+        let caching = |path: &str| {
+            let answer = serve(path, &HeaderMap::new()).expect("the file is there");
+            answer.headers()[header::CACHE_CONTROL].to_str().expect("text").to_owned()
+        };
+        assert_eq!(caching("app.js"), CHECKED);
+        assert_eq!(caching("@of-another-build/app.js"), CHECKED);
+        if let Some(version) = ui_page::version() {
+            assert_eq!(caching(&format!("@{version}/app.js")), KEPT);
+        }
     }
 
     #[test]

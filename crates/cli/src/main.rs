@@ -66,7 +66,7 @@ enum Command {
     /// Check, test and look back on rule files.
     #[command(subcommand)]
     Rules(rules::Rules),
-    /// Ask a running monitor why people were, or were not, told of an alert; test its receivers.
+    /// Ask a running monitor why people were, or were not, told of an alert; test its receivers; import silences.
     #[command(subcommand)]
     Alert(alert::Alert),
     /// Complain when the alert that always fires stops coming by: the monitor is down, or its messages do not arrive.

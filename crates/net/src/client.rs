@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use serde::Serialize;
 
 /// The most that a [`Client::post_json`] or [`Client::post_form`] answer may be: they are receipts and query answers.
@@ -29,6 +31,47 @@ pub struct ClientOptions {
     pub proxy: Option<String>,
     /// Whether redirections are followed, ten at most.
     pub follow_redirects: bool,
+    /// How servers are believed, and who we are to them.
+    pub tls: TlsOptions,
+}
+
+/// Settings of TLS towards servers.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TlsOptions {
+    /// Certificates, as PEM, that are believed instead of the system's.
+    pub ca_pem: Option<String>,
+    /// A certificate with its key, as PEM, that we show.
+    pub identity_pem: Option<String>,
+    /// Whether any certificate is believed.
+    pub believe_all: bool,
+}
+
+impl std::fmt::Debug for TlsOptions {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (has_ca, has_identity) = (self.ca_pem.is_some(), self.identity_pem.is_some());
+        write!(f, "TlsOptions(ca: {has_ca}, identity: {has_identity}, believe all: {})", self.believe_all)
+    }
+}
+
+impl TlsOptions {
+    fn apply(&self, mut builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ClientError> {
+        let bad =
+            |what: &str, cause: &reqwest::Error| ClientError::Setup(format!("{what}: {}", chain(cause)));
+        if let Some(pem) = &self.ca_pem {
+            let all = reqwest::Certificate::from_pem_bundle(pem.as_bytes());
+            let all = all.map_err(|e| bad("the certificate of the authority", &e))?;
+            if all.is_empty() {
+                return Err(ClientError::Setup("the certificate of the authority: there is none".to_owned()));
+            }
+            builder = builder.tls_certs_only(all);
+        }
+        if let Some(pem) = &self.identity_pem {
+            let identity = reqwest::Identity::from_pem(pem.as_bytes());
+            builder = builder.identity(identity.map_err(|e| bad("the certificate and its key", &e))?);
+        }
+        Ok(builder.tls_danger_accept_invalid_certs(self.believe_all))
+    }
 }
 
 impl ClientOptions {
@@ -40,6 +83,7 @@ impl ClientOptions {
             idle_per_host_max: 4,
             proxy: None,
             follow_redirects: true,
+            tls: TlsOptions::default(),
         }
     }
 }
@@ -81,6 +125,8 @@ pub struct Fetched {
     pub status: u16,
     /// The `Content-Type`, or "".
     pub content_type: String,
+    /// What `Retry-After` asks for, where that is a number of seconds.
+    pub retry_after: Option<Duration>,
     /// The body, decoded.
     pub body: Bytes,
     /// The body's length as it came over the wire.
@@ -106,6 +152,14 @@ impl Client {
         let plain =
             builder(&options)?.tls_certs_only([]).build().map_err(|e| ClientError::Setup(chain(&e)))?;
         Ok(Self { options, plain, tls: OnceLock::new() })
+    }
+
+    /// Makes what is otherwise made on first use, to see whether the settings of TLS are good.
+    ///
+    /// # Errors
+    /// [`ClientError::Setup`] when they are not.
+    pub fn check_tls(&self) -> Result<(), ClientError> {
+        self.for_url("https:").map(|_| ())
     }
 
     /// What it was made with.
@@ -201,7 +255,8 @@ impl Client {
         if let Some(client) = self.tls.get() {
             return Ok(client);
         }
-        let client = builder(&self.options)?.build().map_err(|e| ClientError::Setup(chain(&e)))?;
+        let client = self.options.tls.apply(builder(&self.options)?)?;
+        let client = client.build().map_err(|e| ClientError::Setup(chain(&e)))?;
         Ok(self.tls.get_or_init(|| client))
     }
 }
@@ -254,8 +309,9 @@ async fn fetch_untimed(
     let status = response.status().as_u16();
     let content_type = header(response.headers(), &CONTENT_TYPE);
     let encoding = header(response.headers(), &CONTENT_ENCODING);
+    let retry_after = header(response.headers(), &RETRY_AFTER).trim().parse().ok().map(Duration::from_secs);
     let (body, wire_bytes) = read_body(response, &encoding, body_max_bytes).await?;
-    Ok(Fetched { status, content_type, body, wire_bytes })
+    Ok(Fetched { status, content_type, retry_after, body, wire_bytes })
 }
 
 /// Decodes as the body comes in, so that a small body that unpacks to a huge one costs neither memory beyond the cap nor

@@ -12,6 +12,6 @@ pub mod tls;
 pub mod websocket;
 
 pub use bind::{BindError, bind};
-pub use client::{Client, ClientError, ClientOptions, Fetched};
+pub use client::{Client, ClientError, ClientOptions, Fetched, TlsOptions};
 pub use ready::Ready;
 pub use server::{Server, ServerLimits, ServerMetrics, Stopping};

@@ -31,6 +31,20 @@ const RANGE_TURNS_MAX: u64 = 10_000;
 /// with every notification.
 pub const EXPANSION_MAX_BYTES: usize = 64 << 10;
 
+/// What one expansion may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Turns that all `range` loops take together.
+    pub range_turns: u64,
+    /// Length of the text, in bytes.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// For a text of one alert or one line.
+    pub const ONE: Self = Self { range_turns: RANGE_TURNS_MAX, bytes: EXPANSION_MAX_BYTES };
+}
+
 /// A text that is no template, with the place inside the text where known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -85,14 +99,20 @@ impl Parsed {
     /// Filled in with `data`; `library` holds definitions that it may use besides its own, later ones before earlier.
     ///
     /// # Errors
-    /// A sentence, when it fails on these data or gives more than [`EXPANSION_MAX_BYTES`].
-    pub fn expand(&self, library: &[Self], functions: FuncMap, data: &Value) -> Result<String, String> {
-        let mut template = gotmpl::Template::new(MAIN).max_range_iters(RANGE_TURNS_MAX).funcs(functions);
+    /// A sentence, when it fails on these data or takes more than `limits`.
+    pub fn expand(
+        &self,
+        library: &[Self],
+        functions: FuncMap,
+        data: &Value,
+        limits: Limits,
+    ) -> Result<String, String> {
+        let mut template = gotmpl::Template::new(MAIN).max_range_iters(limits.range_turns).funcs(functions);
         template = template.add_parse_tree(MAIN, self.main.clone());
         for define in library.iter().chain([self]).flat_map(|parsed| &parsed.defines) {
             template = template.add_parse_tree(&define.name, define.body.clone());
         }
-        Bounded::fill(EXPANSION_MAX_BYTES, |out| template.execute_template_fmt(out, MAIN, data))
+        Bounded::fill(limits.bytes, |out| template.execute_template_fmt(out, MAIN, data))
     }
 
     /// Made ready to be filled in many times with the same functions.
@@ -109,16 +129,22 @@ impl Parsed {
     ///
     /// # Errors
     /// As there, and when the text is no HTML in which that place can be told.
-    pub fn expand_html(&self, library: &[Self], functions: FuncMap, data: &Value) -> Result<String, String> {
+    pub fn expand_html(
+        &self,
+        library: &[Self],
+        functions: FuncMap,
+        data: &Value,
+        limits: Limits,
+    ) -> Result<String, String> {
         // The library takes the entry only as text; so that is a call of the tree.
-        let entry = gotmpl::html::Template::new("entry").max_range_iters(RANGE_TURNS_MAX).funcs(functions);
+        let entry = gotmpl::html::Template::new("entry").max_range_iters(limits.range_turns).funcs(functions);
         let mut template = entry.parse(&format!("{{{{template {MAIN:?} .}}}}")).map_err(|e| message(&e))?;
         let trees = library.iter().chain([self]).flat_map(|parsed| &parsed.defines);
         let trees = trees.map(|define| (&*define.name, &define.body)).chain([(MAIN, &self.main)]);
         for (name, tree) in trees {
             template = template.add_parse_tree(name, tree.clone()).map_err(|e| message(&e))?;
         }
-        Bounded::fill(EXPANSION_MAX_BYTES, |out| template.execute_fmt(out, data))
+        Bounded::fill(limits.bytes, |out| template.execute_fmt(out, data))
     }
 }
 

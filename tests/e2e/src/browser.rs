@@ -10,6 +10,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// The driver takes any free port of one family of addresses and then wants the same of the other, where another program may have
+/// it: then it ends at once, and the next try takes another.
+const DRIVER_TRIES: usize = 10;
 
 /// A browser with one window; ended when dropped.
 pub struct Browser {
@@ -26,18 +29,7 @@ impl Browser {
     /// When Chromium or its driver is missing or does not start.
     pub async fn start(width: u32, height: u32) -> Self {
         net::tls::install();
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver starts; it comes with Debian's package chromium-driver");
-        let port = tokio::time::timeout(START_LIMIT, port_of(&mut driver))
-            .await
-            .expect("chromedriver says its port");
+        let (driver, port) = start_driver().await;
         let profile = tempfile::tempdir().expect("a folder");
         let capabilities = capabilities(profile.path(), width, height);
         let page = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
@@ -74,15 +66,36 @@ impl Drop for Browser {
     }
 }
 
-async fn port_of(driver: &mut Child) -> u16 {
+/// A driver, and the port on which it listens.
+async fn start_driver() -> (Child, u16) {
+    for _ in 0..DRIVER_TRIES {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver starts; it comes with Debian's package chromium-driver");
+        let port = tokio::time::timeout(START_LIMIT, port_of(&mut driver)).await;
+        if let Some(port) = port.expect("chromedriver says its port or ends") {
+            return (driver, port);
+        }
+    }
+    panic!("chromedriver ended {DRIVER_TRIES} times before it listened");
+}
+
+/// The port that it says; nothing when it has ended without.
+async fn port_of(driver: &mut Child) -> Option<u16> {
     let output = driver.stdout.take().expect("piped above");
     let mut lines = BufReader::new(output).lines();
     while let Some(line) = lines.next_line().await.expect("readable") {
         if let Some(port) = line.strip_prefix("ChromeDriver was started successfully on port ") {
-            return port.trim_end_matches('.').parse().expect("a port");
+            return Some(port.trim_end_matches('.').parse().expect("a port"));
         }
     }
-    panic!("chromedriver ended before it listened");
+    None
 }
 
 fn capabilities(profile: &Path, width: u32, height: u32) -> Capabilities {

@@ -29,7 +29,8 @@ impl Browser {
         self.page.goto(url).await.expect("the page loads");
     }
 
-    async fn cdp(&self, method: &str, parameters: Value) -> Value {
+    /// Asks the browser itself, by the DevTools protocol.
+    pub async fn cdp(&self, method: &str, parameters: Value) -> Value {
         self.page.cdp().send_raw(method, parameters).await.unwrap_or_else(|e| panic!("{method}: {e}"))
     }
 
@@ -62,12 +63,18 @@ impl Browser {
         self.eval("return window.troubles ?? ['nothing was recorded'];").await.expect("a list")
     }
 
-    /// Clicks the first element that a selector finds, once it is there.
+    /// Clicks the first element that a selector finds, once it is there and nothing lies over it.
     pub async fn click(&self, css: &str) {
-        let by = By::Css(css.to_owned());
-        let clicked = async || self.page.find(by.clone()).await.map_err(|e| e.to_string());
-        let element = until(&format!("{css} is there"), SEEN_LIMIT, clicked).await;
-        element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        until(&format!("{css} can be clicked"), SEEN_LIMIT, async || self.try_click(css).await).await;
+    }
+
+    /// Clicks the first element that a selector finds.
+    ///
+    /// # Errors
+    /// When there is none, or something lies over it.
+    pub async fn try_click(&self, css: &str) -> Result<(), String> {
+        let element = self.page.find(By::Css(css.to_owned())).await.map_err(|e| e.to_string())?;
+        element.click().await.map_err(|e| e.to_string())
     }
 
     /// Types on the keyboard, wherever the focus is.
@@ -108,6 +115,20 @@ impl Browser {
                 event.as_object_mut().expect("an object").remove("text");
             }
             self.cdp("Input.dispatchKeyEvent", event).await;
+        }
+    }
+
+    /// Moves the pointer to a place in the window and, once the page has drawn that, clicks there.
+    pub async fn point(&self, (x, y): (f64, f64)) {
+        let event = |kind: &str, dx: f64, button: &str| json!({ "type": kind, "x": x + dx, "y": y, "button": button, "buttons": u8::from(button == "left"), "clickCount": 1 });
+        // Two moves: one that enters, one that is a move within.
+        for dx in [-2.0, 0.0] {
+            self.cdp("Input.dispatchMouseEvent", event("mouseMoved", dx, "none")).await;
+        }
+        let drawn = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));";
+        self.eval::<bool>(drawn).await.expect("a frame is drawn");
+        for kind in ["mousePressed", "mouseReleased"] {
+            self.cdp("Input.dispatchMouseEvent", event(kind, 0.0, "left")).await;
         }
     }
 

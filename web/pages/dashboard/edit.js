@@ -9,6 +9,7 @@ import { Sheet } from '../../shell/sheet.js';
 import { theme } from '../../shell/theme.js';
 import { useCheck } from '../explore/check.js';
 import { Editor } from '../explore/editor.js';
+import { sourceOf } from '../../lib/datasource.js';
 import { interpolate } from '../../lib/interpolate.js';
 import { Preview } from './preview.js';
 
@@ -75,16 +76,18 @@ export function Edit({ model, panel, readOnly, version, onSaved, onClose, onRelo
 /** @param {{query: Draft['queries'][number], model: Model, panel: PanelJson, onChange: (expr: string) => void}} props */
 function QueryField({ query, model, panel, onChange }) {
   // The parser knows no variables: it is asked about the query as it will be sent.
-  const sent = interpolate(query.expr, { ...BUILT_IN, ...model.scope(panel) }, 'promql');
-  const { error } = useCheck(sent);
+  const target = panel.targets?.[query.at] ?? {};
+  const language = sourceOf(target, panel, model.scope(panel)).language ?? 'promql';
+  const sent = interpolate(query.expr, { ...BUILT_IN, ...model.scope(panel) }, language);
+  const { error } = useCheck(sent, language);
   const place = sent === query.expr ? error : null;
   return html`<div class="edit-field"><span>Query ${query.refId}</span>
-    <${Editor} value=${query.expr} label=${`Query ${query.refId}`} error=${place} onChange=${onChange} onRun=${() => {}} />
+    <${Editor} value=${query.expr} label=${`Query ${query.refId}`} language=${language} error=${place} onChange=${onChange} onRun=${() => {}} />
     ${error && html`<span class="query-said query-wrong" role="alert"><${Icon} name="warn" /><span>${error.message}</span></span>`}</div>`;
 }
 
 /** What the page puts in where a query is sent; any length will do for the parser. */
-const BUILT_IN = { __interval: '1m', __rate_interval: '1m', __range: '1h', __interval_ms: '60000', __range_s: '3600', __range_ms: '3600000' };
+const BUILT_IN = { __interval: '1m', __rate_interval: '1m', __range: '1h', __auto: '1m', __interval_ms: '60000', __range_s: '3600', __range_ms: '3600000' };
 
 /** @param {{steps: Draft['thresholds'], problem: string, onChange: (steps: Draft['thresholds']) => void}} props */
 function Thresholds({ steps, problem, onChange }) {

@@ -17,7 +17,7 @@ import { Icon } from '../../shell/icons.js';
 import { Popover } from '../../shell/popover.js';
 import { lostSince } from '../../shell/reach.js';
 import { theme } from '../../shell/theme.js';
-import { saveFile } from '../../shell/save.js';
+import { saveFile } from '../../panels/save.js';
 import { exploreLink } from './explorelink.js';
 
 /** @typedef {import('./model.js').Model} Model */

@@ -6,7 +6,7 @@ import { formatDuration, formatTime } from '../../lib/time.js';
 import { params, setParams } from '../../shell/address.js';
 import { utc } from '../../shell/clock.js';
 import { Icon } from '../../shell/icons.js';
-import { saveFile } from '../../shell/save.js';
+import { saveFile } from '../../panels/save.js';
 import { Sheet } from '../../shell/sheet.js';
 
 /** @typedef {import('./model.js').PanelData} PanelData */

@@ -32,6 +32,7 @@ import { panelsOnScreen, questionAt, questionOf, wantedOf, ownRange } from './pl
  * @property {string} key what it brings
  * @property {string} question
  * @property {number} asked when, ms
+ * @property {number} skew of the clock against the time that passes, ms
  * @property {number} everyMs
  * @property {Followed[]} panels
  * @property {AbortController} stop
@@ -55,8 +56,8 @@ const STREAMS_PER_BROWSER_MAX = 3;
 /** When there is no room for another stream, here or there, it is looked for again after this. */
 const FULL_MS = 60_000;
 
-/** Rounds may be this late. Beyond it the computer has slept or its clock was set. */
-const LATE_MS_MAX = 30_000;
+/** Where the clock has moved by more than this against the time that has passed, it was set, or the computer slept. */
+const CLOCK_MS_MAX = 5_000;
 
 /** @param {Model} model @param {Page} page @returns {() => void} ends it */
 export function runLive(model, page) {
@@ -111,8 +112,10 @@ function consider(live) {
   if (asked < live.waitsUntil) return later(live, live.waitsUntil - asked);
   const targets = panels.reduce((sum, { plan }) => sum + plan.targets.length, 0);
   if (targets === 0 || targets > TARGETS_PER_BATCH_MAX) return undefined;
-  return open(live, { key, question, asked, everyMs, panels, stop: new AbortController() });
+  return open(live, { key, question, asked, skew: clockSkew(), everyMs, panels, stop: new AbortController() });
 }
+
+const clockSkew = () => Date.now() - performance.now();
 
 /** @param {Live} live @param {Stream} stream */
 function open(live, stream) {
@@ -146,7 +149,7 @@ function ended(live, stream, pauseMs) {
 function take(live, stream, elapsedMs, results) {
   live.failures = 0;
   const moment = stream.asked + elapsedMs;
-  if (Math.abs(Date.now() - moment) > LATE_MS_MAX) return ended(live, stream, 0);
+  if (Math.abs(clockSkew() - stream.skew) > CLOCK_MS_MAX) return ended(live, stream, 0);
   return batch(() => {
     nextBeat(moment);
     const now = range.peek();

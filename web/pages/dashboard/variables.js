@@ -1,6 +1,7 @@
 // Resolves a dashboard's variables, each with the values of those that it mentions.
 import { effect } from '../../vendor/signals/signals.js';
-import { ApiError, fetchLoki, fetchProm, postProm } from '../../lib/client.js';
+import { ApiError, fetchProm, postProm } from '../../lib/client.js';
+import { fetchLoki } from '../../lib/loki.js';
 import { interpolate } from '../../lib/interpolate.js';
 import { formatLabels } from '../../lib/format.js';
 import { formatDuration, roundInterval } from '../../lib/step.js';

@@ -3,6 +3,7 @@ import { html } from '../../lib/html.js';
 import { useEffect, useRef, useState } from '../../vendor/preact/hooks.js';
 import { unitOf } from '../../lib/explore.js';
 import { completionClient } from './completion.js';
+import { logql } from './logcompletion.js';
 
 /** @typedef {import('../../lib/types.d.ts').TargetError} TargetError */
 
@@ -22,7 +23,14 @@ function load() {
  * @property {(text: string) => void} onChange
  * @property {() => void} onRun
  * @property {boolean} [focused] takes the focus when it appears
+ * @property {'promql' | 'logql'} [language] an editor keeps the one it began with
  */
+
+/** Where nothing is written yet. */
+const EXAMPLES = {
+  promql: 'A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))',
+  logql: 'A LogQL query, such as {job="flask-app"} |= "ERROR"',
+};
 
 /** @param {EditorProps} props */
 export function Editor(props) {
@@ -95,7 +103,8 @@ function create(cm, parent, latest, said) {
   };
   const others = cm.completionKeymap.filter((/** @type {any} */ binding) => binding.key !== 'Enter');
   const completing = [{ key: 'Enter', run: enter }, { key: 'Tab', run: cm.acceptCompletion }, ...others];
-  const language = new cm.PromQLExtension().activateLinter(false).setComplete({ remote: completionClient(cm) });
+  const named = latest.current.language ?? 'promql';
+  const language = named === 'logql' ? logql(cm) : new cm.PromQLExtension().activateLinter(false).setComplete({ remote: completionClient(cm) }).asExtension();
   return new cm.EditorView({
     parent,
     state: cm.EditorState.create({
@@ -110,9 +119,9 @@ function create(cm, parent, latest, said) {
         cm.closeBrackets(),
         cm.autocompletion({ icons: false, maxRenderedOptions: 60 }),
         cm.EditorView.lineWrapping,
-        cm.placeholder('A PromQL expression, such as sum by (job) (rate(http_requests_total[5m]))'),
+        cm.placeholder(EXAMPLES[named]),
         cm.syntaxHighlighting(highlighting(cm)),
-        language.asExtension(),
+        language,
         cm.EditorView.contentAttributes.of({ 'aria-label': latest.current.label, spellcheck: 'false' }),
         cm.EditorView.updateListener.of((/** @type {any} */ update) => {
           if (!update.docChanged) return;

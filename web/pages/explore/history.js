@@ -8,25 +8,29 @@ import { Icon } from '../../shell/icons.js';
 import { Popover } from '../../shell/popover.js';
 import { recall, remember } from '../../shell/store.js';
 
-const NAME = 'explore-history';
+/** @typedef {import('../../lib/explore.js').Language} Language */
 
-/** Newest first. @type {import('../../vendor/signals/signals.js').Signal<string[]>} */
-export const history = signal(read());
+/** What each language's queries are kept under. @type {Record<Language, string>} */
+const NAMES = { promql: 'explore-history', logql: 'explore-history-logql' };
 
-effect(() => remember(NAME, JSON.stringify(history.value)));
+/** Newest first. @type {Record<Language, import('../../vendor/signals/signals.js').Signal<string[]>>} */
+export const histories = { promql: signal(read(NAMES.promql)), logql: signal(read(NAMES.logql)) };
 
-/** @returns {string[]} */
-function read() {
+for (const [language, list] of Object.entries(histories)) effect(() => remember(NAMES[/** @type {Language} */ (language)], JSON.stringify(list.value)));
+
+/** @param {string} name @returns {string[]} */
+function read(name) {
   try {
-    const list = JSON.parse(recall(NAME) ?? '[]');
+    const list = JSON.parse(recall(name) ?? '[]');
     return Array.isArray(list) ? list.filter((one) => typeof one === 'string').slice(0, HISTORY_MAX) : [];
   } catch {
     return [];
   }
 }
 
-/** @param {{onPick: (expr: string) => void}} props */
-export function HistoryMenu({ onPick }) {
+/** @param {{language: Language, onPick: (expr: string) => void}} props */
+export function HistoryMenu({ language, onPick }) {
+  const history = histories[language];
   const [open, setOpen] = useState(false);
   const [words, setWords] = useState('');
   const found = history.value.filter((expr) => hasWords(expr, words));

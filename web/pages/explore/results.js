@@ -5,7 +5,7 @@ import { useSignal } from '../../vendor/signals/signals.js';
 import { Panel } from '../../panels/index.js';
 import { toFrames } from '../../lib/frames.js';
 import { STYLES, costOf, saidOf } from '../../lib/explore.js';
-import { formatCount, formatShort, plural } from '../../lib/format.js';
+import { formatBytes, formatCount, formatShort, plural } from '../../lib/format.js';
 import { dragged, pinned } from '../../lib/ranges.js';
 import { csvOf } from '../../lib/tables.js';
 import { formatDuration } from '../../lib/time.js';
@@ -13,7 +13,7 @@ import { params, setParams } from '../../shell/address.js';
 import { range, setRange, utc } from '../../shell/clock.js';
 import { Icon } from '../../shell/icons.js';
 import { Empty, Failed, Stale } from '../../shell/notice.js';
-import { saveFile } from '../../shell/save.js';
+import { saveFile } from '../../panels/save.js';
 import { theme } from '../../shell/theme.js';
 
 /** @typedef {import('./answers.js').Answers} Answers */
@@ -27,7 +27,13 @@ export function Results({ answers }) {
   if (results.length === 0 && error) return html`<${Failed} what="The answer" error=${error} />`;
   return html`<${Stale} error=${error} />
     <${Cost} answers=${answers} />
-    <div class="explore-answers">
+    <${Drawings} answers=${answers} />`;
+}
+
+/** A graph and a table. @param {{answers: Answers}} props */
+export function Drawings({ answers }) {
+  const { results } = answers;
+  return html`<div class="explore-answers">
       <${Drawing} name="graph" answers=${answers} tools=${html`<${StyleChoice} />`} />
       <${Drawing} name="table" answers=${answers} tools=${html`<button type="button" class="button button-small" disabled=${results.length === 0}
         onClick=${() => saveFile('explore.csv', 'text/csv', csvOf(results))}><${Icon} name="download" /> CSV</button>`} />
@@ -35,11 +41,13 @@ export function Results({ answers }) {
 }
 
 /** @param {{answers: Answers}} props keeps its place while there is nothing to say */
-function Cost({ answers: { results, tookMs, loading } }) {
+export function Cost({ answers: { results, language, tookMs, loading } }) {
   const cost = costOf(results);
   if (loading || results.length === 0) return html`<p class="explore-cost muted" role="status">${loading ? 'Asking' : ''}</p>`;
-  const read = `read ${formatCount(cost.samplesRead)} samples of ${formatCount(cost.seriesRead)} series`;
-  return html`<p class="explore-cost muted" role="status">${plural(cost.series, 'series')}${cost.stepMs > 0 ? `, a point every ${formatDuration(cost.stepMs)}` : ''}. Evaluated in ${formatShort(cost.tookMs)} ms, ${read}; here after ${formatShort(tookMs)} ms.</p>`;
+  const read = language === 'logql' ? `read ${plural(cost.linesRead, 'line')}, ${formatBytes(cost.bytesRead)}` : `read ${formatCount(cost.samplesRead)} samples of ${formatCount(cost.seriesRead)} series`;
+  const hasLines = results.some(({ kind }) => kind === 'logs');
+  const found = [hasLines ? plural(cost.lines, 'line') : '', cost.series > 0 || !hasLines ? plural(cost.series, 'series') : ''].filter(Boolean).join(', ');
+  return html`<p class="explore-cost muted" role="status">${found}${cost.stepMs > 0 ? `, a point every ${formatDuration(cost.stepMs)}` : ''}. Evaluated in ${formatShort(cost.tookMs)} ms, ${read}; here after ${formatShort(tookMs)} ms.</p>`;
 }
 
 function StyleChoice() {
@@ -49,7 +57,7 @@ function StyleChoice() {
 }
 
 /** @param {number} from @param {number} to */
-const zoom = (from, to) => setRange(pinned(dragged(from, to)));
+export const zoom = (from, to) => setRange(pinned(dragged(from, to)));
 
 /** @param {{name: 'graph' | 'table', answers: Answers, tools: any}} props */
 function Drawing({ name, answers, tools }) {

@@ -13,6 +13,7 @@ pub(super) const PAGERDUTY_V1_URL: &str = "https://events.pagerduty.com/generic/
 const OPSGENIE_URL: &str = "https://api.opsgenie.com/";
 const VICTOROPS_URL: &str = "https://alert.victorops.com/integrations/generic/20131114/alert/";
 const TELEGRAM_URL: &str = "https://api.telegram.org";
+const WEBEX_URL: &str = "https://webexapis.com/v1/messages";
 const ROCKETCHAT_URL: &str = "https://open.rocket.chat/";
 
 #[derive(Debug, Clone, Deserialize)]
@@ -43,6 +44,7 @@ pub(super) struct Global {
     pub(super) telegram_api_url: String,
     telegram_bot_token: Option<Secret>,
     telegram_bot_token_file: Option<PathBuf>,
+    pub(super) webex_api_url: String,
     pub(super) rocketchat_api_url: String,
     rocketchat_token: Option<Secret>,
     rocketchat_token_file: Option<PathBuf>,
@@ -55,7 +57,6 @@ pub(super) struct Global {
     wechat_api_secret: Option<Secret>,
     wechat_api_secret_file: Option<PathBuf>,
     wechat_api_corp_id: Option<Spanned<Unread>>,
-    webex_api_url: Option<Spanned<Unread>>,
     jira_api_url: Option<Spanned<Unread>>,
     smtp_tls_config: Option<Spanned<Unread>>,
     slack_app_token: Option<Spanned<Unread>>,
@@ -91,6 +92,7 @@ impl Default for Global {
             telegram_api_url: TELEGRAM_URL.to_owned(),
             telegram_bot_token: None,
             telegram_bot_token_file: None,
+            webex_api_url: WEBEX_URL.to_owned(),
             rocketchat_api_url: ROCKETCHAT_URL.to_owned(),
             rocketchat_token: None,
             rocketchat_token_file: None,
@@ -102,7 +104,6 @@ impl Default for Global {
             wechat_api_secret: None,
             wechat_api_secret_file: None,
             wechat_api_corp_id: None,
-            webex_api_url: None,
             jira_api_url: None,
             smtp_tls_config: None,
             slack_app_token: None,

@@ -65,9 +65,8 @@ file_type! {
         mute_time_intervals: Vec<Spanned<String>>,
         active_time_intervals: Vec<Spanned<String>>,
         routes: Vec<Spanned<Route>>,
-    } refuses {
-        labels,
-    }
+        labels: BTreeMap<String, String>,
+    } refuses {}
 }
 
 impl Route {
@@ -80,8 +79,10 @@ file_type! {
     /// Somebody who is told.
     Receiver {
         name: Option<Spanned<String>>,
+        labels: BTreeMap<String, String>,
         discord_configs: Vec<Spanned<receivers::Discord>>,
         email_configs: Vec<Spanned<receivers::Email>>,
+        incidentio_configs: Vec<Spanned<receivers::IncidentIo>>,
         mattermost_configs: Vec<Spanned<receivers::Mattermost>>,
         msteams_configs: Vec<Spanned<receivers::MsTeams>>,
         msteamsv2_configs: Vec<Spanned<receivers::MsTeamsV2>>,
@@ -93,9 +94,10 @@ file_type! {
         sns_configs: Vec<Spanned<receivers::Sns>>,
         telegram_configs: Vec<Spanned<receivers::Telegram>>,
         victorops_configs: Vec<Spanned<receivers::VictorOps>>,
+        webex_configs: Vec<Spanned<receivers::Webex>>,
         webhook_configs: Vec<Spanned<receivers::Webhook>>,
     } refuses {
-        labels, incidentio_configs, jira_configs, webex_configs, wechat_configs,
+        jira_configs, wechat_configs,
     }
 }
 

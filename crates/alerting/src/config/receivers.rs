@@ -270,7 +270,8 @@ kind! {
         message: Text = template("telegram.default.message"),
         disable_notifications: bool = false,
         parse_mode: String = "HTML".to_owned(),
-    } refuses { chat_id_file }
+        chat_id_file: Option<PathBuf> = None,
+    } refuses {}
 }
 
 kind! {
@@ -370,6 +371,31 @@ kind! {
         icon_url: Text = Text::default(),
         icon_emoji: Text = Text::default(),
     } refuses { attachments, props, priority, fields, color, pretext, fallback, title_link }
+}
+
+kind! {
+    /// Webex, by its messages API; `http_config` holds the token of a bot.
+    Webex {
+        api_url: Option<String> = None,
+        room_id: Text = Text::default(),
+        message: Text = template("webex.default.message"),
+    } refuses {}
+}
+
+kind! {
+    /// incident.io's alert source for Alertmanager.
+    IncidentIo {
+        url: Option<Secret> = None,
+        url_file: Option<PathBuf> = None,
+        #[serde(skip)]
+        target: Option<SecretSource> = None,
+        alert_source_token: Option<Secret> = None,
+        alert_source_token_file: Option<PathBuf> = None,
+        #[serde(skip)]
+        token: Option<SecretSource> = None,
+        max_alerts: usize = 0,
+        timeout: Option<Duration> = None,
+    } refuses {}
 }
 
 kind! {

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use config::{ConfigError, Position, Secret, SecretSource, Spanned};
-use model::DurationMs;
+use model::{DurationMs, Labels};
+use net::TlsOptions;
 
 use super::global::{Global, PAGERDUTY_URL, PAGERDUTY_V1_URL, Secrets};
 use super::http::{Credentials, Http};
 use super::raw;
 use super::receivers::{
-    Discord, Email, Mattermost, MsTeams, MsTeamsV2, Opsgenie, PagerDuty, Pushover, Rocketchat, Slack, Sns,
-    Telegram, VictorOps, Webhook,
+    Discord, Email, IncidentIo, Mattermost, MsTeams, MsTeamsV2, Opsgenie, PagerDuty, Pushover, Rocketchat,
+    Slack, Sns, Telegram, VictorOps, Webex, Webhook,
 };
 use crate::template::Text;
 
@@ -19,6 +20,8 @@ use crate::template::Text;
 pub struct Receiver {
     /// Unique.
     pub name: String,
+    /// Words about it, for whoever lists receivers.
+    pub labels: Labels,
     /// By which calls.
     pub(crate) calls: Vec<CallConfig>,
 }
@@ -37,6 +40,7 @@ pub(crate) struct CallConfig {
     pub(crate) credentials: Option<Credentials>,
     pub(crate) proxy: Option<String>,
     pub(crate) follow_redirects: bool,
+    pub(crate) tls: TlsOptions,
     pub(crate) call: Call,
 }
 
@@ -57,6 +61,8 @@ pub(crate) enum Call {
     VictorOps(VictorOps),
     Mattermost(Mattermost),
     Rocketchat(Rocketchat),
+    Webex(Webex),
+    IncidentIo(IncidentIo),
 }
 
 impl Receiver {
@@ -86,13 +92,22 @@ macro_rules! calls {
                 index,
                 send_resolved: raw.send_resolved.unwrap_or($resolved),
                 timeout: timeout.map_or(DurationMs::ZERO, |timeout| timeout.0),
-                credentials: http.0,
-                proxy: http.1,
-                follow_redirects: http.2,
+                credentials: http.credentials,
+                proxy: http.proxy,
+                follow_redirects: http.follow_redirects,
+                tls: http.tls,
                 call: Call::$variant(raw),
             });
         }
     };
+}
+
+/// What `http_config` comes to.
+struct HttpSettings {
+    credentials: Option<Credentials>,
+    proxy: Option<String>,
+    follow_redirects: bool,
+    tls: TlsOptions,
 }
 
 type Timeout = Result<Option<config::Duration>, ConfigError>;
@@ -103,6 +118,7 @@ impl Resolver<'_> {
         let mut out = Vec::new();
         calls!(self, out, raw.discord_configs, "discord", true, Discord, discord);
         calls!(self, out, raw.email_configs, "email", false, Email, email);
+        calls!(self, out, raw.incidentio_configs, "incidentio", true, IncidentIo, incidentio);
         calls!(self, out, raw.pagerduty_configs, "pagerduty", true, PagerDuty, pagerduty);
         calls!(self, out, raw.slack_configs, "slack", false, Slack, slack);
         calls!(self, out, raw.webhook_configs, "webhook", true, Webhook, webhook);
@@ -115,7 +131,8 @@ impl Resolver<'_> {
         calls!(self, out, raw.msteamsv2_configs, "msteamsv2", true, MsTeamsV2, msteamsv2);
         calls!(self, out, raw.mattermost_configs, "mattermost", true, Mattermost, mattermost);
         calls!(self, out, raw.rocketchat_configs, "rocketchat", true, Rocketchat, rocketchat);
-        Ok(Receiver { name: name.to_owned(), calls: out })
+        calls!(self, out, raw.webex_configs, "webex", true, Webex, webex);
+        Ok(Receiver { name: name.to_owned(), labels: Labels::from_pairs(raw.labels), calls: out })
     }
 
     fn fault(&self, at: Position, message: impl Into<String>) -> ConfigError {
@@ -129,18 +146,13 @@ impl Resolver<'_> {
         }
     }
 
-    fn http(
-        &self,
-        at: Position,
-        own: Option<Http>,
-    ) -> Result<(Option<Credentials>, Option<String>, bool), ConfigError> {
-        let Some(http) = own.or_else(|| self.global.http_config.clone()) else {
-            return Ok((None, None, true));
-        };
+    fn http(&self, at: Position, own: Option<Http>) -> Result<HttpSettings, ConfigError> {
+        let http = own.or_else(|| self.global.http_config.clone()).unwrap_or_default();
         self.supported(http.unsupported())?;
         let credentials = http.credentials(self.base).map_err(|e| self.fault(at, e))?;
+        let tls = http.tls(self.base).map_err(|(at, e)| self.fault(at, format!("tls_config: {e}")))?;
         let proxy = http.proxy_url.filter(|url| !url.is_empty());
-        Ok((credentials, proxy, http.follow_redirects.unwrap_or(true)))
+        Ok(HttpSettings { credentials, proxy, follow_redirects: http.follow_redirects.unwrap_or(true), tls })
     }
 
     /// The secret of a call: its own, or the global one.
@@ -323,7 +335,14 @@ impl Resolver<'_> {
     }
 
     fn telegram(&self, at: Position, raw: &mut Telegram) -> Timeout {
-        if raw.chat_id == 0 {
+        match (raw.chat_id, &mut raw.chat_id_file) {
+            (0, Some(file)) => *file = self.base.join(&file),
+            (_, Some(_)) => {
+                return Err(self.fault(at, "at most one of chat_id & chat_id_file must be configured"));
+            }
+            _ => {}
+        }
+        if raw.chat_id == 0 && raw.chat_id_file.is_none() {
             return Err(self.fault(at, "missing chat_id on telegram_config"));
         }
         if !["", "Markdown", "MarkdownV2", "HTML"].contains(&raw.parse_mode.as_str()) {
@@ -362,6 +381,38 @@ impl Resolver<'_> {
         let missing = "no global Mattermost Webhook URL set either inline or in a file";
         raw.target = self.secret(at, "webhook_url", own, Some(&self.secrets.mattermost_url), missing)?;
         Ok(None)
+    }
+
+    fn webex(&self, at: Position, raw: &mut Webex) -> Timeout {
+        if raw.room_id.is_empty() {
+            return Err(self.fault(at, "missing room_id on webex_config"));
+        }
+        let http = raw.http_config.as_ref().or(self.global.http_config.as_ref());
+        if !http.is_some_and(Http::has_authorization) {
+            return Err(self.fault(at, "missing webex_configs.http_config.authorization"));
+        }
+        raw.api_url = Some(raw.api_url.take().unwrap_or_else(|| self.global.webex_api_url.clone()));
+        Ok(None)
+    }
+
+    fn incidentio(&self, at: Position, raw: &mut IncidentIo) -> Timeout {
+        let own = (raw.url.take(), raw.url_file.take());
+        raw.target = self.secret(at, "url", own, None, "one of url or url_file must be configured")?;
+        let (inline, file) = (raw.alert_source_token.take(), raw.alert_source_token_file.take());
+        let token = SecretSource::of("alert_source_token", inline, file, self.base);
+        raw.token = token.map_err(|e| self.fault(at, e))?;
+        let http = raw.http_config.as_ref().or(self.global.http_config.as_ref());
+        match (&raw.token, http.is_some_and(Http::has_authorization)) {
+            (Some(_), true) => Err(self.fault(
+                at,
+                "cannot specify alert_source_token or alert_source_token_file when using http_config.authorization",
+            )),
+            (None, false) => Err(self.fault(
+                at,
+                "at least one of alert_source_token, alert_source_token_file or http_config.authorization must be configured",
+            )),
+            _ => Ok(raw.timeout),
+        }
     }
 
     fn rocketchat(&self, at: Position, raw: &mut Rocketchat) -> Timeout {

@@ -20,7 +20,8 @@ const SECRET_ENDS: [&str; 7] =
 const SECRET_NAMES: [&str; 3] = ["url", "slack_api_url", "api_url"];
 
 /// Lists of receivers; `url` and `api_url` are secrets only in some.
-const SECRET_URL_IN: [(&str, &str); 2] = [("webhook_configs", "url"), ("slack_configs", "api_url")];
+const SECRET_URL_IN: [(&str, &str); 3] =
+    [("webhook_configs", "url"), ("incidentio_configs", "url"), ("slack_configs", "api_url")];
 
 /// The text as YAML with secrets hidden; a comment when it cannot be read, which a checked text can.
 pub(super) fn without_secrets(file: &Path, text: &str) -> String {

@@ -141,13 +141,29 @@ fn what_is_not_carried_yet_is_refused_by_name() {
         "am.yml:1:27: slack_app_token is not supported yet",
     );
     check_fault(
-        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: {tls_config: {}}}]}]\n",
-        "am.yml:2:85: tls_config is not supported yet",
+        "route: {receiver: a}\nreceivers:\n- name: a\n  wechat_configs: [{to_user: x}]\n",
+        "am.yml:4:19: wechat_configs is not supported yet",
     );
     check_fault(
-        &format!("route: {{receiver: a, routes: [{{labels: {{x: y}}}}]}}\n{RECEIVERS}"),
-        "am.yml:1:40: labels is not supported yet",
+        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: {oauth2: {}}}]}]\n",
+        "am.yml:2:81: oauth2 is not supported yet",
     );
+    check_fault(
+        "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://x', http_config: {tls_config: {server_name: x}}}]}]\n",
+        "am.yml:2:99: server_name is not supported yet",
+    );
+}
+
+#[test]
+fn routes_and_receivers_have_words_about_them() {
+    let config = parse(
+        "route: {receiver: a, labels: {desk: day, team: ops}, routes: [{matchers: [x=y], labels: {desk: night}}]}\n\
+         receivers: [{name: a, labels: {owner: me}}]\n",
+    )
+    .expect("valid");
+    assert_eq!(config.route.labels.to_string(), r#"{desk="day", team="ops"}"#);
+    assert_eq!(config.route.routes[0].labels.to_string(), r#"{desk="night", team="ops"}"#);
+    assert_eq!(config.receivers["a"].labels.to_string(), r#"{owner="me"}"#);
 }
 
 /// Each receiver needs something without which nobody is told.
@@ -165,6 +181,20 @@ fn what_receivers_need() {
         ("telegram", "bot_token: x", "missing chat_id on telegram_config"),
         ("sns", "subject: x", "must provide either a Target ARN, Topic ARN, or Phone Number for SNS config"),
         ("msteams", "title: x", "one of webhook_url or webhook_url_file must be configured"),
+        ("telegram", "chat_id: 1, chat_id_file: x, bot_token: y", "at most one of chat_id & chat_id_file"),
+        ("webex", "message: x", "missing room_id on webex_config"),
+        ("webex", "room_id: x", "missing webex_configs.http_config.authorization"),
+        ("incidentio", "max_alerts: 1", "one of url or url_file must be configured"),
+        (
+            "incidentio",
+            "url: 'http://i'",
+            "at least one of alert_source_token, alert_source_token_file or http_config",
+        ),
+        (
+            "incidentio",
+            "url: 'http://i', alert_source_token: x, http_config: {authorization: {credentials: y}}",
+            "cannot specify alert_source_token",
+        ),
         (
             "pagerduty",
             "routing_key: x, routing_key_file: y",

@@ -1,6 +1,6 @@
 //! Alerts over hours of false time: who was told what, and when. Time is tokio's paused time; nothing sleeps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use model::{AlertState, Labels};
@@ -135,10 +135,6 @@ impl Bench {
         self.disk.crash(disk::Crash::PowerLoss, down_s);
         tokio::time::sleep(Duration::from_secs(down_s)).await;
         (self.dispatcher, self.registry) = start(&self.config, &self.inbox, &self.disk);
-    }
-
-    fn second(&self) -> u64 {
-        self.inbox.begun.elapsed().as_secs()
     }
 
     /// Reports an alert that began `age_s` seconds ago and is to be believed for `valid_s` more.
@@ -413,95 +409,6 @@ async fn alerts_that_are_none_are_counted() {
     assert!(bench.exposed().contains("alertmanager_alerts_invalid_total 1\n"));
 }
 
-/// What the model knows of one alert.
-#[derive(Default, Clone)]
-struct Truth {
-    since: Option<u64>,
-    until: u64,
-}
-
-/// A day of random alerts and receiver outages, held against what must be true of any day.
-async fn random_day(seed: u64) {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut bench = Bench::new(CONFIG);
-    let names: Vec<String> =
-        ["a", "b", "c"].iter().flat_map(|g| (0..5).map(move |i| format!("{g}{i}"))).collect();
-    let mut truth: BTreeMap<&str, Truth> =
-        names.iter().map(|name| (name.as_str(), Truth::default())).collect();
-    // Outages of at least half an hour: name, begin, end.
-    let mut long: Vec<(String, u64, u64)> = Vec::new();
-    let mut down_until = 0;
-    for minute in 0..24 * 60 {
-        until(&bench, minute * 60 + random.u64(0..50)).await;
-        if random.u32(0..100) == 0 {
-            bench.kill(random.u64(0..5)).await;
-        }
-        let (now, quiet) = (bench.second(), minute > 22 * 60);
-        if random.u32(0..120) == 0 && !quiet {
-            down_until = minute + random.u64(1..10);
-        }
-        bench.answer(if minute < down_until { [500, 400, 429][random.usize(0..3)] } else { 200 });
-        for (name, state) in &mut truth {
-            match state.since {
-                None if !quiet && random.u32(0..300) == 0 => {
-                    state.since = Some(now);
-                    state.until = minute + [1, 5, 40, 200][random.usize(0..4)];
-                    bench.fire(name, 0, 240);
-                }
-                Some(since) if minute >= state.until || quiet => {
-                    bench.resolve(name, i64::try_from(now - since).expect("a day"));
-                    if now - since > 1800 {
-                        long.push(((*name).to_owned(), since, now));
-                    }
-                    state.since = None;
-                }
-                Some(since) => bench.fire(name, i64::try_from(now - since).expect("a day"), 240),
-                None => {}
-            }
-        }
-    }
-    let taken = lock(&bench.inbox.taken).clone();
-    check_delivered(seed, &taken, &long);
-    check_repeats(seed, &taken);
-    assert!(bench.dispatcher.status().groups.is_empty(), "seed {seed}: groups are left");
-    bench.dispatcher.stop().await;
-}
-
-/// Every long outage was told while it lasted, and of every alert the last news is that it ended.
-fn check_delivered(seed: u64, taken: &[Taken], long: &[(String, u64, u64)]) {
-    for (name, begin, end) in long {
-        let told = taken.iter().any(|t| t.firing.contains(name) && (*begin..=*end).contains(&t.second));
-        assert!(told, "seed {seed}: {name} fired from {begin} to {end} and nobody was told");
-    }
-    let mut last: BTreeMap<&str, bool> = BTreeMap::new();
-    for t in taken {
-        last.extend(t.firing.iter().map(|name| (name.as_str(), true)));
-        last.extend(t.resolved.iter().map(|name| (name.as_str(), false)));
-    }
-    let open: Vec<_> = last.iter().filter(|(_, firing)| **firing).collect();
-    assert!(open.is_empty(), "seed {seed}: never told to have ended: {open:?}");
-    assert!(!long.is_empty() && last.len() > 5, "seed {seed}: a day on which something happens");
-}
-
-/// Nobody was told the same twice within the repeat interval.
-fn check_repeats(seed: u64, taken: &[Taken]) {
-    let mut before: BTreeMap<&str, &Taken> = BTreeMap::new();
-    for now in taken {
-        if let Some(last) = before.insert(&now.group_key, now) {
-            let news = !now.firing.is_subset(&last.firing) || !now.resolved.is_subset(&last.resolved);
-            let due = now.second - last.second >= 3600;
-            assert!(news || due, "seed {seed}: {last:?} and again {now:?}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn random_days() {
-    for seed in 0..20 {
-        random_day(seed).await;
-    }
-}
-
 #[tokio::test]
 async fn a_real_webhook_is_posted() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -554,3 +461,4 @@ mod jumps;
 mod ledger;
 mod muting;
 mod restarts;
+mod simulation;

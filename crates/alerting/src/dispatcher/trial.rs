@@ -88,7 +88,7 @@ impl Dispatcher {
 async fn try_one(shared: &Arc<Shared>, integration: &Integration, message: &Notification) -> Tested {
     let begun = tokio::time::Instant::now();
     let heard = |tried: &Tried<'_>| shared.attempted(integration, message, tried);
-    let outcome = deliver(integration, message, TEST_TIME, heard).await;
+    let outcome = deliver(integration, message, TEST_TIME, heard, || false).await;
     let (taken, code, answer) = match outcome.result {
         Ok(answer) => (true, Some(answer.status), answer.text),
         Err(failure) => (false, failure.status, failure.message),
@@ -128,6 +128,7 @@ fn message(
         receiver: receiver.to_owned(),
         group_key: format!("{{}}/{{watchfire_test=\"{}\"}}:{{alertname=\"{TEST_ALERT}\"}}", begun.0),
         group_labels: Labels::from_pairs([("alertname", TEST_ALERT)]),
+        route_labels: Labels::empty(),
         alerts: vec![alert],
         external_url: Arc::clone(external_url),
     }

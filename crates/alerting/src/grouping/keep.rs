@@ -1,10 +1,12 @@
 //! What survives a restart, and how alerting goes on from it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{Labels, TimestampMs};
 
-use super::{Core, End, Job, Now};
+use super::{Core, End, Group, GroupKey, Job, Now};
+use crate::fingerprint::fingerprint;
 use crate::ledger::{EndedHow, What};
 use crate::log::{Entry, Log, LogKey};
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
@@ -15,6 +17,10 @@ use crate::store::Known;
 /// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
 const EXCHANGE_OVERLAP_MS: i64 = 10_000;
 
+/// How much longer than a group's interval another monitor of a pair may take to tell an end: its turn, and a try or two. As
+/// long as a sender that speaks once a minute takes to say that there is no end.
+const ELDER_WAITS_MS: i64 = 120_000;
+
 impl Core {
     /// Goes on from what was saved. An alert that fired then is believed for as long as its sender last asked, counted
     /// from now: the sender could not reach us, and must have the time to. Nobody is told of it again, for the log says
@@ -23,7 +29,7 @@ impl Core {
         self.log = Log::restored(saved.log);
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
-            let open = alert.ends_at > saved.at;
+            let open = !alert.is_resolved(saved.at);
             let believed_for = alert.ends_at.0.saturating_sub(alert.updated_at.0);
             let until = now.wall.0.saturating_add(believed_for);
             let ends_at = match (open, alert.from_rules) {
@@ -40,6 +46,7 @@ impl Core {
             if open {
                 self.open.insert(alert.labels.clone());
             }
+            self.unheard.insert(alert.labels.clone());
             self.group(&alert, true, now);
         }
         self.acks = saved.acks.into_iter().filter(|(labels, _)| self.open.contains(labels)).collect();
@@ -49,7 +56,7 @@ impl Core {
 
     /// What must survive a restart, and which count of changes it holds. Notifications are added by the caller.
     pub(crate) fn saved(&self, now: TimestampMs) -> (u64, Saved) {
-        let owed: std::collections::BTreeSet<&Labels> = self.in_groups().collect();
+        let owed: BTreeSet<&Labels> = self.in_groups().collect();
         let wanted = |alert: &&Arc<Known>| !alert.is_resolved(now) || owed.contains(&alert.labels);
         let saved = Saved {
             at: now,
@@ -74,23 +81,29 @@ impl Core {
 
     /// A rule is still waiting for the alert to have lasted long enough: it is believed as long as before, from now.
     pub(crate) fn still_there(&mut self, labels: &Labels, now: Now) {
+        self.unheard.remove(labels);
         let Some(known) = self.store.get(labels).filter(|_| self.awaited.contains(labels)) else { return };
         let believed_for = known.ends_at.0.saturating_sub(known.updated_at.0);
-        self.renew(labels, TimestampMs(now.wall.0.saturating_add(believed_for)), now);
+        let until = TimestampMs(now.wall.0.saturating_add(believed_for));
+        self.renew(Known { ends_at: until, updated_at: now.wall, ..(**known).clone() }, now);
     }
 
     /// No rule finds the alert any more: it ended while nobody looked.
     pub(crate) fn ended(&mut self, labels: &Labels, now: Now) {
-        if self.awaited.remove(labels) {
-            self.changes += 1;
-            self.renew(labels, now.wall, now);
-            self.close(labels, now.wall, EndedHow::Gone, now);
+        if !self.awaited.remove(labels) {
+            return;
         }
+        self.unheard.remove(labels);
+        self.changes += 1;
+        if let Some(known) = self.store.get(labels) {
+            let ended = Known { ends_at: now.wall, updated_at: now.wall, is_over: true, ..(**known).clone() };
+            self.renew(ended, now);
+        }
+        self.close(labels, now.wall, EndedHow::Gone, now);
     }
 
-    fn renew(&mut self, labels: &Labels, ends_at: TimestampMs, now: Now) {
-        let Some(known) = self.store.get(labels) else { return };
-        let alert = Arc::new(Known { ends_at, updated_at: now.wall, ..(**known).clone() });
+    fn renew(&mut self, alert: Known, now: Now) {
+        let alert = Arc::new(alert);
         self.store.restore(Arc::clone(&alert));
         self.group(&alert, false, now);
     }
@@ -141,21 +154,63 @@ impl Core {
         let told = self.log.merge(log, now.wall);
         let changed = self.silences.merge(silences) || !told.is_empty();
         self.changes += u64::from(changed);
-        self.heard_at.extend(told.iter().cloned().map(|key| (key, now.tick)));
+        self.heard += 1;
+        self.heard_at.extend(told.iter().cloned().map(|key| (key, self.heard)));
         for (group, receiver, integration) in told {
             self.record(now, What::ToldByPeer { receiver, integration, group });
         }
         changed
     }
 
+    /// Whether a group is left to another monitor: there are alerts in it that only the time before our start speaks for,
+    /// and another has been running since then. It has the time to tell their ends; one that it does not know of is told
+    /// here.
+    pub(super) fn is_left_to_elder(&self, key: &GroupKey, now: TimestampMs) -> bool {
+        let group = self.groups.get(key).filter(|_| self.has_elder && !self.unheard.is_empty());
+        group.is_some_and(|group| {
+            let patience_ms = i64::try_from(group.group_interval.as_millis()).unwrap_or(i64::MAX);
+            let told_until = now.0.saturating_sub(patience_ms.saturating_add(ELDER_WAITS_MS));
+            let unheard = group.alerts.iter().filter(|(labels, _)| self.unheard.contains(*labels));
+            unheard.into_iter().any(|(_, alert)| alert.ends_at.max(alert.updated_at).0 > told_until)
+        })
+    }
+
+    /// Whether a receiver believes that an alert of this group fires.
+    pub(super) fn is_believed(&self, group: &Group, labels: &Labels) -> bool {
+        let print = fingerprint(labels);
+        self.entries(group).any(|entry| entry.told.firing.contains(&print))
+    }
+
+    /// Brings a job up to date that has waited its turn: what ended or was silenced meanwhile is not told, what began is. A job
+    /// of a group that a reload has ended stays as it was.
+    pub(crate) fn refresh(&self, job: &mut Job, now: Now) {
+        let ticket = &mut job.ticket;
+        let group = self.groups.get(&ticket.group).filter(|group| group.serial == ticket.serial);
+        let Some(group) = group else { return };
+        let route = self.config.route.by_id(ticket.group.0);
+        let is_free = |labels: &&Labels| self.hold(route, labels, now.wall).is_none();
+        let free = group.alerts.keys().filter(is_free).cloned().collect();
+        let (alerts, told) = group.snapshot(&free, now.wall);
+        let wants_ends = job.integration.send_resolved;
+        ticket.told = told;
+        job.notification.alerts =
+            alerts.into_iter().filter(|alert| wants_ends || alert.ended_at.is_none()).collect();
+    }
+
     /// What another monitor has made of a job while it waited its turn; `None` when it is still to be done.
     pub(crate) fn told_meanwhile(&self, job: &Job, now: Now) -> Option<End> {
         let ticket = &job.ticket;
+        if self.is_left_to_elder(&ticket.group, now.wall) {
+            return Some(End::Outdated);
+        }
         let (send_resolved, repeat) = (job.integration.send_resolved, Some(ticket.repeat_interval));
         if !self.log.must_tell(&ticket.log_key, &ticket.told, send_resolved, repeat, now.wall) {
             return Some(End::ToldByPeer);
         }
+        if job.notification.alerts.is_empty() {
+            return Some(End::Outdated);
+        }
         let heard_at = self.heard_at.get(&ticket.log_key);
-        heard_at.is_some_and(|at| *at >= ticket.begun).then_some(End::Outdated)
+        heard_at.is_some_and(|at| *at > ticket.heard).then_some(End::Outdated)
     }
 }

@@ -40,6 +40,7 @@ impl Core {
             .map(|((route, labels), group)| GroupStatus {
                 labels: labels.clone(),
                 receiver: group.receiver.clone(),
+                route_labels: group.route_labels.clone(),
                 group_key: group.key.clone(),
                 next_flush_in_ms: u64::try_from(
                     group.next_flush.saturating_duration_since(now.tick).as_millis(),
@@ -63,6 +64,12 @@ impl Core {
 
     pub(crate) fn receivers(&self) -> Vec<String> {
         self.config.receivers.keys().cloned().collect()
+    }
+
+    /// Names of all receivers, with the words about them.
+    pub(crate) fn receivers_labelled(&self) -> Vec<(String, Labels)> {
+        let receivers = self.config.receivers.values();
+        receivers.map(|receiver| (receiver.name.clone(), receiver.labels.clone())).collect()
     }
 
     fn alert_status(&self, alert: &Known, now: TimestampMs) -> AlertStatus {
@@ -146,7 +153,7 @@ impl Core {
     }
 
     /// What the notification log has of a group.
-    fn entries<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Entry> {
+    pub(super) fn entries<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Entry> {
         let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
         integrations.iter().filter_map(|integration| {
             self.log.get(&(group.key.clone(), group.receiver.clone(), integration.place()))

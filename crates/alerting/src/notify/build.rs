@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use net::{Client, ClientOptions};
+use net::{Client, ClientOptions, TlsOptions};
 use stdx::Clock;
 
 use super::email::EmailNotifier;
@@ -12,8 +12,8 @@ use super::{Integration, Notify};
 use crate::config::{Call, CallConfig, Config};
 use crate::grouping::Receivers;
 
-/// How a client has to differ from the common one: by its proxy, and by not following redirections.
-type Special = (Option<String>, bool);
+/// How a client has to differ from the common one: by its proxy, by not following redirections, by TLS.
+type Special = (Option<String>, bool, TlsOptions);
 
 /// Makes integrations of a configuration. Calls with the same settings of HTTP share a client.
 pub(crate) fn receivers(config: &Config, common: &Arc<Client>, clock: &Arc<dyn Clock>) -> Receivers {
@@ -51,6 +51,8 @@ impl Builder<'_> {
             Call::VictorOps(settings) => Box::new(settings),
             Call::Mattermost(settings) => Box::new(settings),
             Call::Rocketchat(settings) => Box::new(settings),
+            Call::Webex(settings) => Box::new(settings),
+            Call::IncidentIo(settings) => Box::new(settings),
         };
         let notifier = HttpNotifier {
             render,
@@ -64,14 +66,15 @@ impl Builder<'_> {
     }
 
     fn client(&mut self, call: &CallConfig) -> Result<Arc<Client>, String> {
-        if call.proxy.is_none() && call.follow_redirects {
+        if call.proxy.is_none() && call.follow_redirects && call.tls == TlsOptions::default() {
             return Ok(Arc::clone(self.common));
         }
-        let special = (call.proxy.clone(), call.follow_redirects);
+        let special = (call.proxy.clone(), call.follow_redirects, call.tls.clone());
         let made = self.clients.entry(special).or_insert_with(|| {
             let options = ClientOptions {
                 proxy: call.proxy.clone(),
                 follow_redirects: call.follow_redirects,
+                tls: call.tls.clone(),
                 ..self.common.options().clone()
             };
             Client::new(options).map(Arc::new).map_err(|e| e.to_string())

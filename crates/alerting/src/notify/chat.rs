@@ -1,11 +1,11 @@
-//! Chats: Microsoft Teams, Telegram, Discord, Mattermost, Rocket.Chat.
+//! Chats: Microsoft Teams, Telegram, Discord, Mattermost, Rocket.Chat, Webex.
 
 use config::Secret;
 use serde_json::{Value, json};
 
 use super::Notification;
-use super::http::{Render, Request, required, truncated, without_empty};
-use crate::config::{Discord, Mattermost, MsTeams, MsTeamsV2, Rocketchat, Telegram};
+use super::http::{Render, Request, required, truncated, truncated_bytes, without_empty};
+use crate::config::{Discord, Mattermost, MsTeams, MsTeamsV2, Rocketchat, Telegram, Webex};
 use crate::template::{Renderer, Text};
 
 /// The longest message that Telegram takes.
@@ -13,6 +13,8 @@ const TELEGRAM_CHARS_MAX: usize = 4096;
 /// The longest texts of Discord; Alertmanager's own figure for the description.
 const DISCORD_TITLE_CHARS_MAX: usize = 256;
 const DISCORD_TEXT_CHARS_MAX: usize = 2000;
+/// The longest message of Webex, in bytes.
+const WEBEX_BYTES_MAX: usize = 7439;
 const DISCORD_RED: u32 = 0x99_2d22;
 const DISCORD_GREEN: u32 = 0x2e_cc71;
 
@@ -69,7 +71,7 @@ impl Render for Telegram {
             texts.text(&self.message)?
         };
         let mut body = without_empty(json!({
-            "chat_id": self.chat_id,
+            "chat_id": self.chat()?,
             "text": truncated(text, TELEGRAM_CHARS_MAX),
             "parse_mode": self.parse_mode,
             "disable_web_page_preview": true,
@@ -79,6 +81,16 @@ impl Render for Telegram {
             body["message_thread_id"] = self.message_thread_id.into();
         }
         Ok(Request::json(Secret::new(url), body))
+    }
+}
+
+impl Telegram {
+    fn chat(&self) -> Result<i64, String> {
+        let Some(file) = &self.chat_id_file else { return Ok(self.chat_id) };
+        let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        text.trim()
+            .parse()
+            .map_err(|_| format!("{}: {:?} is not the number of a chat", file.display(), text.trim()))
     }
 }
 
@@ -121,6 +133,16 @@ impl Render for Mattermost {
             }))],
         }));
         Ok(Request::json(required(&self.target)?, body))
+    }
+}
+
+impl Render for Webex {
+    fn request(&self, _: &Notification, texts: &Renderer<'_>) -> Result<Request, String> {
+        let body = without_empty(json!({
+            "markdown": truncated_bytes(texts.text(&self.message)?, WEBEX_BYTES_MAX),
+            "roomId": texts.text(&self.room_id)?,
+        }));
+        Ok(Request::json(Secret::new(self.api_url.as_deref().unwrap_or_default()), body))
     }
 }
 

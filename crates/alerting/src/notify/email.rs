@@ -40,7 +40,7 @@ impl Notify for EmailNotifier {
             sent.map(taken).map_err(|error| {
                 let status = error.status().map(u16::from);
                 let reason = if error.is_timeout() { "contextDeadlineExceeded" } else { "other" };
-                Failure { again: !error.is_permanent(), reason, status, message: chain(&error) }
+                Failure { again: !error.is_permanent(), after: None, reason, status, message: chain(&error) }
             })
         })
     }

@@ -97,7 +97,11 @@ impl HttpNotifier {
         match answer {
             Ok(answer) => {
                 let text = shown(&answer.body);
-                self.render.judge(answer.status, &text).map(|status| Answer { status, text })
+                let after = answer.retry_after;
+                let judged = self.render.judge(answer.status, &text);
+                judged
+                    .map(|status| Answer { status, text })
+                    .map_err(|failure| Failure { after: after.filter(|_| failure.again), ..failure })
             }
             Err(error) => Err(unreached(&error)),
         }
@@ -106,7 +110,7 @@ impl HttpNotifier {
 
 /// A failure on our side that another attempt does not mend.
 pub(super) fn failed(message: String) -> Failure {
-    Failure { again: false, reason: "other", status: None, message }
+    Failure { again: false, after: None, reason: "other", status: None, message }
 }
 
 fn authorization(credentials: &Credentials) -> Result<Secret, String> {
@@ -144,7 +148,7 @@ pub(crate) fn judge(status: u16, body: &str) -> Result<u16, Failure> {
     } else {
         format!("unexpected status code {status}: {body}")
     };
-    Err(Failure { again, reason, status: Some(status), message })
+    Err(Failure { again, after: None, reason, status: Some(status), message })
 }
 
 /// Without addresses: they may hold tokens.
@@ -155,7 +159,7 @@ fn unreached(error: &ClientError) -> Failure {
         ClientError::Timeout(_) => (true, "contextDeadlineExceeded", error.to_string()),
         other => (true, "other", other.to_string()),
     };
-    Failure { again, reason, status: None, message }
+    Failure { again, after: None, reason, status: None, message }
 }
 
 fn shown(body: &[u8]) -> String {
@@ -174,6 +178,15 @@ pub(super) fn truncated(text: String, most: usize) -> String {
         return text;
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// At most `most` bytes of whole characters; a cut text ends in an ellipsis.
+pub(super) fn truncated_bytes(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let kept = text.floor_char_boundary(most.saturating_sub('…'.len_utf8()));
+    format!("{}…", &text[..kept])
 }
 
 /// Leaves out members that are "" or `null`, as Go's `omitempty`.
@@ -213,5 +226,8 @@ mod tests {
     fn long_texts_are_cut() {
         assert_eq!(truncated("äöü".to_owned(), 3), "äöü");
         assert_eq!(truncated("äöüx".to_owned(), 3), "äö…");
+        assert_eq!(truncated_bytes("äöü".to_owned(), 6), "äöü");
+        assert_eq!(truncated_bytes("äöü".to_owned(), 5), "ä…");
+        assert_eq!(truncated_bytes("äöüx".to_owned(), 6), "ä…");
     }
 }

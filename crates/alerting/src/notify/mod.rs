@@ -33,6 +33,8 @@ pub(crate) struct Notification {
     /// What the group is called; the same for every notification about it.
     pub(crate) group_key: String,
     pub(crate) group_labels: Labels,
+    /// What the route's configuration says about it.
+    pub(crate) route_labels: Labels,
     /// Firing ones, and those that have ended since; never empty.
     pub(crate) alerts: Vec<NotifiedAlert>,
     pub(crate) external_url: Arc<str>,
@@ -94,6 +96,8 @@ pub(crate) fn quote_meta(name: &str) -> String {
 pub(crate) struct Failure {
     /// Whether another attempt may succeed.
     pub(crate) again: bool,
+    /// How long the receiver asks to be left alone first.
+    pub(crate) after: Option<Duration>,
     /// Alertmanager's word for it in `alertmanager_notifications_failed_total`.
     pub(crate) reason: &'static str,
     /// The HTTP status, where there was one.
@@ -162,12 +166,14 @@ pub(crate) struct Tried<'a> {
     pub(crate) again_in: Option<Duration>,
 }
 
-/// Tells until it is taken, refused for good, or `time` is over. `each` hears of every attempt.
+/// Tells until it is taken, refused for good, `time` is over, or it `is_done` by somebody else, which is asked before each
+/// further attempt. `each` hears of every attempt.
 pub(crate) async fn deliver(
     integration: &Integration,
     notification: &Notification,
     time: Duration,
     mut each: impl FnMut(&Tried<'_>),
+    is_done: impl Fn() -> bool,
 ) -> Outcome {
     let begun = Instant::now();
     let mut waits = Backoff::new(WAIT_FIRST, WAIT_LONGEST);
@@ -179,13 +185,15 @@ pub(crate) async fn deliver(
         let result = attempt.await.unwrap_or_else(|_| Err(too_late(time)));
         attempts += 1;
         let took = attempt_begun.elapsed();
-        let wait = waits.next_wait();
+        let asked = result.as_ref().err().and_then(|failure| failure.after).unwrap_or_default();
+        let wait = waits.next_wait().max(asked);
         let again = result.as_ref().is_err_and(|failure| failure.again) && begun.elapsed() + wait < time;
         let again_in = again.then_some(wait);
         each(&Tried { number: attempts, result: &result, took, again_in });
-        match again_in {
-            None => return Outcome { result, attempts },
-            Some(wait) => tokio::time::sleep(wait).await,
+        let Some(wait) = again_in else { return Outcome { result, attempts } };
+        tokio::time::sleep(wait).await;
+        if is_done() {
+            return Outcome { result, attempts };
         }
     }
 }
@@ -193,6 +201,7 @@ pub(crate) async fn deliver(
 fn too_late(time: Duration) -> Failure {
     Failure {
         again: false,
+        after: None,
         reason: "contextDeadlineExceeded",
         status: None,
         message: format!("no answer within {time:?}"),
@@ -223,20 +232,27 @@ mod delivery_tests {
         }
     }
 
+    fn nothing() -> Notification {
+        Notification {
+            receiver: "r".to_owned(),
+            group_key: "{}:{}".to_owned(),
+            group_labels: Labels::empty(),
+            route_labels: Labels::empty(),
+            alerts: Vec::new(),
+            external_url: Arc::from(""),
+        }
+    }
+
     /// Expects how it ended, after how many attempts and how many milliseconds.
     async fn check(script: &[u16], time_s: u64, expected: Result<u16, &str>, attempts: u32, took_ms: u128) {
         let notify = Arc::new(Scripted(Mutex::new(script.to_vec())));
         let integration = Integration { kind: "webhook", index: 0, send_resolved: true, notify };
-        let notification = Notification {
-            receiver: "r".to_owned(),
-            group_key: "{}:{}".to_owned(),
-            group_labels: Labels::empty(),
-            alerts: Vec::new(),
-            external_url: Arc::from(""),
-        };
+        let notification = nothing();
         let begun = Instant::now();
         let mut heard = 0;
-        let outcome = deliver(&integration, &notification, Duration::from_secs(time_s), |_| heard += 1).await;
+        let outcome =
+            deliver(&integration, &notification, Duration::from_secs(time_s), |_| heard += 1, || false);
+        let outcome = outcome.await;
         assert_eq!(outcome.result.as_ref().map(|a| a.status).map_err(|f| f.reason), expected, "{script:?}");
         assert_eq!((outcome.attempts, heard), (attempts, attempts), "{script:?}");
         assert_eq!(begun.elapsed().as_millis(), took_ms, "{script:?}");
@@ -248,6 +264,44 @@ mod delivery_tests {
         check(&[503, 429, 204], 10, Ok(204), 3, 1500).await;
         check(&[400], 10, Err("clientError"), 1, 0).await;
         check(&[500, 404], 10, Err("clientError"), 2, 500).await;
+    }
+
+    /// Asks to be left alone for some seconds, once.
+    struct Busy(Mutex<Option<u64>>);
+
+    impl Notify for Busy {
+        fn attempt<'a>(&'a self, _: &'a Notification, _: Duration) -> Attempt<'a> {
+            let asks = self.0.lock().expect("no panic").take();
+            Box::pin(async move {
+                let Some(seconds) = asks else { return Ok(Answer { status: 200, text: String::new() }) };
+                let failure = http::judge(429, "").expect_err("it is busy");
+                Err(Failure { after: Some(Duration::from_secs(seconds)), ..failure })
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_asks_for_time_gets_it() {
+        for (asks_s, took_s, taken) in [(3, 3, true), (0, 0, true), (60, 0, false)] {
+            let notify = Arc::new(Busy(Mutex::new(Some(asks_s))));
+            let integration = Integration { kind: "webhook", index: 0, send_resolved: true, notify };
+            let begun = Instant::now();
+            let told = nothing();
+            let outcome = deliver(&integration, &told, Duration::from_secs(10), |_| {}, || false).await;
+            assert_eq!(outcome.result.is_ok(), taken, "{asks_s}");
+            assert_eq!(begun.elapsed().as_secs(), took_s, "{asks_s}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_else_has_told_is_not_tried_again() {
+        let notify = Arc::new(Scripted(Mutex::new(vec![503, 503, 200])));
+        let integration = Integration { kind: "webhook", index: 0, send_resolved: true, notify };
+        let tries = std::cell::Cell::new(0);
+        let told = nothing();
+        let each = |_: &Tried<'_>| tries.set(tries.get() + 1);
+        let outcome = deliver(&integration, &told, Duration::from_secs(10), each, || tries.get() == 2).await;
+        assert_eq!((outcome.attempts, outcome.result.is_err()), (2, true));
     }
 
     #[tokio::test(start_paused = true)]

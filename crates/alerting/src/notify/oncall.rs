@@ -1,11 +1,12 @@
-//! Services that page people: Opsgenie, VictorOps, Pushover.
+//! Services that page people: Opsgenie, VictorOps, Pushover, incident.io.
 
 use config::Secret;
 use serde_json::{Map, Value, json};
 
 use super::Notification;
-use super::http::{Body, Render, Request, hashed_key, required, truncated, without_empty};
-use crate::config::{Opsgenie, Pushover, VictorOps};
+use super::http::{self, Render, Request, hashed_key, read, required, truncated, without_empty};
+use super::webhook::Body;
+use crate::config::{IncidentIo, Opsgenie, Pushover, VictorOps};
 use crate::template::{Renderer, Text};
 
 /// The longest message of an Opsgenie alert.
@@ -19,6 +20,25 @@ const PUSHOVER_URL_CHARS_MAX: usize = 512;
 /// How often an emergency of Pushover is repeated, and until when; seconds.
 const PUSHOVER_RETRY_S: i64 = 60;
 const PUSHOVER_EXPIRE_S: i64 = 3600;
+
+/// The largest message of incident.io, in bytes.
+const INCIDENT_IO_BYTES_MAX: usize = 512 * 1024;
+
+impl Render for IncidentIo {
+    fn request(&self, told: &Notification, _: &Renderer<'_>) -> Result<Request, String> {
+        let body = |most| serde_json::to_value(Body::of(told, most, "1")).map_err(|e| e.to_string());
+        let mut whole = body(self.max_alerts)?;
+        // One incident is made of a group: its first alert serves too, as Alertmanager has it.
+        if whole.to_string().len() > INCIDENT_IO_BYTES_MAX {
+            whole = body(1)?;
+        }
+        let mut request = Request::json(required(&self.target)?, whole);
+        if let Some(token) = &self.token {
+            request.headers.push(("Authorization", Secret::new(format!("Bearer {}", read(token)?.expose()))));
+        }
+        Ok(request)
+    }
+}
 
 impl Render for Opsgenie {
     fn request(&self, told: &Notification, texts: &Renderer<'_>) -> Result<Request, String> {
@@ -146,7 +166,7 @@ impl Render for Pushover {
         fields.extend(self.html.then(|| ("html", "1".to_owned())));
         fields.extend(self.monospace.then(|| ("monospace", "1".to_owned())));
         let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let body = Body::Form(fields.map(|(name, value)| (name.to_owned(), value)).collect());
+        let body = http::Body::Form(fields.map(|(name, value)| (name.to_owned(), value)).collect());
         let url = Secret::new("https://api.pushover.net/1/messages.json");
         Ok(Request { url, headers: Vec::new(), body })
     }

@@ -15,6 +15,7 @@ fn told(ended: bool) -> Notification {
         receiver: "pager".to_owned(),
         group_key: r#"{}/{severity=~"crit.*"}:{alertname="A"}"#.to_owned(),
         group_labels: Labels::from_pairs([("alertname", "A")]),
+        route_labels: Labels::from_pairs([("desk", "night")]),
         alerts: vec![NotifiedAlert {
             labels: Labels::from_pairs(labels),
             annotations: Labels::from_pairs([("summary", "hi")]),
@@ -49,6 +50,8 @@ fn request(kind: &str, settings: &str, ended: bool) -> Request {
         Call::VictorOps(s) => Box::new(s),
         Call::Mattermost(s) => Box::new(s),
         Call::Rocketchat(s) => Box::new(s),
+        Call::Webex(s) => Box::new(s),
+        Call::IncidentIo(s) => Box::new(s),
         Call::Email(_) => panic!("a mail is no request"),
     };
     let told = told(ended);
@@ -193,6 +196,44 @@ fn chats() {
     let request = request("rocketchat", "token: t, token_id: u, channel: c, api_url: 'http://r'", true);
     assert_eq!(request.url.expose(), "http://r/api/v1/chat.postMessage");
     assert_eq!(request.headers.len(), 2);
+}
+
+#[test]
+fn webex_and_incident_io() {
+    let settings = "room_id: r, http_config: {authorization: {credentials: x}}, message: '{{ .Status }} {{ .RouteLabels.desk }}'";
+    let expected = json!({ "markdown": "firing night", "roomId": "r" });
+    check("webex", settings, false, "https://webexapis.com/v1/messages", &expected);
+    let request = request("incidentio", "url: 'http://i/x', alert_source_token: tok", true);
+    assert_eq!(request.url.expose(), "http://i/x");
+    assert_eq!(request.headers[0].1.expose(), "Bearer tok");
+    let Body::Json(body) = request.body else { panic!("JSON") };
+    assert_eq!(
+        (&body["version"], &body["status"], &body["routeLabels"], &body["truncatedAlerts"]),
+        (&"1".into(), &"resolved".into(), &json!({ "desk": "night" }), &0.into())
+    );
+}
+
+#[test]
+fn a_group_that_is_too_large_for_incident_io_goes_as_its_first_alert() {
+    let text = "route: {receiver: a}\nreceivers: [{name: a, incidentio_configs: [{url: 'http://i', alert_source_token: x}]}]\n";
+    let config = Config::parse(Path::new("am.yml"), text).expect("valid");
+    let Call::IncidentIo(settings) = config.receivers["a"].calls[0].call.clone() else { panic!("it is") };
+    let mut told = told(false);
+    told.alerts[0].annotations = Labels::from_pairs([("summary", "x".repeat(200_000))]);
+    told.alerts = vec![told.alerts[0].clone(); 3];
+    let texts = config.library.renderer(&told, TimestampMs(0));
+    let Body::Json(body) = settings.request(&told, &texts).expect("a request").body else { panic!("JSON") };
+    assert_eq!((body["alerts"].as_array().map(Vec::len), &body["truncatedAlerts"]), (Some(1), &2.into()));
+}
+
+#[test]
+fn the_number_of_a_chat_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("chat");
+    std::fs::write(&file, "-77\n").expect("written");
+    let settings = format!("bot_token: tok, chat_id_file: '{}'", file.display());
+    let Body::Json(body) = request("telegram", &settings, false).body else { panic!("JSON") };
+    assert_eq!(body["chat_id"], -77);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Webhooks: Alertmanager's JSON, version 4, posted to a URL.
 
+use std::collections::BTreeMap;
+
 use config::Secret;
 use jiff::Timestamp;
 use model::TimestampMs;
@@ -18,20 +20,23 @@ impl Render for Webhook {
     fn request(&self, told: &Notification, texts: &Renderer<'_>) -> Result<Request, String> {
         let url = required(&self.target)?;
         let text = Text::parse(url.expose()).map_err(|_| "the URL is a bad template".to_owned())?;
-        let body = serde_json::to_value(Body::of(told, self.max_alerts)).map_err(|e| e.to_string())?;
+        let body = serde_json::to_value(Body::of(told, self.max_alerts, "4")).map_err(|e| e.to_string())?;
         Ok(Request::json(Secret::new(texts.text(&text)?), body))
     }
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub(super) struct Body<'a> {
     receiver: String,
     status: &'static str,
     alerts: Vec<AlertBody<'a>>,
     group_labels: Pairs<'a>,
     common_labels: Pairs<'a>,
     common_annotations: Pairs<'a>,
+    /// Left out by those that have none: older receivers do not know it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    route_labels: Pairs<'a>,
     #[serde(rename = "externalURL")]
     external_url: &'a str,
     version: &'static str,
@@ -54,7 +59,7 @@ struct AlertBody<'a> {
 
 impl<'a> Body<'a> {
     /// With `alerts_max` above 0 further alerts are left out and counted.
-    fn of(notification: &'a Notification, alerts_max: usize) -> Self {
+    pub(super) fn of(notification: &'a Notification, alerts_max: usize, version: &'static str) -> Self {
         let all = &notification.alerts;
         let kept = if alerts_max == 0 { all.len() } else { all.len().min(alerts_max) };
         Self {
@@ -64,8 +69,9 @@ impl<'a> Body<'a> {
             group_labels: notification.group_labels.iter().collect(),
             common_labels: common(all.iter().map(|alert| &alert.labels)),
             common_annotations: common(all.iter().map(|alert| &alert.annotations)),
+            route_labels: notification.route_labels.iter().collect(),
             external_url: &notification.external_url,
-            version: "4",
+            version,
             group_key: &notification.group_key,
             truncated_alerts: all.len() - kept,
         }
@@ -114,6 +120,7 @@ mod tests {
             receiver: "team.x".to_owned(),
             group_key: "{}:{alertname=\"A\"}".to_owned(),
             group_labels: Labels::from_pairs([("alertname", "A")]),
+            route_labels: Labels::empty(),
             alerts,
             external_url: Arc::from("http://am"),
         }
@@ -122,7 +129,7 @@ mod tests {
     #[test]
     fn the_body_is_alertmanagers() {
         let notification = notification(vec![alert("a", None), alert("b", Some(1_767_225_660_000))]);
-        let body = serde_json::to_value(Body::of(&notification, 0)).expect("serializes");
+        let body = serde_json::to_value(Body::of(&notification, 0, "4")).expect("serializes");
         let print = |job| fingerprint::shown(&Labels::from_pairs([("alertname", "A"), ("job", job)]));
         assert_eq!(
             body,
@@ -145,7 +152,7 @@ mod tests {
     #[test]
     fn surplus_alerts_are_counted() {
         let notification = notification(vec![alert("a", Some(1)), alert("b", Some(1)), alert("c", Some(1))]);
-        let body = Body::of(&notification, 2);
+        let body = Body::of(&notification, 2, "4");
         assert_eq!((body.alerts.len(), body.truncated_alerts, body.status), (2, 1, "resolved"));
     }
 }

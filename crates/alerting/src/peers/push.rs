@@ -1,5 +1,6 @@
 //! Pushing to one other monitor.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +19,42 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Everything is pushed again this often, should anything have been missed.
 const EVERYTHING_EVERY: Duration = Duration::from_secs(600);
 
-/// Pushes to the URL with this number until it is told to stop.
+/// Answers which run of the other monitor it was that heard, or why nobody did.
+pub(crate) type Said<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
+
+/// The way to another monitor.
+pub(crate) trait Line: Send + Sync {
+    /// Says something to it.
+    fn say<'a>(&'a self, said: &'a Exchange) -> Said<'a>;
+}
+
+/// The way over HTTP.
+pub(crate) struct Post {
+    client: Arc<Client>,
+    url: String,
+    bearer: Option<String>,
+}
+
+impl Post {
+    /// To the URL with this number.
+    pub(crate) fn new(peers: &Peers, number: usize, client: Arc<Client>) -> Self {
+        let bearer = peers.options.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
+        Self { client, url: format!("{}{PATH}", peers.options.urls[number].trim_end_matches('/')), bearer }
+    }
+}
+
+/// Pushes over `line`, the way to the URL with this number, until it is told to stop.
 pub(crate) async fn run(
     shared: Arc<Shared>,
     peers: Arc<Peers>,
     number: usize,
-    client: Arc<Client>,
+    line: Arc<dyn Line>,
     stop: CancellationToken,
 ) {
-    let url = format!("{}{PATH}", peers.options.urls[number].trim_end_matches('/'));
+    let url = &peers.options.urls[number];
     let mut other = Other { boot: None, since: None, everything_at: Instant::now(), is_lost: false };
     loop {
-        let pushed = other.push(&shared, &peers, &client, &url).await;
+        let pushed = other.push(&shared, &peers, &*line).await;
         match &pushed {
             Ok(()) if other.is_lost => tracing::info!("{url}: the other monitor answers again"),
             Err(cause) if !other.is_lost => {
@@ -60,13 +85,7 @@ struct Other {
 }
 
 impl Other {
-    async fn push(
-        &mut self,
-        shared: &Shared,
-        peers: &Peers,
-        client: &Client,
-        url: &str,
-    ) -> Result<(), String> {
+    async fn push(&mut self, shared: &Shared, peers: &Peers, line: &dyn Line) -> Result<(), String> {
         if self.everything_at.elapsed() > EVERYTHING_EVERY {
             self.since = None;
         }
@@ -82,7 +101,8 @@ impl Other {
             body.name.clone_from(&peers.options.name);
             body.boot.clone_from(&peers.boot);
             body.complete = is_everything && at + 1 == count;
-            let boot = send(peers, client, url, &body).await?;
+            body.up_ms = peers.up_ms();
+            let boot = line.say(&body).await?;
             if self.boot.as_ref() != Some(&boot) {
                 (self.boot, self.since) = (Some(boot), None);
                 return Ok(());
@@ -96,17 +116,24 @@ impl Other {
     }
 }
 
-/// Answers which run of the other it was.
-async fn send(peers: &Peers, client: &Client, url: &str, body: &Exchange) -> Result<String, String> {
-    let bearer = peers.options.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
-    let headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("Authorization", bearer.as_str())).collect();
-    let answer = client.post_json(url, body, &headers, TIMEOUT).await.map_err(|e| e.to_string())?;
-    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match (answer.status, said["boot"].as_str()) {
-        (200, Some(boot)) => Ok(boot.to_owned()),
-        (status, _) => {
-            let why = said["error"].as_str().or(said.as_str()).unwrap_or("is it a monitor of this version?");
-            Err(format!("HTTP status {status}: {why}"))
-        }
+impl Line for Post {
+    fn say<'a>(&'a self, said: &'a Exchange) -> Said<'a> {
+        Box::pin(async move {
+            let headers: Vec<(&str, &str)> =
+                self.bearer.iter().map(|bearer| ("Authorization", bearer.as_str())).collect();
+            let answer = self.client.post_json(&self.url, said, &headers, TIMEOUT).await;
+            let answer = answer.map_err(|e| e.to_string())?;
+            let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            match (answer.status, said["boot"].as_str()) {
+                (200, Some(boot)) => Ok(boot.to_owned()),
+                (status, _) => {
+                    let why = said["error"].as_str().or(said.as_str());
+                    Err(format!(
+                        "HTTP status {status}: {}",
+                        why.unwrap_or("is it a monitor of this version?")
+                    ))
+                }
+            }
+        })
     }
 }

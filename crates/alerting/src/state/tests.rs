@@ -19,6 +19,7 @@ fn sample() -> Saved {
         generator_url: "http://g/".to_owned(),
         timeout: true,
         from_rules: true,
+        is_over: false,
     };
     let told = Told { firing: [u64::MAX, 1].into(), resolved: [2].into() };
     let key = ("{}:{}".to_owned(), "r".to_owned(), "webhook/0".to_owned());

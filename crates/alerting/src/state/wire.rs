@@ -33,6 +33,8 @@ struct AlertBody {
     generator_url: String,
     timeout: bool,
     from_rules: bool,
+    #[serde(default)]
+    is_over: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +91,9 @@ pub(crate) struct Exchange {
     pub(crate) boot: String,
     /// With this, it has said all that it knew.
     pub(crate) complete: bool,
+    /// For how long it has been running, in milliseconds.
+    #[serde(default)]
+    pub(crate) up_ms: u64,
     pub(crate) silences: Vec<SilenceBody>,
     pub(crate) log: Vec<LogBody>,
 }
@@ -174,6 +179,7 @@ impl AlertBody {
             generator_url: alert.generator_url.clone(),
             timeout: alert.timeout,
             from_rules: alert.from_rules,
+            is_over: alert.is_over,
         }
     }
 
@@ -187,6 +193,7 @@ impl AlertBody {
             generator_url: self.generator_url,
             timeout: self.timeout,
             from_rules: self.from_rules,
+            is_over: self.is_over,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn of(notification: &Notification) -> Value {
         ("CommonLabels", shared(|alert| &alert.labels)),
         ("CommonAnnotations", shared(|alert| &alert.annotations)),
         ("ExternalURL", text(&notification.external_url)),
-        ("RouteLabels", labels(&Labels::empty())),
+        ("RouteLabels", labels(&notification.route_labels)),
     ])
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use config::ConfigError;
 use gotmpl::{FuncMap, Value};
 use model::TimestampMs;
-use templates::{Parsed, TemplateSyntaxError, times};
+use templates::{Limits, Parsed, TemplateSyntaxError, times};
 
 use crate::notify::Notification;
 
@@ -19,6 +19,11 @@ const DEFAULTS: &str = include_str!("default.tmpl");
 
 static DEFAULT_LIBRARY: LazyLock<Parsed> =
     LazyLock::new(|| parse(DEFAULTS).expect("the default templates are tested"));
+
+/// What one text of a notification may take. A text tells of all alerts of a group, and thousands of them in one group are
+/// the worst moment to tell nobody: room for 20,000 alerts with 50 labels and annotations, or 400 bytes, each. Beyond it the
+/// text fails, which is counted and told as any failure of a notification.
+const LIMITS: Limits = Limits { range_turns: 1_000_000, bytes: 8 << 20 };
 
 /// All definitions that texts may use.
 #[derive(Debug, Clone)]
@@ -141,7 +146,7 @@ impl Renderer<'_> {
     pub(crate) fn text(&self, text: &Text) -> Result<String, String> {
         match &text.parsed {
             None => Ok(text.text.to_string()),
-            Some(parsed) => parsed.expand(&self.library.0, self.functions.clone(), &self.data),
+            Some(parsed) => parsed.expand(&self.library.0, self.functions.clone(), &self.data, LIMITS),
         }
     }
 
@@ -149,7 +154,7 @@ impl Renderer<'_> {
     pub(crate) fn html(&self, text: &Text) -> Result<String, String> {
         match &text.parsed {
             None => Ok(text.text.to_string()),
-            Some(parsed) => parsed.expand_html(&self.library.0, self.functions.clone(), &self.data),
+            Some(parsed) => parsed.expand_html(&self.library.0, self.functions.clone(), &self.data, LIMITS),
         }
     }
 }

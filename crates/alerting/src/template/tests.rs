@@ -21,6 +21,7 @@ fn notification(ended: bool) -> Notification {
     Notification {
         receiver: "team.x".to_owned(),
         group_key: "{}:{}".to_owned(),
+        route_labels: Labels::empty(),
         group_labels: Labels::from_pairs([("alertname", "A")]),
         alerts: vec![alert("a", ended.then_some(1_767_225_660_000)), alert("b", Some(1_767_225_660_000))],
         external_url: Arc::from("http://am"),
@@ -131,6 +132,25 @@ fn every_default_can_be_used() {
         let text = Text::parse(&format!("{{{{ template {name:?} {dot} }}}}")).expect("a call");
         renderer.text(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
+}
+
+/// Thousands of alerts in one group are the worst moment to tell nobody.
+#[test]
+fn a_large_group_can_be_told() {
+    let mut notification = notification(false);
+    let one = notification.alerts[0].clone();
+    notification.alerts = vec![one; 3000];
+    let library = Library::default();
+    let renderer = library.renderer(&notification, TimestampMs(0));
+    let text = renderer
+        .text(&Text::parse("{{ template \"pagerduty.default.instances\" .Alerts.Firing }}").expect("a call"));
+    assert_eq!(text.expect("there is room").matches("Labels:").count(), 3000);
+    let html = renderer.html(&Text::template("email.default.html")).expect("there is room");
+    assert_eq!(html.matches("<td>hi &lt;b&gt;</td>").count(), 3000);
+    let endless =
+        Text::parse("{{ range .Alerts }}{{ range $.Alerts }}x{{ end }}{{ end }}").expect("a template");
+    let error = renderer.text(&endless).expect_err("nine million turns");
+    assert!(error.contains("range"), "{error}");
 }
 
 #[test]

@@ -17,13 +17,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::error::LokiError;
 use super::params::{LINES_SINCE_NS, LokiParams};
-use super::query::{Lines, is_categorized, parse};
+use super::query::{CATEGORIZE, Lines, is_categorized, parse};
 use super::{Logs, asked, encode};
 use crate::json;
 use crate::state::ApiState;
 
 /// Readers at once (`max_concurrent_tail_requests`); one more is refused.
 pub(crate) const TAILS_MAX: usize = 10;
+/// What the header of the same meaning is called as a parameter.
+const FLAGS_PARAMETER: &str = "encoding_flags";
 /// Seconds by which lines may be held back (`delay_for`), as in Loki.
 const DELAY_MAX_S: usize = 5;
 /// Loki pings about as often.
@@ -54,7 +56,9 @@ pub(crate) async fn tail(
         return Err(LokiError::bad_request(format!("delay_for can't be greater than {DELAY_MAX_S}")));
     }
     let (range, limit) = (params.range(&state, LINES_SINCE_NS)?, params.limit()?);
-    let is_categorized = is_categorized(&headers);
+    // A browser cannot send headers with its request for a websocket.
+    let is_categorized =
+        is_categorized(&headers) || params.get(FLAGS_PARAMETER).is_some_and(|flags| flags == CATEGORIZE);
     let response =
         websocket::handshake(&headers).map_err(|error| LokiError::bad_request(error.to_string()))?;
     let Some(Extension(upgrade)) = upgrade else {

@@ -12,6 +12,7 @@ use serde_json::json;
 use storage::NsRange;
 
 use super::{Key, Outcome, Shown};
+use crate::error::ApiError;
 use crate::json;
 use crate::loki::query::{Aligned, Lines, metric, parsed};
 use crate::loki::{LokiError, asked};
@@ -26,6 +27,8 @@ pub(super) struct ShownLines {
     times_ns: Vec<i64>,
     lines: Vec<String>,
     sets: Vec<Labels>,
+    /// For each set the names of those labels that stages made.
+    parsed: Vec<Vec<String>>,
     labels: Vec<usize>,
     /// Empty as a whole when no line has any.
     metadata: Vec<Labels>,
@@ -47,7 +50,8 @@ impl ShownLines {
     fn new(answer: LogAnswer, is_forward: bool, took_ms: f64) -> Self {
         let LogAnswer { streams, stats } = answer;
         let mut sets: Vec<Labels> = Vec::new();
-        let mut places: HashMap<Labels, usize> = HashMap::new();
+        let mut parsed: Vec<Vec<String>> = Vec::new();
+        let mut places: HashMap<(Labels, Vec<String>), usize> = HashMap::new();
         let mut all = Vec::new();
         for stream in streams {
             for entry in stream.entries {
@@ -55,8 +59,10 @@ impl ShownLines {
                 let mut pairs: Vec<_> = stream.labels.iter().chain(&entry.parsed).collect();
                 pairs.sort_unstable();
                 let labels = Labels::from_sorted(pairs);
-                let place = *places.entry(labels).or_insert_with_key(|labels| {
+                let made = entry.parsed.iter().map(|(name, _)| name.to_owned()).collect();
+                let place = *places.entry((labels, made)).or_insert_with_key(|(labels, made)| {
                     sets.push(labels.clone());
+                    parsed.push(made.clone());
                     sets.len() - 1
                 });
                 all.push((entry.at.0, place, entry.line, entry.metadata));
@@ -70,6 +76,7 @@ impl ShownLines {
             labels: Vec::with_capacity(all.len()),
             metadata: Vec::new(),
             sets,
+            parsed,
             took_ms,
             stats,
         };
@@ -96,6 +103,12 @@ impl ShownLines {
         before.extend_from_slice(br#","lines":["#);
         let mut tail = br#"],"label_sets":"#.to_vec();
         json::list(&mut tail, shown.sets.iter(), json::labels);
+        if shown.parsed.iter().any(|names| !names.is_empty()) {
+            tail.extend_from_slice(br#","parsed":"#);
+            json::list(&mut tail, shown.parsed.iter(), |out, names| {
+                json::list(out, names.iter(), |out, name| json::string(out, name))
+            });
+        }
         tail.extend_from_slice(br#","labels":"#);
         json::list(&mut tail, shown.labels.iter(), |out, place| {
             out.extend_from_slice(place.to_string().as_bytes())
@@ -176,6 +189,17 @@ pub(super) async fn answer(state: &Arc<ApiState>, key: &Key) -> Outcome {
 
 fn took_ms(started: Instant) -> f64 {
     started.elapsed().as_secs_f64() * 1000.0
+}
+
+/// What an editor wants to know of a query while it is typed.
+pub(crate) async fn explained(state: &ApiState, query: &str) -> Result<serde_json::Value, ApiError> {
+    Ok(match parsed(state, query).await? {
+        Ok(Expr::Log(_)) => json!({ "kind": "logs" }),
+        Ok(Expr::Metric(metric)) => {
+            json!({ "kind": if metric.as_number().is_some() { "scalar" } else { "vector" } })
+        }
+        Err(error) => json!({ "error": parse_error(&error) }),
+    })
 }
 
 fn parse_error(error: &logql::ParseError) -> serde_json::Value {

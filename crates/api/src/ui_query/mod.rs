@@ -1,7 +1,7 @@
 //! `POST /api/ui/query`: all queries of a dashboard in one round, answered as columns; `live` has the rounds of a page that
 //! looks again and again. The shapes stand in `docs/formats/ui-query.md`.
 
-mod lines;
+pub(crate) mod lines;
 pub(crate) mod live;
 mod results;
 mod same;

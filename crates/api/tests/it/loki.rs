@@ -295,6 +295,8 @@ async fn panels_get_lines_and_numbers_as_columns() {
             "{body}"
         );
         assert_eq!(of(0)["label_sets"][0], json!({ "app": "web", "env": "prod", "status": "404" }));
+        assert_eq!(of(0)["parsed"], json!([["status"], ["status"], ["status"]]));
+        assert!(of(1).get("parsed").is_none(), "{}", of(1));
         assert_eq!((&of(0)["labels"], &of(0)["metadata"][2]), (&json!([0, 1, 2]), &json!({ "trace": "t1" })));
         assert_eq!(of(0)["times_ns"][0], ((NOW_MS - 10_000) * 1_000_000).to_string());
         assert_eq!(of(1)["metadata"], json!([{ "trace": "t0" }]));

@@ -99,6 +99,22 @@ async fn old_lines_first_then_those_that_arrive() {
 }
 
 #[tokio::test]
+async fn labels_and_metadata_come_apart_where_a_parameter_asks_for_it() {
+    let site = Site::start().await;
+    let at = |ms: i64| TimestampNs((NOW_MS + ms) * 1_000_000);
+    let (web, metadata) = (labels(&[("app", "web")]), labels(&[("trace", "t1")]));
+    site.logs.add(&web, at(-1000), "n=1", &metadata);
+    let query = "%7Bapp%3D%22web%22%7D%20%7C%20logfmt&encoding_flags=categorize-labels";
+    let (_, mut client) = Client::open(&site, query).await;
+    let value = |ms: i64, n: &str| json!([at(ms).0.to_string(), format!("n={n}"), { "structuredMetadata": { "trace": "t1" }, "parsed": { "n": n } }]);
+    let stream = |value: Value| json!({ "streams": [{ "stream": { "app": "web" }, "values": [value] }] });
+    assert_eq!(client.text().await, stream(value(-1000, "1")));
+    site.logs.add(&web, at(1), "n=2", &metadata);
+    assert_eq!(client.text().await, stream(value(1, "2")));
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn readers_are_bounded_and_their_places_come_back() {
     let site = Site::start().await;
     let mut open = Vec::new();

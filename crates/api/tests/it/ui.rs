@@ -64,6 +64,21 @@ async fn an_editor_learns_what_a_query_is_and_where_it_is_wrong() {
         (&json!(2), &json!(6), &json!(10)),
         "{error}"
     );
+    let logs = async |query: &str| {
+        let (status, body) =
+            site.get_ui(&format!("/api/ui/parse?language=logql&query={}", encoded(query))).await;
+        assert_eq!(status, 200);
+        json!(object(&body))
+    };
+    for (query, kind) in
+        [(r#"{job="x"} |= "a" | json"#, "logs"), (r#"sum(rate({job="x"}[5m]))"#, "vector"), ("1", "scalar")]
+    {
+        assert_eq!(logs(query).await, json!({ "kind": kind }), "{query}");
+    }
+    let error = &logs("{job=\"x\"}\n | json )").await["error"];
+    assert_eq!((&error["line"], &error["start"]), (&json!(2), &json!(18)), "{error}");
+    let (status, _) = site.get_ui("/api/ui/parse?language=sql&query=1").await;
+    assert_eq!(status, 400);
     site.stop().await;
 }
 

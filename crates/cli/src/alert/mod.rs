@@ -1,9 +1,11 @@
-//! `watchfire alert`: why somebody was (not) told, and whether a receiver can be reached. Asks a running monitor.
+//! `watchfire alert`: why somebody was (not) told, whether a receiver can be reached, silences out of a file. Asks a running
+//! monitor.
 
 #![expect(clippy::print_stdout, reason = "the answer to the person at the terminal")]
 
 mod moments;
 mod rule;
+mod silence;
 mod why;
 
 use std::time::Duration;
@@ -27,6 +29,9 @@ pub(crate) enum Alert {
     Why(why::Arguments),
     /// Send a message that says it is a test to a receiver, by the same road as a real one, and print what it answers.
     TestReceiver(TestReceiver),
+    /// Silences.
+    #[command(subcommand)]
+    Silence(silence::Silence),
 }
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +55,7 @@ pub(crate) async fn run(alert: Alert) -> Result<()> {
     match alert {
         Alert::Why(arguments) => why::run(arguments).await,
         Alert::TestReceiver(arguments) => test_receiver(&arguments).await,
+        Alert::Silence(silence) => silence::run(silence).await,
     }
 }
 
@@ -106,7 +112,12 @@ fn read(answer: Fetched) -> Result<Value> {
     if (200..300).contains(&answer.status) {
         return body.context("the answer is no JSON: is this the user interface of a Watchfire monitor?");
     }
-    match body.as_ref().and_then(|body| body["error"].as_str()) {
+    // Of the monitor's own API, of Alertmanager's, and of Alertmanager's validators.
+    let said = |body: &Value| {
+        let text = body["error"].as_str().or(body.as_str()).or(body["message"].as_str());
+        text.map(str::to_owned)
+    };
+    match body.as_ref().and_then(said) {
         Some(error) => bail!("{error}"),
         None => bail!("HTTP status {}: is this the user interface of a Watchfire monitor?", answer.status),
     }

@@ -88,7 +88,7 @@ impl Template {
     /// A sentence, when the template fails on these data.
     pub fn expand(&self, context: &Context) -> Result<String, String> {
         let Some(parsed) = &self.parsed else { return Ok(self.text.clone()) };
-        parsed.expand(&[], functions::map(context), &data(context))
+        parsed.expand(&[], functions::map(context), &data(context), templates::Limits::ONE)
     }
 
     /// As [`Template::expand`], with a failure put into the text as Prometheus does.

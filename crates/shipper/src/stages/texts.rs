@@ -109,7 +109,7 @@ impl LineTemplate {
         for (name, value) in more.iter().filter_map(|(name, value)| Some((*name, (*value)?))) {
             fields.insert(Arc::from(name), text(value));
         }
-        self.0.expand(&[], FUNCTIONS.clone(), &Value::Map(Arc::new(fields)))
+        self.0.expand(&[], FUNCTIONS.clone(), &Value::Map(Arc::new(fields)), templates::Limits::ONE)
     }
 }
 

@@ -82,9 +82,12 @@ async fn amtool_works() {
     holds(&run(&["alert", "query", "--silenced"]).await, &["Slow"]);
     run(&["silence", "update", "--comment=longer", "--duration=2h", &id]).await;
     holds(&run(&["silence", "query"]).await, &["longer"]);
+    let dump = folder.path().join("silences.json");
+    std::fs::write(&dump, run(&["silence", "query", "-o", "json"]).await).expect("there is room");
     run(&["silence", "expire", &id]).await;
     holds(&run(&["silence", "query", "--expired"]).await, &["longer"]);
     holds(&run(&["alert", "query"]).await, &["Slow"]);
+    silences_come_out_of_a_file(&url, &dump).await;
 
     let shown = run(&["config", "show"]).await;
     holds(&shown, &["receiver:", "db", "<secret>"]);
@@ -96,6 +99,31 @@ async fn amtool_works() {
     let refused = amtool(&url, &["silence", "expire", "00000000-0000-4000-8000-000000000000"]).await;
     assert!(refused.is_err(), "an unknown silence: {refused:?}");
     monitor.kill().await;
+}
+
+/// By amtool's command and by ours; what is there already is not made again.
+async fn silences_come_out_of_a_file(url: &str, dump: &std::path::Path) {
+    let file = dump.display().to_string();
+    amtool(url, &["silence", "import", "--force", &file]).await.unwrap_or_else(|e| panic!("{e}"));
+    holds(&amtool(url, &["silence", "query"]).await.expect("an answer"), &["longer"]);
+    let import = async |file: &str| {
+        let output =
+            Command::new(e2e::binary()).args(["alert", "silence", "import", file, "--url", url]).output();
+        let output = output.await.expect("it runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    };
+    assert_eq!(import(&file).await, (true, "0 made, 1 there already, 0 over\n".to_owned()));
+    let text = std::fs::read_to_string(dump).expect("written").replace("longer", "another");
+    std::fs::write(dump, &text).expect("there is room");
+    let (is_good, said) = import(&file).await;
+    assert!(is_good && said.ends_with("1 made, 0 there already, 0 over\n"), "{said}");
+    holds(&amtool(url, &["silence", "query"]).await.expect("an answer"), &["longer", "another"]);
+    std::fs::write(dump, &text[..text.len() / 2]).expect("there is room");
+    let (is_good, said) = import(&file).await;
+    assert!(!is_good && said.contains("silences.json:"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

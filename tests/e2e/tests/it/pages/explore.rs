@@ -1,6 +1,11 @@
 //! Explore: completion from the live store, errors at their place, graph and table, links from elsewhere.
 
-use e2e::{Browser, RunningLab};
+use std::time::Duration;
+
+use e2e::{Browser, RunningLab, until};
+
+/// A page that takes longer is broken.
+const LIMIT: Duration = Duration::from_secs(45);
 
 const POINTS: &str =
     "Number(document.querySelector('.explore-graph [data-panel-type]')?.dataset.points ?? 0)";
@@ -122,7 +127,11 @@ async fn replace(browser: &Browser, text: &str) {
     browser.click(".cm-content").await;
     browser.retype(text.trim_end()).await;
     if text.ends_with('\n') {
-        // Enter would take what the list offers, should it be open.
-        browser.click(".query-tools .button-primary").await;
+        // Enter would take what the list offers, should it be open; and it may open over the button at any moment.
+        until("the query is run", LIMIT, async || {
+            browser.escape().await;
+            browser.try_click(".query-tools .button-primary").await
+        })
+        .await;
     }
 }

@@ -2,7 +2,9 @@
 
 mod edit;
 mod explore;
+mod following;
 mod frame;
 mod live;
+mod logs;
 mod overview;
 mod speed;
