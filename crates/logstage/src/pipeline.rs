@@ -6,7 +6,7 @@ use memchr::memmem;
 use model::Matcher;
 
 use crate::format::{LabelFormat, Template};
-use crate::row::{ERROR, ERROR_DETAILS};
+use crate::row::{ERROR, ERROR_DETAILS, EXTRACTED};
 use crate::{Json, LabelFilter, LineFilter, Logfmt, PatternParser, Regexp, Row, Unpack, Unwrap};
 
 /// Which fields are needed behind a stage.
@@ -46,8 +46,12 @@ impl Needed {
     pub(crate) fn wants(&self, name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(names) => names.iter().any(|other| {
-                other.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest == "_extracted")
+            Self::Only(names) => names.iter().any(|other| match other.len().checked_sub(name.len()) {
+                Some(0) => other == name,
+                Some(more) if more == EXTRACTED.len() => {
+                    other.strip_prefix(name).is_some_and(|rest| rest == EXTRACTED)
+                }
+                _ => false,
             }),
         }
     }

@@ -17,7 +17,7 @@ pub const ERROR_DETAILS: &str = "__error_details__";
 pub const FIELDS_MAX: usize = 1000;
 
 /// Behind the name of a field that the stream or the metadata have a label for already.
-const EXTRACTED: &str = "_extracted";
+pub(crate) const EXTRACTED: &str = "_extracted";
 
 /// Where a label of a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
