@@ -178,7 +178,8 @@ async fn figures_are_served() {
 #[tokio::test]
 async fn stages_run_one_after_another_and_end() {
     let shop = Shop::start().await;
-    let short = Some(Duration::from_millis(100));
+    // Long enough for one good answer on a busy machine.
+    let short = Some(Duration::from_secs(1));
     let running = start(&shop.server.url(), vec![hurried("one", short), hurried("two", short)]).await;
     within("both stages", running.finished()).await;
     until("all connections closed", || shop.connections_open() == 0).await;

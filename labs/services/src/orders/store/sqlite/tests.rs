@@ -161,7 +161,7 @@ async fn a_file_that_was_taken_away_is_not_healthy_and_takes_no_orders() {
 #[tokio::test]
 async fn who_waits_too_long_for_the_pool_is_told() {
     let bench = Bench::new();
-    let acquire_timeout = Duration::from_millis(20);
+    let acquire_timeout = Duration::from_millis(200);
     let limits = PoolLimits { connections_max: 1, acquire_timeout, ..PoolLimits::standard() };
     let store = open(&bench.path, limits).await.expect("opens");
     let held = store.lease().await.expect("the only connection");
