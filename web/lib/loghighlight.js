@@ -26,16 +26,25 @@ function patternsOf(op, text) {
 const literal = (text) => new RegExp(text.replace(/[\\^$*+?.()|[\]{}]/g, '\\$&'), 'g');
 
 /**
- * The store's expressions take linear time, a browser's do not: one that repeats a group could hold up the page, and one with words
- * that a browser reads otherwise would mark the wrong thing. Neither is marked.
- * @param {string} text
+ * Whether a browser may try an expression: the store's take linear time, a browser's do not, and one that repeats a group, or many things,
+ * could hold up the page. Nor may it try one with words that it reads otherwise.
+ * @param {string} body
+ * @param {number} repeatsMax
  */
+export function isQuick(body, repeatsMax = 2) {
+  if (/\)[*+{]|\\[pPAzQEC]|\[\[:|\(\?[a-zA-Z-]/.test(body)) return false;
+  return (body.match(/[*+]|\{\d*,\d*\}/g)?.length ?? 0) <= repeatsMax;
+}
+
+/** One that cannot be marked marks nothing. @param {string} text */
 function readRegex(text) {
   const flags = /^\(\?([is]+)\)/.exec(text);
   const body = text.slice(flags?.[0].length ?? 0).replaceAll('(?P<', '(?<');
-  if (/\)[*+{]|\\[pPAzQEC]|\[\[:|\(\?[a-zA-Z-]/.test(body)) return null;
+  // What stands for anything at either end marks nothing that is meant.
+  const core = body.replace(/^(?:\.[*+]\??)+|(?:(?<!\\)\.[*+]\??)+$/g, '');
+  if (core === '' || !isQuick(core, 1)) return null;
   try {
-    return new RegExp(body, `g${flags?.[1] ?? ''}`);
+    return new RegExp(core, `g${flags?.[1] ?? ''}`);
   } catch {
     return null;
   }

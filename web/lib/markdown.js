@@ -8,7 +8,8 @@
 
 /** A link may lead here; anything else ("javascript:") is dropped. @param {string} url */
 export function safeUrl(url) {
-  const text = url.trim();
+  // Browsers pass over what is no letter in the name of a scheme.
+  const text = url.replace(/[\u0000-\u001f\u007f]/g, '').trim();
   if (/^(https?:|mailto:|\/|#|\.)/i.test(text)) return text;
   return /^[a-z][a-z0-9+.-]*:/i.test(text) ? null : text;
 }

@@ -137,6 +137,8 @@ pub(crate) struct Core {
     awaited: BTreeSet<Labels>,
     /// Alerts that fired before a restart, whoever sent them, and of which nothing was heard since.
     unheard: BTreeSet<Labels>,
+    /// When this monitor started, if it had a past.
+    restored_at: Option<TimestampMs>,
     /// Another monitor of a pair lives that has been running for longer.
     pub(crate) has_elder: bool,
     /// Alerts that fire, as far as the ledger says.
@@ -176,6 +178,7 @@ impl Core {
             changes: 0,
             awaited: BTreeSet::new(),
             unheard: BTreeSet::new(),
+            restored_at: None,
             has_elder: false,
             open: BTreeSet::new(),
             acks: BTreeMap::new(),

@@ -86,8 +86,9 @@ fn serve(path: &str, headers: &HeaderMap) -> Option<Response> {
     let file = Files::get(path)?;
     // A page of another build, open since before this one, gets what there is now and keeps it for no longer than it must.
     let caching = if version.is_some() && version == ui_page::version() { KEPT } else { CHECKED };
-    let etag = etag(&file.metadata.sha256_hash());
-    Some(answer(path, slim(path, file.data.into_owned()), &etag, caching, headers))
+    let body = slim(path, file.data.into_owned());
+    let etag = etag(&Sha256::digest(&body));
+    Some(answer(path, body, &etag, caching, headers))
 }
 
 /// A file, or that the browser has it already.

@@ -11,6 +11,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256};
 
 use crate::ui_files::Files;
+use crate::ui_slim::slim;
 
 /// Where the interface's files are served.
 const PREFIX: &str = "/ui/";
@@ -46,7 +47,12 @@ pub(crate) fn version() -> Option<&'static str> {
         let mut all = Sha256::new();
         for name in names {
             all.update(name.as_bytes());
-            all.update(Files::get(&name).map(|file| file.metadata.sha256_hash()).unwrap_or_default());
+            // Of what is sent, which is not quite what the file holds.
+            all.update(
+                Files::get(&name)
+                    .map(|file| Sha256::digest(slim(&name, file.data.into_owned())))
+                    .unwrap_or_default(),
+            );
         }
         all.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }))

@@ -23,8 +23,9 @@ const REPLAY: u64 = u64::MAX;
 /// More threads take samples faster than one reads them.
 const THREADS_MAX: usize = 4;
 
-/// Lots that may wait for a thread: enough that none stands still, few enough that what is read does not fill memory.
-const LOTS_MAX: usize = 64;
+/// Lots that may wait for a thread: enough that none stands still, few enough that what is read does not fill memory. A lot of a
+/// scrape has hundreds of samples, the largest commit a million.
+const LOTS_MAX: usize = 8;
 
 /// How many samples ahead the memory of a series is fetched, and how many ahead that of its open chunk, which is
 /// known only when the series is there.
@@ -172,12 +173,14 @@ impl<'a> Replayer<'a> {
             return taker.samples(&samples);
         }
         let mut lots: Vec<Vec<SampleRecord>> = Vec::new();
-        lots.resize_with(self.takers.len(), || Vec::with_capacity(samples.len() / self.takers.len() + 16));
+        lots.resize_with(self.takers.len(), || Vec::with_capacity(samples.len() / self.takers.len()));
         for sample in samples {
             lots[sample.id as u32 as usize % self.takers.len()].push(sample);
         }
         for (hand, lot) in self.takers.iter_mut().zip(lots) {
-            hand.give(Lot::Samples(lot));
+            if !lot.is_empty() {
+                hand.give(Lot::Samples(lot));
+            }
         }
     }
 

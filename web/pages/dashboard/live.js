@@ -182,8 +182,8 @@ function followed(model, question, now, everyMs) {
 
 /** Runs while no more streams of this browser are open than may be. @param {() => Promise<void>} run @returns {Promise<boolean>} whether it ran */
 async function withPlace(run) {
-  // Pages that came without encryption from another machine have no locks; few of them are visible at a time.
-  if (!navigator.locks) return run().then(() => true);
+  // Pages that came without encryption from another machine have no locks: they cannot know of each other, and ask by themselves.
+  if (!navigator.locks) return false;
   for (let place = 0; place < STREAMS_PER_BROWSER_MAX; place += 1) {
     const ran = await navigator.locks.request(`watchfire-rounds-${place}`, { ifAvailable: true }, (lock) => (lock ? run().then(() => true) : false));
     if (ran) return true;

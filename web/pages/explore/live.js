@@ -110,7 +110,11 @@ function follow(query, onLink, onMessages) {
     };
     socket.onmessage = ({ data }) => {
       const message = read(String(data));
-      newest = message.lines.reduce((high, { ns }) => (ns > high ? ns : high), newest);
+      // Lines may be dated minutes ahead; what is asked again begins no later than now.
+      const now = BigInt(Date.now()) * 1_000_000n;
+      newest = message.lines.reduce((high, { ns }) => (ns > now ? now : ns > high ? ns : high), newest);
+      // Windows out of sight draw once a minute.
+      if (waiting.reduce((count, { lines }) => count + lines.length, 0) > LIVE_LINES_MAX) waiting = (onMessages(waiting), []);
       waiting.push({ ...message, gap: isAgain && message.count >= CATCH_UP_LINES && message.lines.length === message.count });
       isAgain = false;
     };

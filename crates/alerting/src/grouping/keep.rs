@@ -21,11 +21,16 @@ const EXCHANGE_OVERLAP_MS: i64 = 10_000;
 /// long as a sender that speaks once a minute takes to say that there is no end.
 const ELDER_WAITS_MS: i64 = 120_000;
 
+/// How long after a start it may matter that nobody has spoken of an alert since. A sender may have asked to be believed for days and
+/// never speak again; by then all that do speak have spoken, and for the rest two messages are better than none.
+const UNHEARD_MATTERS_MS: i64 = 900_000;
+
 impl Core {
     /// Goes on from what was saved. An alert that fired then is believed for as long as its sender last asked, counted
     /// from now: the sender could not reach us, and must have the time to. Nobody is told of it again, for the log says
     /// who was.
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
+        self.restored_at = Some(now.wall);
         self.log = Log::restored(saved.log);
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
@@ -171,7 +176,10 @@ impl Core {
             let patience_ms = i64::try_from(group.group_interval.as_millis()).unwrap_or(i64::MAX);
             let told_until = now.0.saturating_sub(patience_ms.saturating_add(ELDER_WAITS_MS));
             let unheard = group.alerts.iter().filter(|(labels, _)| self.unheard.contains(*labels));
-            unheard.into_iter().any(|(_, alert)| alert.ends_at.max(alert.updated_at).0 > told_until)
+            let matters_until =
+                self.restored_at.map_or(i64::MAX, |at| at.0.saturating_add(UNHEARD_MATTERS_MS));
+            let told_from = |alert: &Known| alert.ends_at.max(alert.updated_at).0.min(matters_until);
+            unheard.into_iter().any(|(_, alert)| told_from(alert) > told_until)
         })
     }
 

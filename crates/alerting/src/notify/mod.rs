@@ -187,7 +187,8 @@ pub(crate) async fn deliver(
         let took = attempt_begun.elapsed();
         let asked = result.as_ref().err().and_then(|failure| failure.after).unwrap_or_default();
         let wait = waits.next_wait().max(asked);
-        let again = result.as_ref().is_err_and(|failure| failure.again) && begun.elapsed() + wait < time;
+        let again = result.as_ref().is_err_and(|failure| failure.again)
+            && begun.elapsed().saturating_add(wait) < time;
         let again_in = again.then_some(wait);
         each(&Tried { number: attempts, result: &result, took, again_in });
         let Some(wait) = again_in else { return Outcome { result, attempts } };

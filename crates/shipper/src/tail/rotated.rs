@@ -91,6 +91,11 @@ pub(crate) fn between(
     settled(path, |siblings| later(siblings, since, known, is_other))
 }
 
+/// When the files beside `path` that may be rotated ones were last written.
+pub(crate) fn last_written(path: &Path) -> Option<SystemTime> {
+    siblings(path).last().map(|sibling| sibling.changed)
+}
+
 /// What `take` makes of the siblings of `path` while none is renamed: a name that is read from the folder may be another file's
 /// when it is opened, and a renamed file may be listed twice or never.
 fn settled<T>(path: &Path, mut take: impl FnMut(&[Sibling]) -> T) -> T {
@@ -117,7 +122,8 @@ fn later(
     let is_new = |sibling: &&Sibling| {
         sibling.changed >= since && !known.contains(&sibling.id) && !is_other(&sibling.path)
     };
-    siblings.iter().filter(is_new).filter_map(|sibling| TailFile::open(&sibling.path).ok()).collect()
+    let opened = |sibling: &Sibling| TailFile::open(&sibling.path).ok().filter(|file| file.id == sibling.id);
+    siblings.iter().filter(is_new).filter_map(opened).collect()
 }
 
 /// Files beside `path` whose names begin with its name, in the order in which they were last written.

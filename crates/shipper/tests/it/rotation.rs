@@ -89,3 +89,25 @@ async fn a_file_that_is_removed_is_read_to_its_end_and_forgotten() {
     let text = std::fs::read_to_string(site.positions()).expect("positions");
     assert!(!text.contains("a.log"), "{text}");
 }
+
+/// `logrotate` moves the file, makes a new one, and tells the writer a little later.
+#[tokio::test]
+async fn what_was_rotated_before_the_start_stays_out_however_late_it_was_written() {
+    let (receiver, site) = (Receiver::start().await, Site::new());
+    let path = site.log("a.log");
+    append(&path, "");
+    let old = site.log("a.log.1");
+    append(&old, "long ago\n");
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|it| it.modified()).expect("a time");
+    // Written to after the new file was there.
+    let late = modified(&path) + std::time::Duration::from_secs(2);
+    std::fs::File::options().append(true).open(&old).and_then(|file| file.set_modified(late)).expect("set");
+    let ship = site.start(&receiver);
+    until("the file is known", || ship.metric("promtail_files_active_total") == 1.0).await;
+    append(&path, &numbered(0, 10));
+    rotate(&path);
+    append(&path, &numbered(10, 20));
+    until("all are there", || receiver.lines().len() >= 20).await;
+    ship.stop().await;
+    assert_eq!(receiver.lines(), expected(20));
+}

@@ -39,6 +39,11 @@ impl Site {
     }
 }
 
+/// Where the series begin, by the table of contents.
+fn series_at(index: &[u8]) -> usize {
+    u64::from_be_bytes(index[index.len() - 44..][..8].try_into().unwrap()).next_multiple_of(16) as usize
+}
+
 #[test]
 fn every_changed_byte_is_noticed_or_means_nothing() {
     let site = Site::new();
@@ -67,6 +72,21 @@ fn every_changed_byte_is_noticed_or_means_nothing() {
     assert!(noticed > all / 2, "{noticed} of {all}");
 }
 
+/// As a power cut leaves a page that was never written.
+#[test]
+fn zeros_in_the_place_of_series_are_refused() {
+    let site = Site::new();
+    let (file, bytes) = FILES[0];
+    let series_at = series_at(bytes);
+    let ends = [series_at + 16, series_at + 64];
+    for (from, to) in ends.into_iter().map(|end| (series_at, end)).chain([(series_at + 16, series_at + 48)]) {
+        let mut changed = bytes.to_vec();
+        changed[from..to].fill(0);
+        site.write(file, &changed);
+        assert!(site.read().is_err(), "{from} to {to}");
+    }
+}
+
 #[test]
 fn a_file_that_is_cut_is_refused() {
     let site = Site::new();
@@ -87,11 +107,10 @@ fn what_was_deleted_stays_out() {
     let site = Site::new();
     let whole = site.read().unwrap();
     // The first series lies at a multiple of sixteen, which is its name.
-    let index = FILES[0].1;
-    let series_at = u64::from_be_bytes(index[index.len() - 44..][..8].try_into().unwrap());
+    let series_at = series_at(FILES[0].1) as u64;
     let (from_ms, to_ms) = (whole[0].samples.times_ms[3], whole[0].samples.times_ms[7]);
     let mut deletion = Vec::new();
-    stdx::varint::put_u64(&mut deletion, series_at.div_ceil(16));
+    stdx::varint::put_u64(&mut deletion, series_at / 16);
     stdx::varint::put_i64(&mut deletion, from_ms);
     stdx::varint::put_i64(&mut deletion, to_ms);
     let mut file = vec![0x01, 0x30, 0xba, 0x30, 1];

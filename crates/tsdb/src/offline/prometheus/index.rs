@@ -94,9 +94,14 @@ impl Index {
         let Some(mut input) = part.get(at..).filter(|rest| !rest.is_empty()) else { return Ok(None) };
         let before = input.len();
         let length = take_u64(&mut input).and_then(|length| usize::try_from(length).ok());
-        // Nothing but what fills the space before the next part.
         if length == Some(0) {
-            return Ok(None);
+            // What fills the space before the next part is shorter than any series.
+            let is_end = before < ALIGN;
+            return if is_end {
+                Ok(None)
+            } else {
+                Err(WrongAt::new(at, "a series of no bytes, with more behind it"))
+            };
         }
         let begin = at + before - input.len();
         let cut = || WrongAt::new(at, "a series is cut short");
