@@ -28,6 +28,8 @@ pub struct Faults {
     pub sync_fails_per_mille: u16,
     /// A cut fails.
     pub truncate_fails_per_mille: u16,
+    /// A file is not removed.
+    pub remove_fails_per_mille: u16,
     /// Room on the disk; a write beyond it is cut short.
     pub capacity_bytes: u64,
     /// After so many calls that change something, the next is done by a random part and all later ones fail.
@@ -40,6 +42,7 @@ impl Faults {
         write_fails_per_mille: 0,
         sync_fails_per_mille: 0,
         truncate_fails_per_mille: 0,
+        remove_fails_per_mille: 0,
         capacity_bytes: u64::MAX,
         crash_after_ops: u64::MAX,
     };
@@ -153,6 +156,7 @@ impl FaultyDisk {
                 Op::Write => state.faults.write_fails_per_mille,
                 Op::Sync => state.faults.sync_fails_per_mille,
                 Op::Truncate => state.faults.truncate_fails_per_mille,
+                Op::Remove => state.faults.remove_fails_per_mille,
                 _ => 0,
             };
             if state.rng.u16(..1000) < chance_per_mille {

@@ -52,9 +52,10 @@ struct Rewritten {
 }
 
 impl Db {
-    /// Whether a request can no longer be taken back.
+    /// Whether a request can no longer be taken back. Once it was so it is, wherever the clock goes.
     pub(crate) fn is_due(&self, status: &DeleteStatus) -> bool {
         self.clock.now_ms().saturating_sub(status.created_ms) >= self.storage.delete_delay.0
+            || self.erased.state().due.contains(&name(status))
     }
 
     /// Frees files of the lines that due requests cover.
@@ -64,10 +65,9 @@ impl Db {
     pub(crate) fn erase(&self) -> Result<(), LogdbError> {
         let _alone = self.erased.erasing.lock().unwrap_or_else(PoisonError::into_inner);
         let (due, work) = self.to_erase();
-        if !work.is_empty() {
-            self.files.remove_doubtful()?;
-        }
-        for (file, _) in &work {
+        self.files.remove_doubtful()?;
+        // All files, before the checkpoint: nothing but their directories is looked at.
+        for (file, _) in work.iter().filter(|(file, _)| self.has_repeats(file)) {
             if let Some(rewritten) = self.rewritten(file, &Deletes::default()) {
                 self.exchange(file, rewritten)?;
             }
@@ -93,21 +93,13 @@ impl Db {
 
     /// All due requests in their order, and the files to which not all were applied, each with the first that was not.
     fn to_erase(&self) -> (Vec<DeleteStatus>, Vec<(Arc<ChunkFile>, usize)>) {
-        let held = self.deletes();
+        let held = self.note_due();
         // Of a file that is being written nobody knows yet which chunks are read from it.
         let _written = self.flushing();
         let mut state = self.erased.state();
-        for status in held.iter().filter(|status| self.is_due(status)) {
-            let name = (status.id, status.created_ms);
-            if !state.due.contains(&name) {
-                state.due.push(name);
-            }
-        }
         // One that was forgotten has nothing left to cover, but keeps its place.
-        let find =
-            |name: &(u64, i64)| held.iter().find(|status| (status.id, status.created_ms) == *name).cloned();
-        let due: Vec<DeleteStatus> =
-            state.due.iter().map(|name| find(name).unwrap_or_else(nothing)).collect();
+        let find = |due: &(u64, i64)| held.iter().find(|status| name(status) == *due).cloned();
+        let due: Vec<DeleteStatus> = state.due.iter().map(|due| find(due).unwrap_or_else(nothing)).collect();
         let kept = self.files.kept();
         state.applied.retain(|number, _| kept.iter().any(|kept| kept.file.number == *number));
         let work = kept.iter().filter_map(|kept| {
@@ -118,22 +110,53 @@ impl Db {
         (due, work)
     }
 
+    /// All requests, of which those that are due are noted to be. Meanwhile nobody takes one back: who is about to was in time, and the
+    /// request is no more; who comes later is too late.
+    fn note_due(&self) -> Deletes {
+        let _still = self.changing_deletes.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.deletes();
+        let due: Vec<_> = held.iter().filter(|status| self.is_due(status)).map(name).collect();
+        let mut state = self.erased.state();
+        for name in due {
+            if !state.due.contains(&name) {
+                state.due.push(name);
+            }
+        }
+        held
+    }
+
+    /// Whether a chunk of the file is read from it, not from another.
+    fn is_read(&self, file: &ChunkFile, labels: &Labels, info: &ChunkInfo) -> bool {
+        let is_it = |chunk: &Chunk| matches!(&chunk.place, Place::File(f, _) if f.number == file.number);
+        let stream = self.head.by_labels(labels);
+        stream.is_some_and(|s| s.state().chunks().iter().any(|chunk| chunk.info == *info && is_it(chunk)))
+    }
+
+    /// Whether the file has chunks that are read from another. Of a damaged one nobody knows.
+    fn has_repeats(&self, file: &ChunkFile) -> bool {
+        let repeats = |stream: &StreamChunks| {
+            stream.chunks.iter().any(|(info, _)| !self.is_read(file, &stream.labels, info))
+        };
+        file.directory().is_ok_and(|directory| directory.iter().any(repeats))
+    }
+
     /// The file without the lines that are covered, and without chunks that are read from another; `None` when it has none of
     /// either, or cannot be read.
     fn rewritten(&self, file: &Arc<ChunkFile>, requests: &Deletes) -> Option<Rewritten> {
         let mut out = Rewritten { streams: Vec::new(), chunks: Vec::new(), lines: 0, has_repeats: false };
-        let is_read = |labels: &Labels, info: &ChunkInfo| {
-            let is_it = |chunk: &Chunk| matches!(&chunk.place, Place::File(f, _) if f.number == file.number);
-            let stream = self.head.by_labels(labels);
-            stream.is_some_and(|s| s.state().chunks().iter().any(|chunk| chunk.info == *info && is_it(chunk)))
-        };
         let result = match file.directory() {
-            Ok(mut directory) => directory.iter_mut().try_for_each(|stream| {
-                let before = stream.chunks.len();
-                stream.chunks.retain(|(info, _)| is_read(&stream.labels, info));
-                out.has_repeats |= stream.chunks.len() < before;
-                out.add(file, stream, requests)
-            }),
+            Ok(mut directory) => {
+                for StreamChunks { labels, chunks } in &mut directory {
+                    let before = chunks.len();
+                    chunks.retain(|(info, _)| self.is_read(file, labels, info));
+                    out.has_repeats |= chunks.len() < before;
+                }
+                // Most files no request concerns: of these nothing is copied.
+                if !out.has_repeats && !directory.iter().any(|stream| concern(requests, stream)) {
+                    return None;
+                }
+                directory.iter().try_for_each(|stream| out.add(file, stream, requests))
+            }
             Err(error) => Err(format!("{error:?}")),
         };
         if let Err(error) = result {
@@ -201,11 +224,7 @@ impl Rewritten {
     ) -> Result<(), String> {
         let (mut packed, mut chunks) = (Vec::new(), Vec::new());
         for (info, span) in &stream.chunks {
-            let range = NsRange {
-                from: TimestampNs(info.first_ns),
-                until: TimestampNs(info.last_ns.saturating_add(1)),
-            };
-            let requests = requests.of(&stream.labels, range);
+            let requests = requests.of(&stream.labels, range(info));
             let after = match requests.is_empty() {
                 true => Some(same(file, *info, *span)?),
                 false => self.without(file, (*info, *span), &requests)?,
@@ -244,6 +263,20 @@ impl Rewritten {
         let (info, bytes) = chunk::encode(&buffer);
         Ok(Some((info, bytes.into())))
     }
+}
+
+/// What a request is known by: numbers are given again.
+fn name(status: &DeleteStatus) -> (u64, i64) {
+    (status.id, status.created_ms)
+}
+
+/// Whether any request may cover lines of the stream.
+fn concern(requests: &Deletes, stream: &StreamChunks) -> bool {
+    stream.chunks.iter().any(|(info, _)| !requests.of(&stream.labels, range(info)).is_empty())
+}
+
+fn range(info: &ChunkInfo) -> NsRange {
+    NsRange { from: TimestampNs(info.first_ns), until: TimestampNs(info.last_ns.saturating_add(1)) }
 }
 
 fn same(file: &ChunkFile, info: ChunkInfo, span: Span) -> Result<Packed, String> {

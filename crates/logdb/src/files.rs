@@ -42,7 +42,7 @@ pub(crate) struct Files {
     kept: Mutex<Vec<Kept>>,
     retention: Retention,
     next_number: AtomicU64,
-    /// Files whose writing failed: whether they are there nobody was told.
+    /// Files whose writing or removal failed: nobody is to find them.
     doubtful: Mutex<Vec<u64>>,
 }
 
@@ -113,12 +113,12 @@ impl Files {
         }
     }
 
-    /// Notes that the writing of a file has failed.
+    /// Notes that the writing or the removal of a file has failed.
     pub(crate) fn doubt(&self, number: u64) {
         self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push(number);
     }
 
-    /// Makes sure that files whose writing failed are not there.
+    /// Makes sure that files whose writing or removal failed are not there.
     ///
     /// # Errors
     /// [`DiskError`] when one may still be: the next try goes on with it.
@@ -138,13 +138,16 @@ impl Files {
         Ok(())
     }
 
-    /// Takes files out for which `leaves` says so, and removes them. One that cannot be removed now is removed when the next
-    /// start finds it too old.
+    /// Takes files out for which `leaves` says so, and removes them. One that cannot be removed now is removed later, with those
+    /// whose writing failed.
     pub(crate) fn remove(&self, numbers: &[u64]) {
         self.kept().retain(|kept| !numbers.contains(&kept.file.number));
         for number in numbers {
             if let Err(error) = self.disk.remove_file(&self.dir.join(chunks_file(*number))) {
                 tracing::warn!(%error, "a file of chunks that is no longer needed stays");
+                if !error.is_not_found() {
+                    self.doubt(*number);
+                }
             }
         }
         if let Err(error) = self.disk.sync_dir(&self.dir) {

@@ -199,6 +199,16 @@ pub fn at_path<'a>(text: &'a str, path: &[PathStep]) -> Result<Option<Raw<'a>>, 
 /// Paths that are looked for in one reading; more of them take one each.
 const PATHS_AT_ONCE_MAX: usize = 64;
 
+/// In which order values at paths are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// In that of the text, which is faster.
+    #[default]
+    Text,
+    /// In that of the paths.
+    Paths,
+}
+
 /// Shows the values at `paths` of the document `text`, each with the number of its path, and reads no further than the last of them. A path
 /// at which nothing is is not shown.
 ///
@@ -207,6 +217,7 @@ const PATHS_AT_ONCE_MAX: usize = 64;
 pub fn at_paths<'a>(
     text: &'a str,
     paths: &[Vec<PathStep>],
+    order: Order,
     mut found: impl FnMut(usize, Raw<'a>) -> ControlFlow<()>,
 ) -> Result<(), JsonError> {
     if paths.is_empty() {
@@ -214,7 +225,7 @@ pub fn at_paths<'a>(
     }
     let mut reader = Reader::new(text);
     reader.space();
-    if reader.peek() == Some(b'{') && paths.len() <= PATHS_AT_ONCE_MAX {
+    if order == Order::Text && reader.peek() == Some(b'{') && paths.len() <= PATHS_AT_ONCE_MAX {
         return reader.in_object(paths, found);
     }
     for (i, path) in paths.iter().enumerate() {
@@ -546,7 +557,7 @@ mod tests {
         let paths: Vec<_> = ["b", "a"].iter().map(|path| parse_path(path).expect(path)).collect();
         let at = |text: &str| {
             let mut found = Vec::new();
-            let read = at_paths(text, &paths, |i, raw| {
+            let read = at_paths(text, &paths, Order::Text, |i, raw| {
                 found.push((i, raw.value().into_owned()));
                 ControlFlow::Continue(())
             });
@@ -626,7 +637,7 @@ mod tests {
             found.push((texts[i], raw.value().into_owned()));
             ControlFlow::Continue(())
         };
-        at_paths(text, &paths, &mut note).expect("JSON");
+        at_paths(text, &paths, Order::Text, &mut note).expect("JSON");
         assert_eq!(found, [("a.b[0].c", "x".into()), ("a.b[1]", "2".into()), (r#"["k k"].z"#, "[]".into())]);
         for wrong in ["", "a..b", ".a", "a[", "a[x]", "a b", "a]"] {
             assert!(parse_path(wrong).is_err(), "{wrong}");

@@ -9,7 +9,7 @@ use crate::error::regex;
 use crate::json::{self, PathStep, Raw, sanitized};
 use crate::pattern::{Piece, capture, pieces};
 use crate::pipeline::Needed;
-use crate::row::{ERROR, ERROR_DETAILS};
+use crate::row::{ERROR, ERROR_DETAILS, EXTRACTED};
 use crate::{Row, StageError, logfmt};
 
 /// Marks lines that `json` and `unpack` cannot read.
@@ -36,7 +36,7 @@ fn extract<'a, E>(
     needed: &Needed,
     read: impl for<'t> Fn(&'t str, Found<'_, 'a, 't>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (text, left) = (row.text(), needed.count());
+    let (text, left) = (row.text(), needed.count(row));
     let mut adding = Adding { row, needed, left };
     match &text {
         // What lies in the stored line is not copied.
@@ -54,7 +54,7 @@ fn extract<'a, E>(
 struct Adding<'r, 'a> {
     row: &'r mut Row<'a>,
     needed: &'r Needed,
-    /// Fields that are still to be found.
+    /// Fields that are still to be found; one that is found twice counts once.
     left: usize,
 }
 
@@ -65,10 +65,9 @@ impl<'a> Adding<'_, 'a> {
             return ControlFlow::Continue(());
         }
         let name = self.row.name_for(name);
-        if self.needed.contains(&name) {
-            self.row.extract(name, value);
+        if self.left > 0 && self.needed.contains(&name) && self.row.extract(name, value) {
+            self.left -= 1;
         }
-        self.left -= 1;
         if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
@@ -80,6 +79,8 @@ pub struct Json {
     names: Vec<String>,
     paths: Vec<Vec<PathStep>>,
     is_by_path: bool,
+    /// Where two values may get one name the path that comes first counts, not what stands first in the text.
+    order: json::Order,
 }
 
 impl Json {
@@ -94,7 +95,12 @@ impl Json {
             paths.push(json::parse_path(path).map_err(StageError)?);
         }
         let is_by_path = !names.is_empty();
-        Ok(Self { names, paths, is_by_path })
+        let mut finals: Vec<&str> =
+            names.iter().map(|name| name.strip_suffix(EXTRACTED).unwrap_or(name)).collect();
+        finals.sort_unstable();
+        let has_rivals = finals.windows(2).any(|pair| pair[0] == pair[1]);
+        let order = if has_rivals { json::Order::Paths } else { json::Order::Text };
+        Ok(Self { names, paths, is_by_path, order })
     }
 
     /// The same without paths whose values nobody needs. Where somebody asks whether it failed all stay.
@@ -104,13 +110,13 @@ impl Json {
         }
         let fields = self.names.into_iter().zip(self.paths);
         let (names, paths) = fields.filter(|(name, _)| needed.wants(name)).unzip();
-        Self { names, paths, is_by_path: self.is_by_path }
+        Self { names, paths, ..self }
     }
 
     pub(crate) fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) {
         let result = if self.is_by_path {
             extract(row, needed, |text, found| {
-                json::at_paths(text, &self.paths, |i, value| match value.value() {
+                json::at_paths(text, &self.paths, self.order, |i, value| match value.value() {
                     // A label without a value is no label.
                     value if value.is_empty() => ControlFlow::Continue(()),
                     value => found(Name::Stage(&self.names[i]), value),

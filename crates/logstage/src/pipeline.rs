@@ -66,10 +66,12 @@ impl Needed {
         }
     }
 
-    /// After how many fields a parser may stop. Where somebody asks whether it failed it never may.
-    pub(crate) fn count(&self) -> usize {
+    /// After how many more fields a parser of this line may stop. Where somebody asks whether it failed it never may.
+    pub(crate) fn count(&self, row: &Row<'_>) -> usize {
         match self {
-            Self::Only(names) if !self.contains(ERROR) && !self.contains(ERROR_DETAILS) => names.len().max(1),
+            Self::Only(names) if !self.contains(ERROR) && !self.contains(ERROR_DETAILS) => {
+                names.iter().filter(|name| row.is_open(name)).count()
+            }
             _ => usize::MAX,
         }
     }

@@ -122,12 +122,23 @@ impl<'a> Row<'a> {
         if self.is_given(&name) { Cow::Owned(format!("{name}{EXTRACTED}")) } else { name }
     }
 
-    /// Adds a field that a parser found, under its final name; one that is there already stays.
-    pub(crate) fn extract(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
-        if self.fields.iter().any(|field| field.name == name) {
-            return;
+    /// Adds a field that a parser found, under its final name; one that is there already stays. Whether it was added.
+    pub(crate) fn extract(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) -> bool {
+        if self.has_field(&name) {
+            return false;
         }
         self.push(name, value);
+        true
+    }
+
+    fn has_field(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Whether a parser may still find a field that is then called so.
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        let is_renamed = || name.strip_suffix(EXTRACTED).is_some_and(|found| self.is_given(found));
+        !self.has_field(name) && (!self.is_given(name) || is_renamed())
     }
 
     /// Sets a label, whatever it was.

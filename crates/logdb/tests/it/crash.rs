@@ -92,6 +92,7 @@ impl Simulation {
             write_fails_per_mille: writes,
             sync_fails_per_mille: syncs,
             truncate_fails_per_mille: cuts,
+            remove_fails_per_mille: cuts,
             capacity_bytes,
             crash_after_ops,
         }

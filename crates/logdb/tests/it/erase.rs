@@ -92,6 +92,117 @@ fn a_file_of_which_nothing_is_left_leaves() {
 }
 
 #[test]
+fn a_file_that_could_not_be_removed_leaves_later() {
+    let world = world();
+    let (db, _) = world.open();
+    push(&db, "job=a", &[(1, "secret 1"), (2, "secret 2")]).unwrap();
+    db.flush_all().unwrap();
+    delete(&db, "a", "secret");
+    world.clock.set(NOW_MS + 60_000);
+    world.disk.set_faults(Faults { remove_fails_per_mille: 1000, ..Faults::NONE });
+    drop(db.maintain());
+    assert_eq!((db.status().files, files_there(&world).len()), (0, 1), "it stays, and nobody knows it");
+    world.disk.set_faults(Faults::NONE);
+    db.maintain().unwrap();
+    assert!(files_there(&world).is_empty());
+}
+
+/// Bytes of the files of chunks on the disk.
+fn files_there(world: &World) -> Vec<Vec<u8>> {
+    let dir = Path::new("/data/logs/chunks");
+    world
+        .disk
+        .list(dir)
+        .unwrap()
+        .iter()
+        .map(|entry| world.disk.read(&dir.join(&entry.name)).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_round_goes_through_so_many_files_and_the_next_goes_on() {
+    const FILES: usize = 70;
+    const A_ROUND: usize = 64;
+    let world = world();
+    let (db, _) = world.open();
+    for i in 0..FILES as i64 {
+        push(&db, "job=a", &[(2 * i, "secret"), (2 * i + 1, "plain")]).unwrap();
+        db.flush_all().unwrap();
+    }
+    delete(&db, "a", "secret");
+    drop(db);
+    let (db, _) = world.kill_and_open();
+    world.clock.set(NOW_MS + 60_000);
+    let before = files_there(&world);
+    for freed in [A_ROUND, FILES, FILES] {
+        db.maintain().unwrap();
+        let now = files_there(&world);
+        assert_eq!(now.iter().zip(&before).filter(|(now, before)| now != before).count(), freed);
+    }
+    assert_eq!(lines(&db, "job=a").len(), FILES);
+}
+
+#[test]
+fn what_was_final_once_stays_final_when_the_clock_goes_back() {
+    let world = world();
+    let (db, _) = world.open();
+    fill(&db);
+    let id = delete(&db, "a", "secret");
+    world.clock.set(NOW_MS + 60_000);
+    db.maintain().unwrap();
+    world.clock.set(NOW_MS + 59_999);
+    assert!(matches!(db.cancel_delete(id), Err(DeleteError::TooLate)));
+    assert!(db.delete_requests()[0].is_final);
+}
+
+#[test]
+fn a_request_that_was_taken_back_in_time_takes_nothing() {
+    let world = world();
+    let (db, _) = world.open();
+    fill(&db);
+    let before = contents(&db);
+    let id = delete(&db, "a", "secret");
+    world.clock.set(NOW_MS + 59_999);
+    db.maintain().unwrap();
+    db.cancel_delete(id).unwrap();
+    world.clock.set(NOW_MS + 60_000);
+    db.maintain().unwrap();
+    assert_eq!(contents(&db), before);
+}
+
+/// The time runs out while the taking back is being written: it was in time.
+#[test]
+fn a_request_that_is_being_taken_back_takes_nothing() {
+    let world = world();
+    let (db, _) = world.open();
+    fill(&db);
+    let before = contents(&db);
+    let id = delete(&db, "a", "secret");
+    world.clock.set(NOW_MS + 59_999);
+    db.maintain().unwrap();
+    let ops = world.disk.ops();
+    world.disk.hang(true);
+    std::thread::scope(|scope| {
+        let cancelling = scope.spawn(|| db.cancel_delete(id));
+        while world.disk.ops() == ops {
+            std::thread::yield_now();
+        }
+        world.clock.set(NOW_MS + 60_000);
+        let ops = world.disk.ops();
+        let maintaining = scope.spawn(|| db.maintain());
+        // Time enough to go wrong.
+        for _ in (0..10_000).take_while(|_| world.disk.ops() == ops) {
+            std::thread::yield_now();
+        }
+        world.disk.hang(false);
+        cancelling.join().unwrap().unwrap();
+        maintaining.join().unwrap().unwrap();
+    });
+    assert!(db.delete_requests().is_empty());
+    assert_eq!(contents(&db), before);
+}
+
+#[test]
 fn lines_that_come_to_a_file_later_leave_too() {
     let world = world();
     let (db, _) = world.open();

@@ -196,6 +196,27 @@ fn only_what_is_needed_is_extracted() {
     assert_eq!(shown(&all(vec![json(), keep]), r#"{"a":{"b":1},"c":2}"#), r#"{"a":{"b":1},"c":2} | a_b=1"#);
 }
 
+/// A field that is there twice is one of those that are needed, and what the stream has is none of them.
+#[test]
+fn reading_ends_with_the_last_field_that_is_needed() {
+    let few = |stage: Stage, names: &[&str]| Pipeline::new(vec![stage], None, Needed::only(names.to_vec()));
+    let end = "job=j status=s trace=t";
+    let twice = few(json(), &["a", "b"]);
+    let line = r#"{"a":1,"a":2,"b":3,oh"#;
+    assert_eq!(shown(&twice, line), format!("{line} | a=1 b=3 {end}"));
+    let twice = few(Stage::Logfmt(Logfmt { is_strict: true, ..Logfmt::default() }), &["a", "b"]);
+    assert_eq!(shown(&twice, "a=1 a=2 b=3 =oh"), format!("a=1 a=2 b=3 =oh | a=1 b=3 {end}"));
+    let given = few(json(), &["status", "b", "trace"]);
+    let line = r#"{"status":1,"b":3,oh"#;
+    assert_eq!(shown(&given, line), format!("{line} | b=3 {end}"));
+    let renamed = few(json(), &["status", "status_extracted"]);
+    let line = r#"{"status":1,oh"#;
+    assert_eq!(shown(&renamed, line), format!("{line} | job=j status=s status_extracted=1 trace=t"));
+    let rivals = Json::new([("x", "none"), ("x", "b"), ("x", "a")]).expect("paths");
+    let line = r#"{"a":1,"b":3}"#;
+    assert_eq!(shown(&few(Stage::Json(rivals), &["x"]), line), format!("{line} | {end} x=3"));
+}
+
 #[test]
 fn a_line_filter_behind_a_format_is_no_needle() {
     let filter = |text: &str| {

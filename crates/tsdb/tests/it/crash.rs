@@ -71,6 +71,7 @@ impl Simulation {
             write_fails_per_mille: writes,
             sync_fails_per_mille: syncs,
             truncate_fails_per_mille: cuts,
+            remove_fails_per_mille: 0,
             capacity_bytes,
             crash_after_ops,
         }
