@@ -132,10 +132,13 @@ impl Browser {
         }
     }
 
-    /// Drags over the middle of an element, from one share of its width to another.
+    /// Brings an element into the window and drags over its middle, from one share of its width to another.
     pub async fn drag(&self, css: &str, from: f64, to: f64) {
+        // Plots are built in no certain order: the first there is may be one below the window.
         let script = format!(
-            "const box = document.querySelector({css:?}).getBoundingClientRect();
+            "const element = document.querySelector({css:?});
+             element.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+             const box = element.getBoundingClientRect();
              return [box.left, box.top + box.height / 2, box.width];"
         );
         let [left, y, width] = self.eval::<[f64; 3]>(&script).await.expect("an element");
