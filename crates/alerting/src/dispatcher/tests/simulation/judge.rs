@@ -251,12 +251,22 @@ impl Judge {
         )
     }
 
-    /// Looks at all alerts and receivers, at each step.
-    pub(super) fn observe(&mut self, ms: i64, wall: i64) {
-        self.views.values_mut().for_each(|view| view.wall_max = view.wall_max.max(wall));
+    /// Takes note of how things are. To be called before anything changes, too: an alert that nobody speaks of any more ends
+    /// between two steps, and may fire again at the next.
+    pub(super) fn remember_all(&mut self, ms: i64, wall: i64) {
         for alert in 0..self.facts.alerts.len() {
             for route in self.facts.plan.ways(&self.facts.alerts[alert].labels) {
                 self.remember(alert, route, ms, wall);
+            }
+        }
+    }
+
+    /// Looks at all alerts and receivers, at each step.
+    pub(super) fn observe(&mut self, ms: i64, wall: i64) {
+        self.views.values_mut().for_each(|view| view.wall_max = view.wall_max.max(wall));
+        self.remember_all(ms, wall);
+        for alert in 0..self.facts.alerts.len() {
+            for route in self.facts.plan.ways(&self.facts.alerts[alert].labels) {
                 for call in 0..self.facts.plan.routes[route].calls.len() {
                     self.is_told(alert, (route, call), ms, wall);
                 }

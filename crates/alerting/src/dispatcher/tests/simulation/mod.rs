@@ -129,6 +129,7 @@ impl Simulation {
             let wait = u64::try_from(next - self.world.ms()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(wait)).await;
             let ms = self.world.ms();
+            lock(&self.world.judge).remember_all(ms, self.world.wall());
             let is_evening = ms > DAY_MS - EVENING_MS;
             self.line(ms, is_evening);
             self.kills(ms, is_evening).await;
