@@ -139,8 +139,12 @@ pub(crate) struct Core {
     unheard: BTreeSet<Labels>,
     /// When this monitor started, if it had a past.
     restored_at: Option<TimestampMs>,
-    /// Another monitor of a pair lives that has been running for longer.
+    /// Another monitor of a pair lives that knows better what happened before our start.
     pub(crate) has_elder: bool,
+    /// We have started so lately that there are senders which we have not heard yet.
+    pub(crate) is_learning: bool,
+    /// Of what the log says of these, another monitor may have told something else since.
+    doubted: BTreeSet<LogKey>,
     /// Alerts that fire, as far as the ledger says.
     open: BTreeSet<Labels>,
     /// Alerts that somebody has in hand; all of them are open.
@@ -180,6 +184,8 @@ impl Core {
             unheard: BTreeSet::new(),
             restored_at: None,
             has_elder: false,
+            is_learning: false,
+            doubted: BTreeSet::new(),
             open: BTreeSet::new(),
             acks: BTreeMap::new(),
             under_way: BTreeSet::new(),
@@ -348,7 +354,7 @@ impl Core {
             let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
             if is_left
                 || alerts.is_empty()
-                || !self.log.must_tell(&log_key, &told, send_resolved, repeats, now.wall)
+                || !self.must_tell((key, &log_key), &told, send_resolved, repeats, now.wall)
             {
                 continue;
             }
@@ -378,6 +384,7 @@ impl Core {
             group.next_flush = now.tick;
         }
         if end == End::Taken {
+            self.doubted.remove(&ticket.log_key);
             self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
             self.changes += 1;
         }

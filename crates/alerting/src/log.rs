@@ -21,6 +21,9 @@ pub(crate) struct Told {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) at: TimestampMs,
+    /// Which of two entries is the later one: `at`, but for what was told in the same moment, or after somebody has set the
+    /// clock back.
+    pub(crate) order: TimestampMs,
     pub(crate) expires_at: TimestampMs,
     pub(crate) told: Told,
 }
@@ -59,14 +62,15 @@ impl Log {
     /// Notes that the receiver was told.
     pub(crate) fn note(&mut self, key: LogKey, told: Told, repeat_interval: DurationMs, now: TimestampMs) {
         let kept = (2 * repeat_interval.0).min(RETENTION.0);
-        self.0.insert(key, Entry { at: now, expires_at: TimestampMs(now.0 + kept), told });
+        let order = self.0.get(&key).map_or(now, |before| TimestampMs(now.0.max(before.order.0 + 1)));
+        self.0.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
     }
 
     /// Takes over what another monitor knows; the later telling counts. Answers what was news.
     pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> Vec<LogKey> {
         let mut news = Vec::new();
         for (key, entry) in entries {
-            let is_news = self.0.get(&key).is_none_or(|known| known.at < entry.at);
+            let is_news = self.0.get(&key).is_none_or(|known| known.order < entry.order);
             if is_news && entry.expires_at > now {
                 self.0.insert(key.clone(), entry);
                 news.push(key);

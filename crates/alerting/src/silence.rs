@@ -111,6 +111,11 @@ impl Silence {
         }
     }
 
+    /// When a change of now happened, as far as its order counts.
+    fn changed_at(&self, now: TimestampMs) -> TimestampMs {
+        TimestampMs(now.0.max(self.updated_at.0 + 1))
+    }
+
     pub(crate) fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
     }
@@ -210,6 +215,8 @@ impl Silences {
             Some(id) => Some(self.all.get(id).ok_or(SilenceError::NotFound)?),
             None => None,
         };
+        // Later than what it was before, also where somebody has set the clock back: the later change counts in a pair.
+        let updated_at = before.map_or(now, |known| known.changed_at(now));
         let (id, starts_at) = match before {
             Some(known) if known.can_become(&draft, now) => (known.id.clone(), draft.starts_at),
             _ if self.all.len() >= SILENCES_MAX => return Err(SilenceError::Full),
@@ -227,7 +234,7 @@ impl Silences {
             matchers: draft.matchers,
             starts_at,
             ends_at: draft.ends_at,
-            updated_at: now,
+            updated_at,
             created_by: draft.created_by,
             comment: draft.comment,
         };
@@ -243,7 +250,7 @@ impl Silences {
             SilenceState::Pending => silence.starts_at = now,
             SilenceState::Active => {}
         }
-        (silence.ends_at, silence.updated_at) = (now, now);
+        (silence.ends_at, silence.updated_at) = (now, silence.changed_at(now));
         Ok(())
     }
 

@@ -76,7 +76,9 @@ impl Core {
         if !self.open.remove(labels) {
             return;
         }
-        self.changes += u64::from(self.acks.remove(labels).is_some());
+        self.acks.remove(labels);
+        // An end that nobody told has to be kept too: a restart would believe the alert again.
+        self.changes += 1;
         self.record(now, What::Ended { alert: Fingerprint::of(labels), ended, how });
     }
 

@@ -101,7 +101,7 @@ impl Other {
             body.name.clone_from(&peers.options.name);
             body.boot.clone_from(&peers.boot);
             body.complete = is_everything && at + 1 == count;
-            body.up_ms = peers.up_ms();
+            (body.up_ms, body.blind_ms) = (peers.up_ms(), peers.blind_ms());
             let boot = line.say(&body).await?;
             if self.boot.as_ref() != Some(&boot) {
                 (self.boot, self.since) = (Some(boot), None);

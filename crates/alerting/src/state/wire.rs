@@ -43,6 +43,8 @@ pub(crate) struct LogBody {
     receiver: String,
     integration: String,
     at: i64,
+    #[serde(default)]
+    order: Option<i64>,
     expires_at: i64,
     firing: Vec<u64>,
     resolved: Vec<u64>,
@@ -94,6 +96,9 @@ pub(crate) struct Exchange {
     /// For how long it has been running, in milliseconds.
     #[serde(default)]
     pub(crate) up_ms: u64,
+    /// For how long before that nobody was there, in milliseconds; 0 when it began from nothing.
+    #[serde(default)]
+    pub(crate) blind_ms: u64,
     pub(crate) silences: Vec<SilenceBody>,
     pub(crate) log: Vec<LogBody>,
 }
@@ -108,6 +113,13 @@ impl Exchange {
     /// Nothing but a sign of life.
     pub(crate) fn hello() -> Self {
         Self::default()
+    }
+
+    /// Who says it, without what.
+    pub(crate) fn head(&self) -> Self {
+        let (name, boot) = (self.name.clone(), self.boot.clone());
+        let (complete, up_ms, blind_ms) = (self.complete, self.up_ms, self.blind_ms);
+        Self { name, boot, complete, up_ms, blind_ms, ..Self::default() }
     }
 
     /// Silences and log entries, in pieces that a server takes; at least one.
@@ -217,6 +229,7 @@ impl LogBody {
             receiver,
             integration,
             at: entry.at.0,
+            order: Some(entry.order.0),
             expires_at: entry.expires_at.0,
             firing: entry.told.firing.iter().copied().collect(),
             resolved: entry.told.resolved.iter().copied().collect(),
@@ -226,7 +239,8 @@ impl LogBody {
     fn read(self) -> ((String, String, String), Entry) {
         let told =
             Told { firing: self.firing.into_iter().collect(), resolved: self.resolved.into_iter().collect() };
-        let entry = Entry { at: TimestampMs(self.at), expires_at: TimestampMs(self.expires_at), told };
+        let (at, order) = (TimestampMs(self.at), TimestampMs(self.order.unwrap_or(self.at)));
+        let entry = Entry { at, order, expires_at: TimestampMs(self.expires_at), told };
         ((self.group, self.receiver, self.integration), entry)
     }
 }

@@ -55,8 +55,8 @@ struct Simulation {
     world: Arc<World>,
     is_pair: bool,
     disks: [disk::MemDisk; 2],
-    /// When each was last alive, and when it is started again.
-    died_at: [i64; 2],
+    /// When each was last alive, since the beginning and by the clock, and when it is started again.
+    died_at: [(i64, i64); 2],
     back_at: [Option<i64>; 2],
     heals_at: Option<i64>,
     senders: Vec<Sender>,
@@ -105,7 +105,7 @@ impl Simulation {
             world,
             is_pair,
             disks,
-            died_at: [0; 2],
+            died_at: [(0, 0); 2],
             back_at: [None; 2],
             heals_at: None,
             senders,
@@ -188,7 +188,7 @@ impl Simulation {
             } else if !is_evening && self.chance(150) {
                 let down = self.minutes(0, if self.is_pair { 20 } else { 5 });
                 self.back_at[which] = Some(ms + if self.chance(2) { 0 } else { down });
-                self.died_at[which] = ms;
+                self.died_at[which] = (ms, self.world.wall());
                 lock(&self.world.judge).killed(ms);
                 if self.chance(4) {
                     self.world.note(format!("m{which} is stopped"));
@@ -213,10 +213,10 @@ impl Simulation {
         lock(&self.world.judge).started_ms[which] = ms;
         if is_alone {
             // It hears of nobody who knows better what happened meanwhile.
-            let died = self.died_at[which];
-            let recently = ms - died + 10 * MINUTE_MS;
+            let (died, by_the_clock) = self.died_at[which];
+            let long_ago = by_the_clock - 10 * MINUTE_MS;
             let mut judge = lock(&self.world.judge);
-            judge.facts.alerts.iter_mut().for_each(|alert| alert.is_left_open(died, wall, recently));
+            judge.facts.alerts.iter_mut().for_each(|alert| alert.is_left_open(died, wall, long_ago));
         }
         self.disturb(ms);
         self.together(ms);
@@ -226,13 +226,13 @@ impl Simulation {
     fn apart(&mut self, ms: i64) {
         self.disturb(ms);
         let (mut judge, wall) = (lock(&self.world.judge), self.world.wall());
-        if judge.together_since.take().is_some() {
+        if judge.together_since.take().is_some_and(|since| ms - since > PAIR_NOTICES_MS) {
             self.silences_changed = false;
         }
         // Who has just started now believes in what it has not heard of since: nobody is there who knows better.
         let young = judge.started_ms.into_iter().max().unwrap_or(0);
         let unheard = judge.facts.alerts.iter_mut().filter(|alert| self.is_pair && alert.said_ms < young);
-        unheard.for_each(|alert| alert.is_left_open(0, wall, ms));
+        unheard.for_each(|alert| alert.is_left_open(0, wall, i64::MIN));
     }
 
     /// Perhaps they do again.
@@ -270,16 +270,15 @@ impl Simulation {
     /// What was changed while they could not hear each other is known to all some seconds later.
     fn agree_on_silences(&self, ms: i64) {
         let mut judge = lock(&self.world.judge);
-        let is_settled = judge.together_since.is_some_and(|since| ms - since > PAIR_NOTICES_MS);
+        let is_settled =
+            !self.is_pair || judge.together_since.is_some_and(|since| ms - since > PAIR_NOTICES_MS);
         judge.facts.are_silences_open = !is_settled && self.silences_changed;
     }
 
-    /// Somebody is about to change a silence.
-    fn silence_changes(&mut self, ms: i64) {
+    /// Somebody is about to change a silence: until that is written and known to all it may be in force or not.
+    fn silence_changes(&mut self) {
         self.silences_changed = true;
-        if self.is_pair {
-            self.agree_on_silences(ms);
-        }
+        lock(&self.world.judge).facts.are_silences_open = true;
     }
 
     fn weather(&mut self, ms: i64, is_evening: bool) {
@@ -342,6 +341,7 @@ impl Simulation {
             let ends = starts + self.minutes(2, 60);
             let silence = TrueSilence { id: String::new(), conditions, starts, ends };
             self.set(&monitor, silence, None, ms).await;
+            self.agree_on_silences(ms);
         } else if known > 0 && self.chance(60) {
             let which = self.rng.usize(..known);
             let mut silence = lock(&self.world.judge).facts.silences[which].clone();
@@ -351,11 +351,12 @@ impl Simulation {
                 silence.conditions.push(Condition::random(&mut self.rng));
             }
             self.set(&monitor, silence, Some(which), ms).await;
+            self.agree_on_silences(ms);
         } else if known > 0 && self.chance(60) {
             let which = self.rng.usize(..known);
             let id = lock(&self.world.judge).facts.silences[which].id.clone();
             let wall = self.world.wall();
-            self.silence_changes(ms);
+            self.silence_changes();
             let ended = monitor.expire_silence(&id).await;
             self.until_known().await;
             self.world.note(format!("silence {id} is ended: {ended:?}"));
@@ -364,6 +365,7 @@ impl Simulation {
                 let silence = &mut judge.facts.silences[which];
                 (silence.starts, silence.ends) = (silence.starts.min(wall), wall);
             }
+            self.agree_on_silences(ms);
         }
     }
 
@@ -400,7 +402,7 @@ impl Simulation {
             created_by: "sim".to_owned(),
             comment: String::new(),
         };
-        self.silence_changes(ms);
+        self.silence_changes();
         let set = monitor.set_silence(draft).await;
         self.until_known().await;
         self.world.note(format!("silence {silence:?}: {set:?}"));

@@ -88,10 +88,11 @@ impl TrueAlert {
         }
     }
 
-    /// A monitor is started anew that has heard nothing since `died_ms`: what fired shortly before may be believed, for as
+    /// A monitor is started anew that has heard nothing since `died_ms`: what had not ended `long_ago` may be believed, for as
     /// long again as its sender asked.
-    pub(super) fn is_left_open(&mut self, died_ms: i64, wall: i64, recently_ms: i64) {
-        if self.open_until < wall - recently_ms && self.said_ms < died_ms {
+    pub(super) fn is_left_open(&mut self, died_ms: i64, wall: i64, long_ago: i64) {
+        let was_over = self.open_until < long_ago && self.said_ms < died_ms;
+        if was_over || self.said_ms < 0 {
             return;
         }
         let believed = self.open_until.saturating_sub(self.said_at).max(super::RESOLVE_TIMEOUT_MS);
