@@ -164,16 +164,18 @@ impl Peers {
         living.filter(|(name, one)| (name.as_str(), one.boot.as_str()) < own).count()
     }
 
-    /// Whether another one lives that knows better what happened before this one's start: it ran while this one did not, or,
-    /// where neither ran, it is the one that ran last.
+    /// Whether another one lives that knows better what there is and what happened before this one's start: it has been
+    /// running for longer. Of two that started at about the same time it is the one that ran while the other did not, or
+    /// ran last. Both may think so of themselves, never both of each other: what is heard of the other's age is less by the
+    /// time that takes.
     pub(crate) fn is_elder_alive(&self) -> bool {
         let (up, known) = (self.begun.elapsed(), self.begun.elapsed() + self.blind);
         let knows_better = |one: &Heard| {
             let (its_up, its_known) = (one.began.elapsed(), one.began.elapsed() + one.blind);
-            if its_up > known + SAME_MOMENT {
-                true
-            } else if up > its_known {
+            if up > its_up + LEARN_FOR || up > its_known {
                 false
+            } else if its_up > up + LEARN_FOR + SAME_MOMENT || its_up > known + SAME_MOMENT {
+                true
             } else {
                 its_known + SAME_MOMENT < known
             }
@@ -268,11 +270,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_was_there_meanwhile_knows_better_and_else_who_was_there_last() {
-        // It ran when this one was gone; this one ran when it was gone.
+        // It has been running for long.
         check_elder(30, (3600, 0), true).await;
+        check_elder(900, (300, 1800), true).await;
+        // Both have started: it ran when this one was gone, this one ran when it was gone.
         check_elder(30, (120, 10), true).await;
         check_elder(300, (3, 20), false).await;
-        // Both were gone: the power went, and one of them had gone before.
+        // Both were gone, one of them before the other.
         check_elder(300, (60, 900), false).await;
         check_elder(900, (55, 300), true).await;
         check_elder(900, (65, 300), true).await;

@@ -29,7 +29,9 @@ struct View {
     /// The latest that the clock showed since.
     wall_max: i64,
     done_ms: i64,
-    /// Whoever told it may not know: it was killed too soon after.
+    /// Which monitor told it.
+    by: usize,
+    /// Monitors may not know what it was told: one was killed too soon after, or both told it in the same moment.
     is_doubtful: bool,
 }
 
@@ -181,12 +183,21 @@ impl Judge {
     }
 
     /// A receiver has it, that was called at `began_ms`; the answer comes `answer_ms` later.
-    pub(super) fn taken(&mut self, message: &Message, began_ms: i64, (ms, wall): (i64, i64), answer_ms: i64) {
+    pub(super) fn taken(
+        &mut self,
+        monitor: usize,
+        message: &Message,
+        began_ms: i64,
+        (ms, wall): (i64, i64),
+        answer_ms: i64,
+    ) {
         self.taken += 1;
+        let told = (&message.firing, &message.resolved);
         let (route, call, _) = &message.key;
         let repeat_ms = seconds(self.facts.plan.routes[*route].repeat_interval_s);
         let wants_ends = self.facts.plan.routes[*route].calls[*call];
         let before = self.views.get(&message.key).cloned();
+        let mut is_doubtful = false;
         if let Some(view) = &before {
             let has_begun = !message.firing.is_subset(&view.firing);
             let has_ended = wants_ends && !message.resolved.is_subset(&view.resolved);
@@ -201,6 +212,8 @@ impl Judge {
             let is_news = has_begun || has_ended || all_ended || may_be_again || is_due;
             // What two monitors try in the same moment, none can know of the other.
             let is_at_once = self.patience_ms > 0 && began_ms <= view.done_ms + AT_ONCE_MS;
+            // Neither knows which of the two the receiver had last.
+            is_doubtful = is_at_once && view.by != monitor && (&view.firing, &view.resolved) != told;
             let knew = self.patience_ms == 0 || self.are_together(ms) && !is_at_once;
             if !is_news && !view.is_doubtful && knew {
                 self.wrong(ms, format!("r{route} was told again: {message:?}, after {view:?}"));
@@ -212,7 +225,8 @@ impl Judge {
             wall,
             wall_max: wall,
             done_ms: ms + answer_ms,
-            is_doubtful: false,
+            by: monitor,
+            is_doubtful,
         };
         self.views.insert(message.key.clone(), view);
     }
@@ -259,6 +273,7 @@ impl Judge {
                 self.remember(alert, route, ms, wall);
             }
         }
+        self.facts.alerts.iter_mut().for_each(|alert| alert.passes(wall));
     }
 
     /// Looks at all alerts and receivers, at each step.

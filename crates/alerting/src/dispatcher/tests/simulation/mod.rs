@@ -161,7 +161,6 @@ impl Simulation {
         let mut judge = lock(&self.world.judge);
         judge.observe(ms, wall);
         let facts = judge.facts.clone();
-        judge.facts.alerts.iter_mut().for_each(|alert| alert.passes(wall));
         let settled = !self.is_pair
             || judge.together_since.is_some_and(|since| ms - since > RESOLVE_TIMEOUT_MS + PAIR_NOTICES_MS);
         drop(judge);

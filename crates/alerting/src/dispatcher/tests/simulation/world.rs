@@ -156,7 +156,7 @@ impl Notify for Ear {
             let began = world.ms();
             let take = |answer: Duration| {
                 let answer = i64::try_from(answer.as_millis()).expect("seconds");
-                lock(&world.judge).taken(&message, began, (world.ms(), world.wall()), answer);
+                lock(&world.judge).taken(self.monitor, &message, began, (world.ms(), world.wall()), answer);
             };
             let mut unanswered = Unanswered(None);
             if is_good && weather.has_at_once {
