@@ -151,6 +151,20 @@ mod tests {
         assert!(must(&told(&[1, 2], &[])) && must(&told(&[], &[1])), "news are told all the same");
     }
 
+    /// Told again in the same millisecond, and after somebody has set the clock back: the other monitor takes over the later one.
+    #[test]
+    fn the_later_telling_counts_whatever_the_clock_shows() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let (mut here, mut there) = (Log::default(), Log::default());
+        for (at, firing) in [(50_000, 1), (50_000, 2), (10_000, 3), (60_000, 4)] {
+            here.note(key.clone(), told(&[firing], &[]), DurationMs(100_000), TimestampMs(at));
+            let entry = here.get(&key).expect("noted").clone();
+            assert_eq!(entry.at, TimestampMs(at), "it is due again by the clock");
+            there.merge(vec![(key.clone(), entry)], TimestampMs(at));
+            assert_eq!(there.get(&key).expect("heard").told, told(&[firing], &[]));
+        }
+    }
+
     #[test]
     fn an_expired_entry_is_as_none() {
         check(Some(told(&[1], &[])), &told(&[], &[1]), true, 200, false);

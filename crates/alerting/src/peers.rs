@@ -38,10 +38,11 @@ pub const ALIVE_FOR: Duration = Duration::from_secs(10);
 /// How long a start waits for what others know.
 pub const SETTLE_MAX: Duration = Duration::from_secs(10);
 
-/// How long a monitor that has started has not heard all that there is: senders speak once a minute.
-const LEARN_FOR: Duration = Duration::from_secs(120);
+/// How long after its start a monitor may not know of all that fires: whoever has not spoken since then is not believed any
+/// more by the others either. The default of `resolve_timeout`.
+const LEARN_FOR: Duration = Duration::from_secs(300);
 
-/// Who knows less by no more than this does not know less: a pair that is started together.
+/// Who is older by no more than this is not older: a pair that is started together.
 const SAME_MOMENT: Duration = Duration::from_secs(10);
 
 /// The most others. A pair is what this is made for; the order of some more still works.
@@ -164,21 +165,15 @@ impl Peers {
         living.filter(|(name, one)| (name.as_str(), one.boot.as_str()) < own).count()
     }
 
-    /// Whether another one lives that knows better what there is and what happened before this one's start: it has been
-    /// running for longer. Of two that started at about the same time it is the one that ran while the other did not, or
-    /// ran last. Both may think so of themselves, never both of each other: what is heard of the other's age is less by the
-    /// time that takes.
+    /// Whether another one lives that knows better what there is: it has been running for longer, or, of two that started
+    /// together, it is the one that ran last. Both may think so of themselves, but never each of the other: what is heard of
+    /// the other's age is less by the time that takes.
     pub(crate) fn is_elder_alive(&self) -> bool {
         let (up, known) = (self.begun.elapsed(), self.begun.elapsed() + self.blind);
         let knows_better = |one: &Heard| {
             let (its_up, its_known) = (one.began.elapsed(), one.began.elapsed() + one.blind);
-            if up > its_up + LEARN_FOR || up > its_known {
-                false
-            } else if its_up > up + LEARN_FOR + SAME_MOMENT || its_up > known + SAME_MOMENT {
-                true
-            } else {
-                its_known + SAME_MOMENT < known
-            }
+            let is_younger = up > its_up + SAME_MOMENT;
+            !is_younger && (its_up > up + SAME_MOMENT || its_known + SAME_MOMENT < known)
         };
         self.heard().values().any(|one| one.at.elapsed() < ALIVE_FOR && knows_better(one))
     }
@@ -270,11 +265,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_was_there_meanwhile_knows_better_and_else_who_was_there_last() {
-        // It has been running for long.
+        // It has been running for longer, this one has.
         check_elder(30, (3600, 0), true).await;
         check_elder(900, (300, 1800), true).await;
-        // Both have started: it ran when this one was gone, this one ran when it was gone.
-        check_elder(30, (120, 10), true).await;
         check_elder(300, (3, 20), false).await;
         // Both were gone, one of them before the other.
         check_elder(300, (60, 900), false).await;

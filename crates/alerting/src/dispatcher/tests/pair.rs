@@ -1,0 +1,143 @@
+//! Two monitors that watch the same, of which one dies: what the simulation found, step by step.
+
+use super::*;
+use crate::peers::Said;
+
+/// As [`CONFIG`]; what "b1" is fires instead of "a1".
+const INHIBITED: &str = "
+route: {receiver: inbox, group_by: [group], group_wait: 10s, group_interval: 1m, repeat_interval: 1h}
+receivers: [{name: inbox, webhook_configs: [{url: 'http://inbox/'}]}]
+inhibit_rules: [{source_matchers: [name=b1], target_matchers: [name=a1]}]
+";
+
+type Living = Arc<[Mutex<Option<Arc<Dispatcher>>>; 2]>;
+
+/// The line to one of the two.
+struct Wire(Living, usize);
+
+impl Line for Wire {
+    fn say<'a>(&'a self, said: &'a Exchange) -> Said<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let other = lock(&self.0[self.1]).clone().ok_or("nobody there")?;
+            let bytes = serde_json::to_vec(said).expect("serialises");
+            other.hear_peer(None, true, &bytes).map_err(|cause| cause.to_string())
+        })
+    }
+}
+
+/// "a" and "b".
+struct Two {
+    config: &'static str,
+    inbox: Arc<Inbox>,
+    disks: [disk::MemDisk; 2],
+    living: Living,
+}
+
+impl Two {
+    fn new(config: &'static str) -> Self {
+        let this = Self { config, inbox: Inbox::new(), disks: Default::default(), living: Arc::default() };
+        this.start(0);
+        this.start(1);
+        this
+    }
+
+    fn start(&self, which: usize) {
+        let peers = PeerOptions {
+            name: ["a", "b"][which].to_owned(),
+            urls: vec!["http://other".to_owned()],
+            token: None,
+            wait: Duration::from_secs(15),
+        };
+        let (dispatcher, _) = start(self.config, &self.inbox, &self.disks[which], Some(peers));
+        dispatcher.start_pushing(|_, _| Arc::new(Wire(Arc::clone(&self.living), 1 - which)));
+        *lock(&self.living[which]) = Some(Arc::new(dispatcher));
+    }
+
+    async fn kill(&self, which: usize) {
+        let dispatcher = lock(&self.living[which]).take().expect("it lives");
+        kill(&dispatcher).await;
+        self.disks[which].crash(disk::Crash::PowerLoss, 1);
+    }
+
+    /// Tells those that live, as a rule does.
+    fn put(&self, name: &str, age_s: i64, state: AlertState) {
+        let valid_s = if state == AlertState::Firing { 240 } else { 0 };
+        for living in self.living.iter().filter_map(|one| lock(one).clone()) {
+            living.put(vec![self.inbox.alert(name, age_s, valid_s, state)]);
+        }
+    }
+
+    async fn until(&self, second: u64) {
+        tokio::time::sleep_until(self.inbox.begun + Duration::from_secs(second)).await;
+    }
+}
+
+/// "a" has not heard of what inhibits when its turn comes; "b" has, and would tell first if there were anything to tell.
+#[tokio::test(start_paused = true)]
+async fn who_has_just_started_leaves_all_to_the_other() {
+    let two = Two::new(INHIBITED);
+    two.until(60).await;
+    two.kill(0).await;
+    two.until(100).await;
+    two.put("b1", 0, AlertState::Firing);
+    two.until(120).await;
+    two.start(0);
+    two.until(125).await;
+    two.put("a1", 60, AlertState::Firing);
+    two.put("a2", 60, AlertState::Firing);
+    for second in [180, 240, 300, 360] {
+        two.until(second).await;
+        let age = i64::try_from(second).expect("small");
+        two.put("b1", age - 100, AlertState::Firing);
+        two.put("a1", age - 65, AlertState::Firing);
+        two.put("a2", age - 65, AlertState::Firing);
+    }
+    two.until(430).await;
+    assert_eq!(two.inbox.told(), ["110 b1|", "140 a2|"]);
+}
+
+/// The elder dies before the other has learned everything: the other tells, at once.
+#[tokio::test(start_paused = true)]
+async fn who_has_just_started_tells_when_the_other_dies() {
+    let two = Two::new(CONFIG);
+    two.until(60).await;
+    two.kill(0).await;
+    two.until(120).await;
+    two.start(0);
+    two.until(150).await;
+    two.kill(1).await;
+    two.until(170).await;
+    two.put("a1", 0, AlertState::Firing);
+    two.until(300).await;
+    assert_eq!(two.inbox.told(), ["180 a1|"]);
+}
+
+/// The end was told while "b" was away, by "a", which is gone when "b" comes back: its log still says that the receiver knows.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_may_be_outdated_keeps_nobody_from_telling() {
+    for is_first_alive in [false, true] {
+        let two = Two::new(CONFIG);
+        two.put("a1", 0, AlertState::Firing);
+        two.until(60).await;
+        two.kill(1).await;
+        two.until(71).await;
+        two.put("a1", 71, AlertState::Resolved);
+        two.until(200).await;
+        if !is_first_alive {
+            two.kill(0).await;
+        }
+        two.until(300).await;
+        two.start(1);
+        two.until(320).await;
+        two.put("a1", 0, AlertState::Firing);
+        two.until(500).await;
+        let told = two.inbox.told();
+        assert_eq!(
+            (&told[..2], told.len()),
+            (&["10 a1|".to_owned(), "130 |a1".to_owned()][..], 3),
+            "{told:?}"
+        );
+        assert!(told[2].ends_with(" a1|"), "{told:?}");
+    }
+}
