@@ -243,9 +243,9 @@ impl Judge {
         }
     }
 
-    /// A monitor dies: what it has not written is forgotten.
-    pub(super) fn killed(&mut self, ms: i64) {
-        for view in self.views.values_mut().filter(|view| ms - view.done_ms < 3_000) {
+    /// A monitor dies: what it has not written since then is forgotten.
+    pub(super) fn killed(&mut self, unwritten_since: i64) {
+        for view in self.views.values_mut().filter(|view| view.done_ms > unwritten_since) {
             view.is_doubtful = true;
         }
     }

@@ -2,23 +2,25 @@
 //! fail or are slow, clocks that are set, kills and restarts; alone, or as a pair whose line is cut and heals. What is true is
 //! worked out apart from the code under test ([`truth`]), and every message is held against it ([`judge`]).
 
+mod disks;
 mod judge;
 mod plan;
+mod silences;
 mod truth;
 mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use disks::SimDisk;
 use fastrand::Rng;
 use judge::Judge;
-use model::{Alert, AlertState, Labels, MatchOp, Matcher, TimestampMs};
-use plan::{Condition, LabelSet, Plan, VALUES};
-use truth::{Facts, TrueAlert, TrueSilence};
+use model::{Alert, AlertState, Labels, TimestampMs};
+use plan::{LabelSet, Plan, VALUES};
+use truth::{Facts, TrueAlert};
 use world::{Weather, World};
 
 use super::lock;
-use crate::silence::SilenceDraft;
 
 /// As many as fit some seconds on a slow machine; `WATCHFIRE_SIM_SEEDS` asks for more, `WATCHFIRE_SIM_SEED` for one.
 const SEEDS: u64 = 25;
@@ -54,7 +56,7 @@ struct Simulation {
     rng: Rng,
     world: Arc<World>,
     is_pair: bool,
-    disks: [disk::MemDisk; 2],
+    disks: [SimDisk; 2],
     /// When each was last alive, since the beginning and by the clock, and when it is started again.
     died_at: [(i64, i64); 2],
     back_at: [Option<i64>; 2],
@@ -63,6 +65,8 @@ struct Simulation {
     /// Until when the weather of each receiver lasts.
     weather_until: Vec<i64>,
     silences_changed: bool,
+    /// A monitor has come back that may have forgotten silences whose makers were told so.
+    is_forgetful: bool,
 }
 
 fn random_alerts(rng: &mut Rng) -> Vec<TrueAlert> {
@@ -87,9 +91,9 @@ impl Simulation {
         let facts = Facts { plan, alerts, silences: Vec::new(), are_silences_open: false };
         let routes = facts.plan.routes.len();
         let world = World::new(Judge::new(facts, if is_pair { 45_000 } else { 0 }));
-        let disks = [disk::MemDisk::new(), disk::MemDisk::new()];
+        let disks = [SimDisk::new(seed), SimDisk::new(!seed)];
         for (which, disk) in disks.iter().enumerate().take(1 + usize::from(is_pair)) {
-            world::start(&world, which, is_pair, disk);
+            world::start(&world, which, is_pair, &disk.disk);
         }
         let senders = (0..ALERTS).map(|_| Sender {
             from_rules: rng.u8(..3) > 0,
@@ -111,6 +115,7 @@ impl Simulation {
             senders,
             weather_until: vec![0; routes],
             silences_changed: false,
+            is_forgetful: false,
         }
     }
 
@@ -134,11 +139,14 @@ impl Simulation {
             self.line(ms, is_evening);
             self.kills(ms, is_evening).await;
             self.weather(ms, is_evening);
+            self.break_disks(ms, is_evening);
             if !is_evening {
                 self.clock(ms);
                 self.reload(ms);
                 self.silence(ms).await;
             }
+            // A silence that cannot be written takes its time.
+            let ms = self.world.ms();
             self.senders(ms, is_evening);
             self.look(ms);
         }
@@ -187,17 +195,19 @@ impl Simulation {
             } else if !is_evening && self.chance(150) {
                 let down = self.minutes(0, if self.is_pair { 20 } else { 5 });
                 self.back_at[which] = Some(ms + if self.chance(2) { 0 } else { down });
-                self.died_at[which] = (ms, self.world.wall());
-                lock(&self.world.judge).killed(ms);
+                let unwritten = self.disks[which].unwritten_since(ms);
+                self.died_at[which] = (unwritten, self.world.wall() - (ms - unwritten));
+                lock(&self.world.judge).killed(unwritten);
                 if self.chance(4) {
                     self.world.note(format!("m{which} is stopped"));
                     let monitor = self.world.take(which).expect("it lives");
                     monitor.stop().await;
                 } else {
                     self.world.note(format!("m{which} is killed"));
-                    let seed = self.rng.u64(..);
-                    world::kill(&self.world, which, &self.disks[which], seed).await;
+                    let crash = SimDisk::random_crash(&mut self.rng);
+                    world::kill(&self.world, which, &self.disks[which].disk, crash).await;
                 }
+                self.disks[which].recovers();
                 self.apart(ms);
             }
         }
@@ -207,7 +217,7 @@ impl Simulation {
         self.world.note(format!("m{which} is started"));
         self.back_at[which] = None;
         let is_alone = self.world.monitors().next().is_none() || *lock(&self.world.is_parted);
-        world::start(&self.world, which, self.is_pair, &self.disks[which]);
+        world::start(&self.world, which, self.is_pair, &self.disks[which].disk);
         let wall = self.world.wall();
         lock(&self.world.judge).started_ms[which] = ms;
         if is_alone {
@@ -217,6 +227,10 @@ impl Simulation {
             let mut judge = lock(&self.world.judge);
             judge.facts.alerts.iter_mut().for_each(|alert| alert.is_left_open(died, wall, long_ago));
         }
+        let judge = lock(&self.world.judge);
+        self.is_forgetful |= judge.facts.silences.iter().any(|silence| silence.is_unsaved);
+        drop(judge);
+        self.agree_on_silences(ms);
         self.disturb(ms);
         self.together(ms);
     }
@@ -266,20 +280,6 @@ impl Simulation {
         self.agree_on_silences(ms);
     }
 
-    /// What was changed while they could not hear each other is known to all some seconds later.
-    fn agree_on_silences(&self, ms: i64) {
-        let mut judge = lock(&self.world.judge);
-        let is_settled =
-            !self.is_pair || judge.together_since.is_some_and(|since| ms - since > PAIR_NOTICES_MS);
-        judge.facts.are_silences_open = !is_settled && self.silences_changed;
-    }
-
-    /// Somebody is about to change a silence: until that is written and known to all it may be in force or not.
-    fn silence_changes(&mut self) {
-        self.silences_changed = true;
-        lock(&self.world.judge).facts.are_silences_open = true;
-    }
-
     fn weather(&mut self, ms: i64, is_evening: bool) {
         for route in 0..self.weather_until.len() {
             let is_fair = lock(&self.world.weather)[route].is_fair();
@@ -299,6 +299,16 @@ impl Simulation {
                 self.world.note(format!("r{route}: {weather:?}"));
                 lock(&self.world.weather)[route] = weather;
                 self.weather_until[route] = ms + self.minutes(0, 12);
+            }
+        }
+    }
+
+    fn break_disks(&mut self, ms: i64, is_evening: bool) {
+        // Who comes back finds a sound disk: a start on a broken one is tested with the real binary.
+        let living = (0..2).filter(|which| self.world.monitor(*which).is_some());
+        for which in living.collect::<Vec<_>>() {
+            if let Some(what) = self.disks[which].step(&mut self.rng, ms, is_evening) {
+                self.world.note(format!("the disk of m{which}: {what}"));
             }
         }
     }
@@ -325,106 +335,6 @@ impl Simulation {
         }
         lock(&self.world.judge).facts.plan = plan;
         self.disturb(ms);
-    }
-
-    async fn silence(&mut self, ms: i64) {
-        let known = lock(&self.world.judge).facts.silences.len();
-        let Some(monitor) = self.world.monitor(if self.is_pair { self.rng.usize(..2) } else { 0 }) else {
-            return;
-        };
-        if self.chance(50) {
-            let conditions: Vec<Condition> =
-                (0..self.rng.usize(1..3)).map(|_| Condition::random(&mut self.rng)).collect();
-            let wall = self.world.wall();
-            let starts = if self.rng.bool() { wall } else { wall + self.minutes(1, 10) };
-            let ends = starts + self.minutes(2, 60);
-            let silence = TrueSilence { id: String::new(), conditions, starts, ends };
-            self.set(&monitor, silence, None, ms).await;
-            self.agree_on_silences(ms);
-        } else if known > 0 && self.chance(60) {
-            let which = self.rng.usize(..known);
-            let mut silence = lock(&self.world.judge).facts.silences[which].clone();
-            let wall = self.world.wall();
-            silence.ends = wall.max(silence.starts) + self.minutes(2, 40);
-            if self.rng.bool() {
-                silence.conditions.push(Condition::random(&mut self.rng));
-            }
-            self.set(&monitor, silence, Some(which), ms).await;
-            self.agree_on_silences(ms);
-        } else if known > 0 && self.chance(60) {
-            let which = self.rng.usize(..known);
-            let id = lock(&self.world.judge).facts.silences[which].id.clone();
-            let wall = self.world.wall();
-            self.silence_changes();
-            let ended = monitor.expire_silence(&id).await;
-            self.until_known().await;
-            self.world.note(format!("silence {id} is ended: {ended:?}"));
-            if ended.is_ok() {
-                let mut judge = lock(&self.world.judge);
-                let silence = &mut judge.facts.silences[which];
-                (silence.starts, silence.ends) = (silence.starts.min(wall), wall);
-            }
-            self.agree_on_silences(ms);
-        }
-    }
-
-    /// Until the other monitor has heard of it too.
-    async fn until_known(&self) {
-        if self.is_pair {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Makes or changes a silence, and takes note of it as somebody would who knows the rules for that.
-    async fn set(
-        &mut self,
-        monitor: &super::Dispatcher,
-        silence: TrueSilence,
-        which: Option<usize>,
-        ms: i64,
-    ) {
-        let matcher = |one: &Condition| {
-            let op = match (one.is_equal, one.is_regex) {
-                (true, false) => MatchOp::Equal,
-                (false, false) => MatchOp::NotEqual,
-                (true, true) => MatchOp::Regex,
-                (false, true) => MatchOp::NotRegex,
-            };
-            Matcher::new(one.name.clone(), op, one.value()).expect("a plain pattern")
-        };
-        let wall = self.world.wall();
-        let draft = SilenceDraft {
-            id: which.map(|_| silence.id.clone()),
-            matchers: silence.conditions.iter().map(matcher).collect(),
-            starts_at: TimestampMs(silence.starts),
-            ends_at: TimestampMs(silence.ends),
-            created_by: "sim".to_owned(),
-            comment: String::new(),
-        };
-        self.silence_changes();
-        let set = monitor.set_silence(draft).await;
-        self.until_known().await;
-        self.world.note(format!("silence {silence:?}: {set:?}"));
-        let would_hold_all = silence.conditions.iter().all(|one| one.holds(&LabelSet::new()));
-        let mut judge = lock(&self.world.judge);
-        let Ok(id) = set else {
-            let may_fail = would_hold_all
-                || which.is_some() && judge.together_since.is_none_or(|since| ms - since < PAIR_NOTICES_MS);
-            assert!(may_fail, "a silence was refused: {set:?}");
-            return;
-        };
-        assert!(!would_hold_all, "a silence of everything was taken");
-        let all = &mut judge.facts.silences;
-        if let Some(old) = which.map(|which| &mut all[which]) {
-            if old.id == id {
-                (old.starts, old.ends) = (silence.starts, silence.ends);
-                return;
-            }
-            if old.ends > wall {
-                (old.starts, old.ends) = (old.starts.min(wall), wall);
-            }
-        }
-        all.push(TrueSilence { id, starts: silence.starts.max(wall), ..silence });
     }
 
     fn senders(&mut self, ms: i64, is_evening: bool) {

@@ -45,6 +45,8 @@ pub(super) struct TrueSilence {
     pub(super) conditions: Vec<Condition>,
     pub(super) starts: i64,
     pub(super) ends: i64,
+    /// Whoever changed it was told that this may be forgotten.
+    pub(super) is_unsaved: bool,
 }
 
 impl TrueSilence {
@@ -58,7 +60,7 @@ pub(super) struct Facts {
     pub(super) plan: Plan,
     pub(super) alerts: Vec<TrueAlert>,
     pub(super) silences: Vec<TrueSilence>,
-    /// Whether monitors may disagree about silences.
+    /// Whether monitors may disagree about silences, or one may have forgotten some.
     pub(super) are_silences_open: bool,
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use disk::{Crash, Faults, FaultyDisk};
 use model::TimestampMs;
 use prometheus_client::registry::Registry;
 use stdx::Clock;
@@ -196,7 +197,7 @@ impl Line for Wire {
 }
 
 /// Starts a monitor, alone or one of two.
-pub(super) fn start(world: &Arc<World>, which: usize, is_pair: bool, disk: &disk::MemDisk) {
+pub(super) fn start(world: &Arc<World>, which: usize, is_pair: bool, disk: &FaultyDisk) {
     let clock = Arc::new(WallClock(Arc::clone(world)));
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
@@ -239,14 +240,9 @@ pub(super) fn start(world: &Arc<World>, which: usize, is_pair: bool, disk: &disk
     *lock(&world.living[which]) = Some(Arc::new(dispatcher));
 }
 
-/// Ends a monitor where it stands.
-pub(super) async fn kill(world: &World, which: usize, disk: &disk::MemDisk, seed: u64) {
+/// Ends a monitor where it stands. The disk it finds when it comes back is sound.
+pub(super) async fn kill(world: &World, which: usize, disk: &FaultyDisk, crash: Crash) {
     let Some(monitor) = world.take(which) else { return };
-    let tasks = [&monitor.task, &monitor.keeper, &monitor.scribe].map(|task| lock(task).take());
-    let pushers = std::mem::take(&mut *lock(&monitor.pushers));
-    for task in tasks.into_iter().flatten().chain(pushers) {
-        task.abort();
-        assert!(task.await.is_err_and(|end| end.is_cancelled()), "it ran until it was killed");
-    }
-    disk.crash(disk::Crash::PowerLoss, seed);
+    crate::dispatcher::tests::kill(&monitor).await;
+    disk.restart(crash, Faults::NONE);
 }
