@@ -154,10 +154,10 @@ impl Dispatcher {
             return Err(PeerError::Nonsense("this monitor is its own peer: look at --peer".to_owned()));
         }
         let head = said.head();
-        let (silences, log) = said.read().map_err(PeerError::Nonsense)?;
-        let is_news = !silences.is_empty() || !log.is_empty();
+        let is_news = said.has_news();
+        let shared = said.read().map_err(PeerError::Nonsense)?;
         if is_news {
-            self.with_core(|core, now| core.take_over(silences, log, now));
+            self.with_core(|core, now| core.take_over(shared, now));
         }
         if head.complete {
             lock(&self.shared.core).trust_log();
@@ -291,12 +291,16 @@ impl Dispatcher {
     /// Takes note that somebody has an alert in hand: what it is told of already is not repeated until it ends. False
     /// when it does not fire.
     pub fn acknowledge(&self, alert: Fingerprint, by: &str, comment: &str) -> bool {
-        self.with_core(|core, now| core.acknowledge(alert, by, comment, now))
+        let is_done = self.with_core(|core, now| core.acknowledge(alert, by, comment, now));
+        self.shared.tell_peers();
+        is_done
     }
 
     /// Takes note that nobody has it in hand any more. False when nobody had.
     pub fn unacknowledge(&self, alert: Fingerprint) -> bool {
-        self.with_core(|core, now| core.unacknowledge(alert, now))
+        let is_done = self.with_core(|core, now| core.unacknowledge(alert, now));
+        self.shared.tell_peers();
+        is_done
     }
 
     /// Why somebody was, or was not, told of alerts: alerts that fire first.

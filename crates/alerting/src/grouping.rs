@@ -149,6 +149,8 @@ pub(crate) struct Core {
     open: BTreeSet<Labels>,
     /// Alerts that somebody has in hand; all of them are open.
     acks: BTreeMap<Labels, Ack>,
+    /// Open alerts that nobody has in hand any more, and since when.
+    released: BTreeMap<Labels, TimestampMs>,
     /// What is being told, also of groups that a reload has ended.
     under_way: BTreeSet<LogKey>,
     /// Groups that were due while something of the same name and receiver was under way since before a reload: they are
@@ -188,6 +190,7 @@ impl Core {
             doubted: BTreeSet::new(),
             open: BTreeSet::new(),
             acks: BTreeMap::new(),
+            released: BTreeMap::new(),
             under_way: BTreeSet::new(),
             waiting: BTreeMap::new(),
             heard: 0,
@@ -324,6 +327,7 @@ impl Core {
             self.waiting.insert((group.key.clone(), group.receiver.clone()), key.clone());
             return Vec::new();
         }
+        self.keep_in_hand(key, now);
         let (jobs, noted, resolved) = self.decide(key, &told_now, now);
         for (log_key, told) in noted {
             self.log.note(log_key, told, repeat_interval, now.wall);

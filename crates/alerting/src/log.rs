@@ -61,9 +61,20 @@ impl Log {
 
     /// Notes that the receiver was told.
     pub(crate) fn note(&mut self, key: LogKey, told: Told, repeat_interval: DurationMs, now: TimestampMs) {
-        let kept = (2 * repeat_interval.0).min(RETENTION.0);
+        let kept = kept_for(repeat_interval);
         let order = self.0.get(&key).map_or(now, |before| TimestampMs(now.0.max(before.order.0 + 1)));
         self.0.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
+    }
+
+    /// Keeps the entry for as long again, where more than half of its time is over; true when it was.
+    pub(crate) fn prolong(&mut self, key: &LogKey, repeat_interval: DurationMs, now: TimestampMs) -> bool {
+        let kept = kept_for(repeat_interval);
+        let Some(entry) = self.0.get_mut(key).filter(|entry| entry.expires_at > now) else { return false };
+        let is_old = entry.expires_at.0.saturating_sub(now.0) < kept / 2;
+        if is_old {
+            entry.expires_at = TimestampMs(now.0 + kept);
+        }
+        is_old
     }
 
     /// Takes over what another monitor knows; the later telling counts. Answers what was news.
@@ -96,6 +107,10 @@ impl Log {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogKey, &Entry)> {
         self.0.iter()
     }
+}
+
+fn kept_for(repeat_interval: DurationMs) -> i64 {
+    (2 * repeat_interval.0).min(RETENTION.0)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use model::{DurationMs, Labels, TimestampMs};
 
-use super::{Core, End, Group, GroupKey, Job, Now};
+use super::{Core, End, Group, GroupKey, Job, Now, is_in_hand};
 use crate::fingerprint::fingerprint;
 use crate::ledger::{EndedHow, What};
-use crate::log::{Entry, Log, LogKey, Told};
+use crate::log::{Log, LogKey, Told};
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
 use crate::state::Saved;
-use crate::state::wire::Exchange;
+use crate::state::wire::{Exchange, Shared};
 use crate::store::Known;
 
 /// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
@@ -153,11 +153,12 @@ impl Core {
         // Of what happened in the same moment nothing is missed, and little is told twice.
         let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
         let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
-        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)))
+        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)), self.hands(fresh))
     }
 
     /// Takes over what another monitor of a pair knows.
-    pub(crate) fn take_over(&mut self, silences: Vec<Silence>, log: Vec<(LogKey, Entry)>, now: Now) -> bool {
+    pub(crate) fn take_over(&mut self, (silences, log, hands): Shared, now: Now) -> bool {
+        self.hear_hands(hands, now);
         let told = self.log.merge(log, now.wall);
         let changed = self.silences.merge(silences) || !told.is_empty();
         for key in &told {
@@ -247,7 +248,9 @@ impl Core {
         if self.is_left_to_elder(&ticket.group, now.wall) {
             return Some(End::Outdated);
         }
-        let (send_resolved, repeat) = (job.integration.send_resolved, Some(ticket.repeat_interval));
+        let is_in_hand = is_in_hand(&self.acks, &job.notification.alerts);
+        let (send_resolved, repeat) =
+            (job.integration.send_resolved, (!is_in_hand).then_some(ticket.repeat_interval));
         let keys = (&ticket.group, &ticket.log_key);
         if !self.must_tell(keys, &ticket.told, send_resolved, repeat, now.wall) {
             return Some(End::ToldByPeer);

@@ -101,10 +101,23 @@ pub(crate) struct Exchange {
     pub(crate) blind_ms: u64,
     pub(crate) silences: Vec<SilenceBody>,
     pub(crate) log: Vec<LogBody>,
+    #[serde(default)]
+    pub(crate) hands: Vec<HandBody>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandBody {
+    labels: Pairs,
+    at: i64,
+    /// Who, and what he said.
+    held: Option<(String, String)>,
+}
+
+/// An alert that somebody has in hand, or nobody any more, since when.
+pub(crate) type Hand = (Labels, TimestampMs, Option<Ack>);
+
 /// What monitors of a pair share.
-pub(crate) type Shared = (Vec<Silence>, Vec<(LogKey, Entry)>);
+pub(crate) type Shared = (Vec<Silence>, Vec<(LogKey, Entry)>, Vec<Hand>);
 
 /// Pieces of so many bytes are pushed; a server takes two mebibytes.
 const EXCHANGE_BYTES: usize = 1 << 20;
@@ -122,10 +135,11 @@ impl Exchange {
         Self { name, boot, complete, up_ms, blind_ms, ..Self::default() }
     }
 
-    /// Silences and log entries, in pieces that a server takes; at least one.
+    /// Silences, log entries and who has what in hand, in pieces that a server takes; at least one.
     pub(crate) fn pieces<'a>(
         silences: impl Iterator<Item = &'a Silence>,
         log: impl Iterator<Item = (&'a LogKey, &'a Entry)>,
+        hands: Vec<Hand>,
     ) -> Vec<Self> {
         let mut pieces = vec![Self::hello()];
         let mut bytes = 0;
@@ -146,13 +160,25 @@ impl Exchange {
             room(&mut pieces, 150 + key.0.len() + key.1.len() + 21 * told);
             pieces.last_mut().expect("one is there").log.push(LogBody::of(key, entry));
         }
+        for hand in hands {
+            let labels: usize = hand.0.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+            let words = hand.2.as_ref().map_or(0, |ack| ack.by.len() + ack.comment.len());
+            room(&mut pieces, 60 + labels + words);
+            pieces.last_mut().expect("one is there").hands.push(HandBody::of(hand));
+        }
         pieces
+    }
+
+    /// Whether there is more to it than a sign of life.
+    pub(crate) fn has_news(&self) -> bool {
+        !(self.silences.is_empty() && self.log.is_empty() && self.hands.is_empty())
     }
 
     /// What it holds.
     pub(crate) fn read(self) -> Result<Shared, String> {
         let silences = self.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?;
-        Ok((silences, self.log.into_iter().map(LogBody::read).collect()))
+        let log = self.log.into_iter().map(LogBody::read).collect();
+        Ok((silences, log, self.hands.into_iter().map(HandBody::read).collect()))
     }
 }
 
@@ -207,6 +233,18 @@ impl AlertBody {
             from_rules: self.from_rules,
             is_over: self.is_over,
         }
+    }
+}
+
+impl HandBody {
+    fn of((labels, at, ack): Hand) -> Self {
+        Self { labels: pairs(&labels), at: at.0, held: ack.map(|ack| (ack.by, ack.comment)) }
+    }
+
+    fn read(self) -> Hand {
+        let at = TimestampMs(self.at);
+        let held = self.held.map(|(by, comment)| Ack { by, comment, at });
+        (Labels::from_pairs(self.labels), at, held)
     }
 }
 

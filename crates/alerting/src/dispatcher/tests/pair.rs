@@ -113,6 +113,30 @@ async fn who_has_just_started_tells_when_the_other_dies() {
     assert_eq!(two.inbox.told(), ["180 a1|"]);
 }
 
+/// Whoever says to "b" that he has it in hand is not reminded by "a" either; and is again when he says that he has not.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_in_hand_both_know() {
+    let two = Two::new(CONFIG);
+    let monitor = |which: usize| lock(&two.living[which]).clone().expect("it lives");
+    let alert = crate::ledger::Fingerprint::of(&two.inbox.alert("a1", 0, 0, AlertState::Firing).labels);
+    for second in (0..5 * 3600).step_by(60) {
+        two.until(second).await;
+        two.put("a1", i64::try_from(second).expect("small"), AlertState::Firing);
+        match second {
+            60 => assert!(monitor(1).acknowledge(alert, "me", "on it")),
+            // It hears again what it has forgotten, should it have.
+            600 => two.kill(0).await,
+            660 => two.start(0),
+            10_800 => assert!(monitor(0).unacknowledge(alert)),
+            _ => {}
+        }
+    }
+    let told = two.inbox.told();
+    assert_eq!((told[0].as_str(), told.len()), ("10 a1|", 3), "{told:?}");
+    let again: u64 = told[1].split(' ').next().expect("a time").parse().expect("a number");
+    assert!((10_800..10_900).contains(&again), "{told:?}");
+}
+
 /// The end was told while "b" was away, by "a", which is gone when "b" comes back: its log still says that the receiver knows.
 #[tokio::test(start_paused = true)]
 async fn a_log_that_may_be_outdated_keeps_nobody_from_telling() {

@@ -209,7 +209,8 @@ impl Judge {
                         || self.was_not_told(*alert, *route, view)
                 });
             let is_due = wall - view.wall > repeat_ms || view.wall_max - view.wall >= 2 * repeat_ms;
-            let is_news = has_begun || has_ended || all_ended || may_be_again || is_due;
+            let is_news = has_begun || has_ended || all_ended || may_be_again;
+            let is_news = is_news || is_due && !self.are_in_hand(&message.firing, ms);
             // What two monitors try in the same moment, none can know of the other.
             let is_at_once = self.patience_ms > 0 && began_ms <= view.done_ms + AT_ONCE_MS;
             // Neither knows which of the two the receiver had last.
@@ -229,6 +230,15 @@ impl Judge {
             is_doubtful,
         };
         self.views.insert(message.key.clone(), view);
+    }
+
+    /// Whether somebody has all of them in hand, as all monitors know.
+    fn are_in_hand(&self, alerts: &BTreeSet<usize>, ms: i64) -> bool {
+        let is_in_hand = |number: &usize| {
+            let alert = &self.facts.alerts[*number];
+            alert.in_hand == Some(true) && ms - alert.in_hand_since_ms > self.patience_ms
+        };
+        !alerts.is_empty() && alerts.iter().all(is_in_hand)
     }
 
     /// Whether there was a time since then at which it was not to be told for sure.
@@ -323,6 +333,8 @@ impl Judge {
             if !believes {
                 self.wrong(ms, format!("r{route} was not told that alert {alert} fires: {past:?}, {view:?}"));
             } else if let Some(view) = &view
+                && self.facts.alerts[alert].in_hand == Some(false)
+                && is_late(self.facts.alerts[alert].in_hand_since_ms)
                 && wall - view.wall > repeat_ms + interval_ms + LATE_MS + 2 * self.patience_ms
             {
                 self.wrong(ms, format!("r{route} was not reminded of alert {alert}: {past:?}, {view:?}"));

@@ -144,6 +144,7 @@ impl Simulation {
                 self.clock(ms);
                 self.reload(ms);
                 self.silence(ms).await;
+                self.hand(ms);
             }
             // A silence that cannot be written takes its time.
             let ms = self.world.ms();
@@ -207,8 +208,10 @@ impl Simulation {
                     let crash = SimDisk::random_crash(&mut self.rng);
                     world::kill(&self.world, which, &self.disks[which].disk, crash).await;
                 }
-                self.disks[which].recovers();
                 self.apart(ms);
+                // What it had heard of the other may be forgotten.
+                self.silences_changed |= !self.disks[which].is_sound();
+                self.disks[which].recovers();
             }
         }
     }
@@ -238,6 +241,9 @@ impl Simulation {
     /// Monitors do not all hear each other any more.
     fn apart(&mut self, ms: i64) {
         self.disturb(ms);
+        if self.is_pair {
+            self.let_go();
+        }
         let (mut judge, wall) = (lock(&self.world.judge), self.world.wall());
         if judge.together_since.take().is_some_and(|since| ms - since > PAIR_NOTICES_MS) {
             self.silences_changed = false;
@@ -314,13 +320,42 @@ impl Simulation {
     }
 
     fn clock(&mut self, ms: i64) {
-        if self.is_pair || !self.chance(250) {
+        if !self.chance(250) {
             return;
         }
         let by = [-3_000, 3_000, -90_000, 90_000, -40 * MINUTE_MS, 40 * MINUTE_MS][self.rng.usize(..6)];
         self.world.note(format!("the clock is set by {} s", by / 1000));
         self.world.jump(by);
+        self.let_go();
         self.disturb(ms);
+    }
+
+    /// Somebody takes an alert in hand, or says that he has it no more.
+    fn hand(&mut self, ms: i64) {
+        let monitor = if self.is_pair { self.rng.usize(..2) } else { 0 };
+        let (number, wall) = (self.rng.usize(..ALERTS), self.world.wall());
+        let Some(monitor) = self.world.monitor(monitor).filter(|_| self.chance(25)) else { return };
+        let mut judge = lock(&self.world.judge);
+        let is_known = !self.is_pair || judge.together_since.is_some_and(|at| ms - at > PAIR_NOTICES_MS);
+        let alert = &mut judge.facts.alerts[number];
+        let labels = Labels::from_pairs(alert.labels.clone());
+        let print = crate::ledger::Fingerprint::of(&labels);
+        let takes = alert.in_hand == Some(false);
+        let is_done = if takes { monitor.acknowledge(print, "me", "") } else { monitor.unacknowledge(print) };
+        let fires = alert.fires(wall) == Some(true);
+        assert!(
+            is_done || !takes || !fires || self.is_pair,
+            "alert {number} fires and cannot be taken in hand"
+        );
+        if is_done {
+            alert.changes_hands(ms, (is_known && fires).then_some(takes));
+            judge.note(ms, format!("alert {number} is in hand: {takes}"));
+        }
+    }
+
+    /// It may be forgotten who has what in hand.
+    fn let_go(&self) {
+        lock(&self.world.judge).facts.alerts.iter_mut().for_each(TrueAlert::may_be_let_go);
     }
 
     fn reload(&mut self, ms: i64) {

@@ -57,7 +57,7 @@ impl Simulation {
             && let Some(monitor) = self.world.monitors().next()
         {
             self.is_forgetful = false;
-            remember(&mut judge.facts.silences, &monitor.silences());
+            remember(&mut judge.facts.silences, &monitor.silences(), self.world.wall());
         }
         judge.facts.are_silences_open = self.is_forgetful || !is_settled && self.silences_changed;
     }
@@ -159,7 +159,7 @@ fn newest(shown: &[Silence], known: &[TrueSilence], changed: &str) -> String {
 }
 
 /// Whoever was told that a silence is kept was told the truth; of the others it is whatever is left.
-fn remember(silences: &mut Vec<TrueSilence>, shown: &[Silence]) {
+fn remember(silences: &mut Vec<TrueSilence>, shown: &[Silence], wall: i64) {
     silences.retain_mut(|silence| {
         let kept = shown.iter().find(|one| one.id == silence.id);
         let Some(kept) = kept else {
@@ -167,7 +167,10 @@ fn remember(silences: &mut Vec<TrueSilence>, shown: &[Silence]) {
             return false;
         };
         let as_kept = (kept.starts_at.0, kept.ends_at.0);
-        assert!(silence.is_unsaved || as_kept == (silence.starts, silence.ends), "{silence:?}: {kept:?}");
+        // One that was ended here and changed there, while they could not hear each other, is over either way.
+        let is_over = silence.ends <= wall && kept.ends_at.0 <= wall;
+        let is_true = is_over || as_kept == (silence.starts, silence.ends);
+        assert!(silence.is_unsaved || is_true, "{silence:?}: {kept:?}");
         (silence.starts, silence.ends) = as_kept;
         silence.is_unsaved = false;
         true

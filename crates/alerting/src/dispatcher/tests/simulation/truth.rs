@@ -37,6 +37,9 @@ pub(super) struct TrueAlert {
     open_until: i64,
     said_at: i64,
     pub(super) said_ms: i64,
+    /// Whether somebody has it in hand, and since when it is so.
+    pub(super) in_hand: Truth,
+    pub(super) in_hand_since_ms: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +69,15 @@ pub(super) struct Facts {
 
 impl TrueAlert {
     pub(super) fn new(labels: LabelSet) -> Self {
-        Self { labels, sure_until: i64::MIN, open_until: i64::MIN, said_at: 0, said_ms: -1 }
+        Self {
+            labels,
+            sure_until: i64::MIN,
+            open_until: i64::MIN,
+            said_at: 0,
+            said_ms: -1,
+            in_hand: Some(false),
+            in_hand_since_ms: 0,
+        }
     }
 
     /// Its sender says that it fires and is to be believed for so long.
@@ -81,12 +92,29 @@ impl TrueAlert {
     pub(super) fn ended(&mut self, ms: i64, wall: i64) {
         (self.sure_until, self.open_until) = (i64::MIN, i64::MIN);
         (self.said_ms, self.said_at) = (ms, wall);
+        self.in_hand = Some(false);
     }
 
     /// Time passes: of what nobody has said anything for too long, nothing can be said if the clock is set back.
     pub(super) fn passes(&mut self, wall: i64) {
-        if wall >= self.sure_until {
+        if self.sure_until > i64::MIN && wall >= self.sure_until {
             self.sure_until = i64::MIN;
+            self.may_be_let_go();
+        }
+        if wall >= self.open_until {
+            self.may_be_let_go();
+        }
+    }
+
+    /// Somebody has it in hand from now on, or nobody any more.
+    pub(super) fn changes_hands(&mut self, ms: i64, in_hand: Truth) {
+        (self.in_hand, self.in_hand_since_ms) = (in_hand, ms);
+    }
+
+    /// Something happened by which it may be forgotten that somebody has it in hand.
+    pub(super) fn may_be_let_go(&mut self) {
+        if self.in_hand == Some(true) {
+            self.in_hand = None;
         }
     }
 
@@ -96,6 +124,10 @@ impl TrueAlert {
         let was_over = self.open_until < long_ago && self.said_ms < died_ms;
         if was_over || self.said_ms < 0 {
             return;
+        }
+        // Who has it in hand is known after a restart, if that was written.
+        if self.sure_until == i64::MIN || self.in_hand_since_ms > died_ms {
+            self.may_be_let_go();
         }
         let believed = self.open_until.saturating_sub(self.said_at).max(super::RESOLVE_TIMEOUT_MS);
         self.sure_until = i64::MIN;
