@@ -49,17 +49,26 @@ impl Simulation {
 
     /// What was changed while they could not hear each other is known to all some seconds later.
     pub(super) fn agree_on_silences(&mut self, ms: i64) {
+        let is_settled = self.is_known_to_all(ms);
         let mut judge = lock(&self.world.judge);
-        let is_settled =
-            !self.is_pair || judge.together_since.is_some_and(|since| ms - since > PAIR_NOTICES_MS);
         if self.is_forgetful
             && is_settled
             && let Some(monitor) = self.world.monitors().next()
         {
             self.is_forgetful = false;
-            remember(&mut judge.facts.silences, &monitor.silences(), self.world.wall());
+            let shown = monitor.silences();
+            let others = self.world.monitors().map(|other| other.silences());
+            others.for_each(|other| assert_eq!(shown, other, "both have the same silences"));
+            remember(&mut judge.facts.silences, &shown, self.world.wall());
         }
         judge.facts.are_silences_open = self.is_forgetful || !is_settled && self.silences_changed;
+    }
+
+    /// Whether what was changed before now is known to all. What one changes of which the other knows something else is whatever
+    /// they make of it in the end.
+    fn is_known_to_all(&self, ms: i64) -> bool {
+        let together_since = lock(&self.world.judge).together_since;
+        !self.is_pair || together_since.is_some_and(|since| ms - since > PAIR_NOTICES_MS)
     }
 
     /// Until the other monitor has heard of it too.
@@ -89,11 +98,13 @@ impl Simulation {
         let ended = at.expire_silence(&id).await;
         self.until_known().await;
         self.world.note(format!("silence {id} is ended: {ended:?}"));
+        let is_known = self.is_known_to_all(self.world.ms());
         if let Some(is_unsaved) = self.outcome(monitor, &ended) {
+            self.is_forgetful |= !is_known;
             let mut judge = lock(&self.world.judge);
             let silence = &mut judge.facts.silences[which];
             (silence.starts, silence.ends) = (silence.starts.min(wall), wall);
-            silence.is_unsaved |= is_unsaved;
+            silence.is_unsaved |= is_unsaved || !is_known;
         }
     }
 
@@ -107,10 +118,11 @@ impl Simulation {
         self.world.note(format!("silence {silence:?}: {set:?}"));
         let would_hold_all = silence.conditions.iter().all(|one| one.holds(&LabelSet::new()));
         let is_unsaved = self.outcome(monitor, &set);
+        let is_known = which.is_none() || self.is_known_to_all(ms);
+        self.is_forgetful |= !is_known && is_unsaved.is_some();
         let mut judge = lock(&self.world.judge);
         let Some(is_unsaved) = is_unsaved else {
-            let is_unsettled = judge.together_since.is_none_or(|since| ms - since < PAIR_NOTICES_MS);
-            let may_fail = would_hold_all || which.is_some() && (is_unsettled || self.is_forgetful);
+            let may_fail = would_hold_all || !is_known || which.is_some() && self.is_forgetful;
             assert!(may_fail, "a silence was refused: {set:?}");
             return;
         };
@@ -118,7 +130,7 @@ impl Simulation {
         let all = &mut judge.facts.silences;
         let id = set.unwrap_or_else(|_| newest(&at.silences(), all, &silence.id));
         if let Some(old) = which.map(|which| &mut all[which]) {
-            old.is_unsaved |= is_unsaved;
+            old.is_unsaved |= is_unsaved || !is_known;
             if old.id == id {
                 (old.starts, old.ends) = (silence.starts, silence.ends);
                 return;
