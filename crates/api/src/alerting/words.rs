@@ -147,7 +147,11 @@ impl Words<'_> {
             None => format!("{who} could not be told"),
         };
         let next = match tried.again_in_ms {
-            Some(_) => "it is being tried again".to_owned(),
+            // Of many tries that fail alike the ledger has the first and then ever fewer.
+            Some(_) if self.is_now && self.story.ended.is_none() => {
+                format!("it is tried again, and anew when the group is due, at {}", moment(way.way.look_at))
+            }
+            Some(_) => "it is tried again".to_owned(),
             None if self.is_now && self.story.ended.is_none() => {
                 format!("it is tried again when the group is due, at {}", moment(way.way.look_at))
             }
@@ -284,7 +288,7 @@ fn answer(tried: &Attempted) -> String {
     let took = lasting_ms(tried.took_ms);
     let kind = if tried.integration.starts_with("email") { "SMTP" } else { "HTTP" };
     if !tried.taken {
-        return format!("{} after {took}", tried.answer);
+        return format!("{} ({took})", tried.answer);
     }
     let code = tried.status.map_or_else(|| "taken".to_owned(), |status| format!("{kind} {status}"));
     match tried.answer.as_str() {

@@ -170,10 +170,8 @@ impl Simulation {
         let mut judge = lock(&self.world.judge);
         judge.observe(ms, wall);
         let facts = judge.facts.clone();
-        let settled = !self.is_pair
-            || judge.together_since.is_some_and(|since| ms - since > RESOLVE_TIMEOUT_MS + PAIR_NOTICES_MS);
         drop(judge);
-        if settled {
+        if self.is_settled(ms) {
             for monitor in self.world.monitors() {
                 agrees(&facts, &monitor.alerts(), wall);
             }
@@ -244,14 +242,27 @@ impl Simulation {
         if self.is_pair {
             self.let_go();
         }
-        let (mut judge, wall) = (lock(&self.world.judge), self.world.wall());
+        let mut judge = lock(&self.world.judge);
         if judge.together_since.take().is_some_and(|since| ms - since > PAIR_NOTICES_MS) {
             self.silences_changed = false;
         }
-        // Who has just started now believes in what it has not heard of since: nobody is there who knows better.
+        drop(judge);
+        // Nobody is there any more who knows better than the one that has just started.
+        self.leave_unheard_open();
+    }
+
+    /// Who has just started believes in what it has not heard of since.
+    fn leave_unheard_open(&self) {
+        let (mut judge, wall) = (lock(&self.world.judge), self.world.wall());
         let young = judge.started_ms.into_iter().max().unwrap_or(0);
         let unheard = judge.facts.alerts.iter_mut().filter(|alert| self.is_pair && alert.said_ms < young);
         unheard.for_each(|alert| alert.is_left_open(0, wall, i64::MIN));
+    }
+
+    /// Whether all monitors know what senders have said for long enough.
+    fn is_settled(&self, ms: i64) -> bool {
+        let together_since = lock(&self.world.judge).together_since;
+        !self.is_pair || together_since.is_some_and(|at| ms - at > RESOLVE_TIMEOUT_MS + PAIR_NOTICES_MS)
     }
 
     /// Perhaps they do again.
@@ -325,6 +336,10 @@ impl Simulation {
         }
         let by = [-3_000, 3_000, -90_000, 90_000, -40 * MINUTE_MS, 40 * MINUTE_MS][self.rng.usize(..6)];
         self.world.note(format!("the clock is set by {} s", by / 1000));
+        if !self.is_settled(ms) {
+            // What one of them has not heard of since its start it would have believed for some minutes; now that may be longer.
+            self.leave_unheard_open();
+        }
         self.world.jump(by);
         self.let_go();
         self.disturb(ms);
