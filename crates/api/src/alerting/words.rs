@@ -315,8 +315,8 @@ fn attempt(tried: &Attempted) -> (&'static str, String) {
     let more = if tried.more { " and more" } else { "" };
     let skipped = match tried.skipped {
         0 => String::new(),
-        1 => " One try before it failed like the one above.".to_owned(),
-        count => format!(" {count} tries before it failed like the one above."),
+        1 => " One try before it failed as others above.".to_owned(),
+        count => format!(" {count} tries before it failed as others above."),
     };
     let count = if tried.number == 1 { String::new() } else { format!(", try {}", tried.number) };
     if tried.taken {

@@ -108,8 +108,9 @@ async fn a_monitor_that_is_killed_before_the_delivery_tells_after_it_and_once() 
 fn nobody_reads(arguments: &[&str]) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let output = std::process::Command::new(binary()).args(arguments).stdout(writer).stderr(Stdio::piped());
-    let ended = output.spawn().expect("it runs").wait_with_output().expect("it ends");
+    let mut command = std::process::Command::new(binary());
+    let ended = command.args(arguments).stdout(writer).stderr(Stdio::piped()).spawn().expect("it runs");
+    let ended = ended.wait_with_output().expect("it ends");
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(141), ""));
 }
 
