@@ -228,7 +228,8 @@ impl Simulation {
             let mut judge = lock(&self.world.judge);
             judge.facts.alerts.iter_mut().for_each(|alert| alert.is_left_open(died, wall, long_ago));
         }
-        let judge = lock(&self.world.judge);
+        let mut judge = lock(&self.world.judge);
+        judge.facts.alerts.iter_mut().for_each(|alert| alert.is_counted_anew(wall));
         self.is_forgetful |= judge.facts.silences.iter().any(|silence| silence.is_unsaved);
         drop(judge);
         self.agree_on_silences(ms);

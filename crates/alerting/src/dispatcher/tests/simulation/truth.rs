@@ -118,6 +118,14 @@ impl TrueAlert {
         }
     }
 
+    /// A monitor of a pair is started anew: it counts anew for how long to believe, which is less than what is left where the clock
+    /// was set back.
+    pub(super) fn is_counted_anew(&mut self, wall: i64) {
+        if self.said_at > wall {
+            self.sure_until = i64::MIN;
+        }
+    }
+
     /// A monitor is started anew that has heard nothing since `died_ms`: what had not ended `long_ago` may be believed, for as
     /// long again as its sender asked.
     pub(super) fn is_left_open(&mut self, died_ms: i64, wall: i64, long_ago: i64) {
