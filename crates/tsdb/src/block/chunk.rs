@@ -19,6 +19,7 @@ const EXCEPTION_BYTES: usize = 10;
 const RISES: u8 = 1;
 const STALE: u8 = 2;
 const TIMES_BEFORE: u8 = 4;
+const SHORT: u8 = 8;
 
 const _: () = assert!(SAMPLES_MAX <= u16::MAX as usize);
 
@@ -31,7 +32,7 @@ pub(crate) fn put_chunk(times: TimesIn<'_>, values: &[f64], out: &mut Vec<u8>) {
     let with_sums = is_exact(scaled.scale, magnitude, scaled.exceptions.len());
     let begin = out.len();
     out.resize(begin + HEAD_BYTES, 0);
-    let mut flags = flags_of(values);
+    let mut flags = flags_of(values) | SHORT;
     match times {
         TimesIn::Own(section) => out.extend_from_slice(section),
         TimesIn::Before(distance) => {
@@ -143,7 +144,7 @@ impl<'a> ChunkView<'a> {
         }
         let end = chunk.len().checked_sub(exceptions * EXCEPTION_BYTES)?;
         let times = Times::parse(times_section(block, lender(chunk, at)?)?, count)?;
-        let values = Values::parse(chunk.get(values_at..end)?, count)?;
+        let values = Values::parse(chunk.get(values_at..end)?, count, flags & SHORT != 0)?;
         Some(Self { count, flags, scale, magnitude, times, values, exceptions: chunk.get(end..)? })
     }
 

@@ -125,12 +125,25 @@ fn times_with_jitter_gaps_and_drift() {
 fn layout_is_as_the_format_page_says() {
     let mut bytes = Vec::new();
     put_alone(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
-    let head = [73, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 42, 0, 0, 0];
+    let head = [52, 0, 0, 0, 3, 0, 8, 0, 3, 0, 0, 0, 42, 0, 0, 0];
     let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
-    let values = [&5i64.to_le_bytes()[..], &[0; 16], &[0, 0, 2, 2], &[3], &[2], &[0b01_1000]].concat();
+    let values = [10, 0, 0, 0, 0, 2, 2, 3, 2, 0b01_1000];
     let expected = [&head[..], &times, &values].concat();
     assert_eq!((bytes.len(), &bytes[4..]), (expected.len() + 4, &expected[..]));
     assert_eq!(bytes[..4], crc32c::crc32c(&expected).to_le_bytes());
+}
+
+/// As it was written before chunks had short heads.
+#[test]
+fn a_chunk_of_version_1_is_read() {
+    let head = [0, 0, 0, 0, 73, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 42, 0, 0, 0];
+    let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
+    let values = [&5i64.to_le_bytes()[..], &[0; 16], &[0, 0, 2, 2], &[3], &[2], &[0b01_1000]].concat();
+    let mut bytes = [&head[..], &times, &values].concat();
+    let sum = crc32c::crc32c(&bytes[4..]).to_le_bytes();
+    bytes[..4].copy_from_slice(&sum);
+    assert_eq!(damage(&bytes, 0), None);
+    check_view(&ChunkView::parse(&bytes, 0).unwrap(), &[1000, 1010, 1020], &[5.0, 7.0, 6.0]);
 }
 
 #[test]
@@ -139,9 +152,8 @@ fn a_chunk_with_the_times_of_another_is_as_the_format_page_says() {
     put_alone(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
     let second = bytes.len();
     put_chunk(TimesIn::Before(second as u32), &[5.0, 5.0, 5.0], &mut bytes);
-    let head = [52, 0, 0, 0, 3, 0, 1 + 4, 0, 3, 0, 0, 0, 24, 0, 0, 0];
-    let values = [&5i64.to_le_bytes()[..], &[0; 16], &[0; 4]].concat();
-    let expected = [&head[..], &[second as u8, 0, 0, 0], &values].concat();
+    let head = [31, 0, 0, 0, 3, 0, 1 + 4 + 8, 0, 3, 0, 0, 0, 24, 0, 0, 0];
+    let expected = [&head[..], &[second as u8, 0, 0, 0], &[10, 0, 0, 0, 0, 0, 0]].concat();
     assert_eq!(bytes[second + 4..], expected[..]);
 }
 
