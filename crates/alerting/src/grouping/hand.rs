@@ -64,12 +64,14 @@ impl Core {
         ended.iter().for_each(|labels| self.note_end_of(labels, now));
     }
 
-    /// Notes that an alert ended because it was heard of no more, if it did.
+    /// Notes that an alert ended because it was heard of no more, if it did. It is over then: setting the clock back does not
+    /// bring it back.
     pub(super) fn note_end_of(&mut self, labels: &Labels, now: Now) {
         let known = self.store.get(labels).filter(|alert| alert.is_resolved(now.wall));
-        if let Some(ended) = known.map(|alert| alert.ends_at) {
-            self.close(labels, ended, EndedHow::Unheard, now);
-        }
+        let Some(known) = known.filter(|_| self.open.contains(labels)) else { return };
+        let over = Known { is_over: true, ..(**known).clone() };
+        self.close(labels, over.ends_at, EndedHow::Unheard, now);
+        self.renew(over, now);
     }
 
     /// Notes the end of an alert whose beginning was noted.

@@ -109,7 +109,7 @@ impl Core {
         self.close(labels, now.wall, EndedHow::Gone, now);
     }
 
-    fn renew(&mut self, alert: Known, now: Now) {
+    pub(super) fn renew(&mut self, alert: Known, now: Now) {
         let alert = Arc::new(alert);
         self.store.restore(Arc::clone(&alert));
         self.group(&alert, false, now);

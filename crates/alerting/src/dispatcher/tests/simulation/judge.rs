@@ -210,7 +210,8 @@ impl Judge {
                 });
             let is_due = wall - view.wall > repeat_ms || view.wall_max - view.wall >= 2 * repeat_ms;
             let is_news = has_begun || has_ended || all_ended || may_be_again;
-            let is_news = is_news || is_due && !self.are_in_hand(&message.firing, ms);
+            let is_news =
+                is_news || is_due && !self.are_in_hand(&message.firing, view.done_ms + repeat_ms, ms);
             // What two monitors try in the same moment, none can know of the other.
             let is_at_once = self.patience_ms > 0 && began_ms <= view.done_ms + AT_ONCE_MS;
             // Neither knows which of the two the receiver had last.
@@ -232,11 +233,12 @@ impl Judge {
         self.views.insert(message.key.clone(), view);
     }
 
-    /// Whether somebody has all of them in hand, as all monitors know.
-    fn are_in_hand(&self, alerts: &BTreeSet<usize>, ms: i64) -> bool {
+    /// Whether somebody has all of them in hand, as all monitors know, and took them before they were to be told again.
+    fn are_in_hand(&self, alerts: &BTreeSet<usize>, before_ms: i64, ms: i64) -> bool {
         let is_in_hand = |number: &usize| {
             let alert = &self.facts.alerts[*number];
-            alert.in_hand == Some(true) && ms - alert.in_hand_since_ms > self.patience_ms
+            let since_ms = alert.in_hand_since_ms;
+            alert.in_hand == Some(true) && since_ms < before_ms && ms - since_ms > self.patience_ms
         };
         !alerts.is_empty() && alerts.iter().all(is_in_hand)
     }

@@ -207,8 +207,11 @@ impl Simulation {
                     world::kill(&self.world, which, &self.disks[which].disk, crash).await;
                 }
                 self.apart(ms);
-                // What it had heard of the other may be forgotten.
-                self.silences_changed |= !self.disks[which].is_sound();
+                if !self.disks[which].is_sound() {
+                    // What it had heard of the other may be forgotten, and who has what in hand.
+                    self.silences_changed = true;
+                    self.let_go();
+                }
                 self.disks[which].recovers();
             }
         }
@@ -337,10 +340,8 @@ impl Simulation {
         }
         let by = [-3_000, 3_000, -90_000, 90_000, -40 * MINUTE_MS, 40 * MINUTE_MS][self.rng.usize(..6)];
         self.world.note(format!("the clock is set by {} s", by / 1000));
-        if !self.is_settled(ms) {
-            // What one of them has not heard of since its start it would have believed for some minutes; now that may be longer.
-            self.leave_unheard_open();
-        }
+        // What one of them has not heard of since its start it would have believed for some minutes; now that may be longer.
+        self.leave_unheard_open();
         self.world.jump(by);
         self.let_go();
         self.disturb(ms);
