@@ -156,6 +156,8 @@ pub(crate) struct Core {
     /// Groups that were due while something of the same name and receiver was under way since before a reload: they are
     /// looked at when that is done.
     waiting: BTreeMap<(String, String), GroupKey>,
+    /// What the clock showed at the last look for what is due.
+    looked_at: TimestampMs,
     /// Counts what is heard of other monitors of a pair, and what the count was when each was heard to be told last.
     heard: u64,
     heard_at: BTreeMap<LogKey, u64>,
@@ -193,6 +195,7 @@ impl Core {
             released: BTreeMap::new(),
             under_way: BTreeSet::new(),
             waiting: BTreeMap::new(),
+            looked_at: TimestampMs(i64::MIN),
             heard: 0,
             heard_at: BTreeMap::new(),
         }
@@ -301,6 +304,11 @@ impl Core {
 
     /// Flushes all groups that are due and answers what is to be delivered.
     pub(crate) fn due(&mut self, now: Now) -> Vec<Job> {
+        if now.wall < self.looked_at {
+            self.log.set_back(now.wall);
+            self.changes += 1;
+        }
+        self.looked_at = now.wall;
         let due: Vec<GroupKey> = self
             .groups
             .iter()

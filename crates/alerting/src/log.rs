@@ -66,6 +66,15 @@ impl Log {
         self.0.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
     }
 
+    /// Somebody has set the clock back: what was told in what is the future now is due again as if it had been told now, or
+    /// nobody would be reminded until the clock has caught up.
+    pub(crate) fn set_back(&mut self, now: TimestampMs) {
+        for entry in self.0.values_mut().filter(|entry| entry.at > now) {
+            let kept = entry.expires_at.0.saturating_sub(entry.at.0);
+            (entry.at, entry.expires_at) = (now, TimestampMs(now.0.saturating_add(kept)));
+        }
+    }
+
     /// Keeps the entry for as long again, where more than half of its time is over; true when it was.
     pub(crate) fn prolong(&mut self, key: &LogKey, repeat_interval: DurationMs, now: TimestampMs) -> bool {
         let kept = kept_for(repeat_interval);
@@ -178,6 +187,20 @@ mod tests {
             there.merge(vec![(key.clone(), entry)], TimestampMs(at));
             assert_eq!(there.get(&key).expect("heard").told, told(&[firing], &[]));
         }
+    }
+
+    #[test]
+    fn who_was_told_in_the_future_is_reminded_as_if_he_had_been_told_now() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut log = Log::default();
+        log.note(key.clone(), told(&[1], &[]), DurationMs(100), TimestampMs(5000));
+        log.set_back(TimestampMs(1000));
+        let must = |now| log.must_tell(&key, &told(&[1], &[]), true, Some(DurationMs(100)), TimestampMs(now));
+        assert!(!must(1000) && !must(1100) && must(1101));
+        assert_eq!(
+            log.get(&key).map(|entry| (entry.order, entry.expires_at)),
+            Some((TimestampMs(5000), TimestampMs(1200)))
+        );
     }
 
     #[test]

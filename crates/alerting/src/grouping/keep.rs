@@ -32,6 +32,7 @@ impl Core {
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
         self.restored_at = Some(now.wall);
         self.log = Log::restored(saved.log);
+        self.log.set_back(now.wall);
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
             let open = !alert.is_resolved(saved.at);
@@ -160,6 +161,8 @@ impl Core {
     pub(crate) fn take_over(&mut self, (silences, log, hands): Shared, now: Now) -> bool {
         self.hear_hands(hands, now);
         let told = self.log.merge(log, now.wall);
+        // Of another monitor whose clock is ahead, or was.
+        self.log.set_back(now.wall);
         let changed = self.silences.merge(silences) || !told.is_empty();
         for key in &told {
             self.doubted.remove(key);

@@ -18,11 +18,13 @@ pub(super) struct SimDisk {
     pub(super) disk: FaultyDisk,
     /// Since when there may be changes that are not on disk, and when it is well again.
     bad: Option<(i64, i64)>,
+    /// The log of the ledger may have a hole, which is set aside and told: it was written to while the disk was broken.
+    pub(super) may_have_holes: bool,
 }
 
 impl SimDisk {
     pub(super) fn new(seed: u64) -> Self {
-        Self { disk: FaultyDisk::new(seed, Faults::NONE), bad: None }
+        Self { disk: FaultyDisk::new(seed, Faults::NONE), bad: None, may_have_holes: false }
     }
 
     /// Breaks, or becomes well; answers what has changed.
@@ -65,6 +67,7 @@ impl SimDisk {
     /// Nobody is there any more, and who comes back finds it well.
     pub(super) fn recovers(&mut self) {
         self.disk.set_faults(Faults::NONE);
+        self.may_have_holes |= self.bad.is_some();
         self.bad = None;
     }
 }

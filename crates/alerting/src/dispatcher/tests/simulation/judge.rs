@@ -66,6 +66,8 @@ pub(super) struct Judge {
     /// Until when something else than alerts is the reason for what is late: of all, and of each route.
     pub(super) disturbed_until: i64,
     pub(super) routes_disturbed_until: Vec<i64>,
+    /// A monitor has forgotten who was told, and what the other knows of that is of a time that the clock will show again.
+    pub(super) is_muddled: bool,
     views: BTreeMap<Key, View>,
     past: BTreeMap<(usize, usize), Past>,
     trace: VecDeque<String>,
@@ -82,6 +84,7 @@ impl Judge {
             started_ms: [0; 2],
             together_since: Some(0),
             disturbed_until: 0,
+            is_muddled: false,
             views: BTreeMap::new(),
             past: BTreeMap::new(),
             trace: VecDeque::new(),
@@ -290,7 +293,13 @@ impl Judge {
 
     /// Looks at all alerts and receivers, at each step.
     pub(super) fn observe(&mut self, ms: i64, wall: i64) {
-        self.views.values_mut().for_each(|view| view.wall_max = view.wall_max.max(wall));
+        for view in self.views.values_mut() {
+            if view.wall > wall {
+                // The clock was set back: it is as if it had been told now.
+                (view.wall, view.wall_max) = (wall, wall);
+            }
+            view.wall_max = view.wall_max.max(wall);
+        }
         self.remember_all(ms, wall);
         for alert in 0..self.facts.alerts.len() {
             for route in self.facts.plan.ways(&self.facts.alerts[alert].labels) {
@@ -335,6 +344,7 @@ impl Judge {
             if !believes {
                 self.wrong(ms, format!("r{route} was not told that alert {alert} fires: {past:?}, {view:?}"));
             } else if let Some(view) = &view
+                && !self.is_muddled
                 && self.facts.alerts[alert].in_hand == Some(false)
                 && is_late(self.facts.alerts[alert].in_hand_since_ms)
                 && wall - view.wall > repeat_ms + interval_ms + LATE_MS + 2 * self.patience_ms

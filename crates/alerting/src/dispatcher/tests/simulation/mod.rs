@@ -65,6 +65,8 @@ struct Simulation {
     /// Until when the weather of each receiver lasts.
     weather_until: Vec<i64>,
     silences_changed: bool,
+    /// Somebody has set the clock back.
+    was_set_back: bool,
     /// A monitor has come back that may have forgotten silences whose makers were told so.
     is_forgetful: bool,
 }
@@ -93,7 +95,7 @@ impl Simulation {
         let world = World::new(Judge::new(facts, if is_pair { 45_000 } else { 0 }));
         let disks = [SimDisk::new(seed), SimDisk::new(!seed)];
         for (which, disk) in disks.iter().enumerate().take(1 + usize::from(is_pair)) {
-            world::start(&world, which, is_pair, &disk.disk);
+            world::start(&world, which, is_pair, disk);
         }
         let senders = (0..ALERTS).map(|_| Sender {
             from_rules: rng.u8(..3) > 0,
@@ -115,6 +117,7 @@ impl Simulation {
             senders,
             weather_until: vec![0; routes],
             silences_changed: false,
+            was_set_back: false,
             is_forgetful: false,
         }
     }
@@ -211,6 +214,7 @@ impl Simulation {
                     // What it had heard of the other may be forgotten, and who has what in hand.
                     self.silences_changed = true;
                     self.let_go();
+                    lock(&self.world.judge).is_muddled |= self.was_set_back;
                 }
                 self.disks[which].recovers();
             }
@@ -221,7 +225,7 @@ impl Simulation {
         self.world.note(format!("m{which} is started"));
         self.back_at[which] = None;
         let is_alone = self.world.monitors().next().is_none() || *lock(&self.world.is_parted);
-        world::start(&self.world, which, self.is_pair, &self.disks[which].disk);
+        world::start(&self.world, which, self.is_pair, &self.disks[which]);
         let wall = self.world.wall();
         lock(&self.world.judge).started_ms[which] = ms;
         if is_alone {
@@ -343,6 +347,7 @@ impl Simulation {
         // What one of them has not heard of since its start it would have believed for some minutes; now that may be longer.
         self.leave_unheard_open();
         self.world.jump(by);
+        self.was_set_back |= by < 0;
         self.let_go();
         self.disturb(ms);
     }
