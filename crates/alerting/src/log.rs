@@ -1,5 +1,6 @@
 //! What each receiver was told last about each group: decides whether it must be told again.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{DurationMs, TimestampMs};
@@ -11,7 +12,7 @@ const RETENTION: DurationMs = DurationMs::from_secs(120 * 3600);
 pub(crate) type LogKey = (String, String, String);
 
 /// What was told, by the alerts' fingerprints.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Told {
     pub(crate) firing: BTreeSet<u64>,
     pub(crate) resolved: BTreeSet<u64>,
@@ -26,6 +27,14 @@ pub(crate) struct Entry {
     pub(crate) order: TimestampMs,
     pub(crate) expires_at: TimestampMs,
     pub(crate) told: Told,
+}
+
+impl Entry {
+    /// Whether this is the later of two entries of one key.
+    fn outdoes(&self, known: &Self) -> bool {
+        let rest = |one: &Self| Reverse((one.told.firing.len(), one.told.clone()));
+        (self.order, rest(self)) > (known.order, rest(known))
+    }
 }
 
 /// Entries by receiver and group.
@@ -86,11 +95,12 @@ impl Log {
         is_old
     }
 
-    /// Takes over what another monitor knows; the later telling counts. Answers what was news.
+    /// Takes over what another monitor knows; the later telling counts, and of two in the same moment the one after which more
+    /// is still to be told. Answers what was news.
     pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> Vec<LogKey> {
         let mut news = Vec::new();
         for (key, entry) in entries {
-            let is_news = self.0.get(&key).is_none_or(|known| known.order < entry.order);
+            let is_news = self.0.get(&key).is_none_or(|known| entry.outdoes(known));
             if is_news && entry.expires_at > now {
                 self.0.insert(key.clone(), entry);
                 news.push(key);
@@ -187,6 +197,24 @@ mod tests {
             there.merge(vec![(key.clone(), entry)], TimestampMs(at));
             assert_eq!(there.get(&key).expect("heard").told, told(&[firing], &[]));
         }
+    }
+
+    /// Both told at once, and know the same in the end: that something is still to be told.
+    #[test]
+    fn of_two_tellings_in_the_same_moment_both_keep_the_same_one() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut logs = [Log::default(), Log::default()];
+        for (log, firing) in logs.iter_mut().zip([&[1][..], &[]]) {
+            log.note(key.clone(), told(firing, &[]), DurationMs(100), TimestampMs(1));
+        }
+        let entries = logs.each_ref().map(|log| vec![(key.clone(), log.get(&key).expect("noted").clone())]);
+        let [first, second] = entries;
+        logs[0].merge(second, TimestampMs(2));
+        logs[1].merge(first, TimestampMs(2));
+        assert_eq!(
+            logs.each_ref().map(|log| log.get(&key).expect("there").told.clone()),
+            [Told::default(), Told::default()]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Silences: of what nobody is told for a while. Alertmanager's rules for changing, ending and forgetting them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{DurationMs, Labels, Matcher, TimestampMs};
@@ -111,6 +112,12 @@ impl Silence {
         }
     }
 
+    /// Whether this is the later of two states of one silence.
+    fn outdoes(&self, known: &Self) -> bool {
+        let shortness = |one: &Self| Reverse((one.ends_at, one.starts_at));
+        (self.updated_at, shortness(self)) > (known.updated_at, shortness(known))
+    }
+
     /// When a change of now happened, as far as its order counts.
     fn changed_at(&self, now: TimestampMs) -> TimestampMs {
         TimestampMs(now.0.max(self.updated_at.0 + 1))
@@ -192,12 +199,13 @@ impl Silences {
         self.all.get(id)
     }
 
-    /// Takes over what another monitor knows; the later change of a silence counts. True when anything was news.
+    /// Takes over what another monitor knows; the later change of a silence counts, and of two in the same moment the one that
+    /// silences less. True when anything was news.
     pub(crate) fn merge(&mut self, silences: Vec<Silence>) -> bool {
         let mut changed = false;
         for silence in silences {
             let is_news = match self.all.get(&silence.id) {
-                Some(known) => known.updated_at < silence.updated_at,
+                Some(known) => silence.outdoes(known),
                 None => self.all.len() < SILENCES_MAX,
             };
             if is_news {

@@ -42,7 +42,9 @@ impl Core {
                 (false, _) => (alert.ends_at, now.wall),
                 // An end that another program told stays where the clock was set back. So does the time at which it was
                 // told, or the alert would be believed for longer with each restart.
-                (true, false) if alert.ends_at.0 > until => (alert.ends_at, alert.updated_at),
+                (true, false) if !alert.timeout && alert.ends_at.0 > until => {
+                    (alert.ends_at, alert.updated_at)
+                }
                 (true, _) => (TimestampMs(until), now.wall),
             };
             if open && alert.from_rules {

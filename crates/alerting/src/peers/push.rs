@@ -91,6 +91,10 @@ impl Other {
         }
         let is_everything = self.boot.is_some() && self.since.is_none();
         let now = shared.now().wall.0;
+        if self.since.is_some_and(|since| now < since) {
+            // Somebody has set the clock back: what has changed since then seems to be older.
+            self.since = None;
+        }
         let bodies = match &self.boot {
             // Who it is comes first.
             None => vec![Exchange::hello()],

@@ -1,7 +1,12 @@
 //! Two monitors that watch the same, of which one dies: what the simulation found, step by step.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use model::Matcher;
+
 use super::*;
 use crate::peers::Said;
+use crate::silence::SilenceDraft;
 
 /// As [`CONFIG`]; what "b1" is fires instead of "a1".
 const INHIBITED: &str = "
@@ -12,13 +17,16 @@ inhibit_rules: [{source_matchers: [name=b1], target_matchers: [name=a1]}]
 
 type Living = Arc<[Mutex<Option<Arc<Dispatcher>>>; 2]>;
 
-/// The line to one of the two.
-struct Wire(Living, usize);
+/// The line to one of the two, unless it is cut.
+struct Wire(Living, usize, Arc<AtomicBool>);
 
 impl Line for Wire {
     fn say<'a>(&'a self, said: &'a Exchange) -> Said<'a> {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(5)).await;
+            if self.2.load(Ordering::Relaxed) {
+                return Err("cut".to_owned());
+            }
             let other = lock(&self.0[self.1]).clone().ok_or("nobody there")?;
             let bytes = serde_json::to_vec(said).expect("serialises");
             other.hear_peer(None, true, &bytes).map_err(|cause| cause.to_string())
@@ -32,11 +40,18 @@ struct Two {
     inbox: Arc<Inbox>,
     disks: [disk::MemDisk; 2],
     living: Living,
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Two {
     fn new(config: &'static str) -> Self {
-        let this = Self { config, inbox: Inbox::new(), disks: Default::default(), living: Arc::default() };
+        let this = Self {
+            config,
+            inbox: Inbox::new(),
+            disks: Default::default(),
+            living: Arc::default(),
+            is_cut: Arc::default(),
+        };
         this.start(0);
         this.start(1);
         this
@@ -50,7 +65,8 @@ impl Two {
             wait: Duration::from_secs(15),
         };
         let (dispatcher, _) = start(self.config, &self.inbox, &self.disks[which], Some(peers));
-        dispatcher.start_pushing(|_, _| Arc::new(Wire(Arc::clone(&self.living), 1 - which)));
+        let wire = || Wire(Arc::clone(&self.living), 1 - which, Arc::clone(&self.is_cut));
+        dispatcher.start_pushing(|_, _| Arc::new(wire()));
         *lock(&self.living[which]) = Some(Arc::new(dispatcher));
     }
 
@@ -111,6 +127,33 @@ async fn who_has_just_started_tells_when_the_other_dies() {
     two.put("a1", 0, AlertState::Firing);
     two.until(300).await;
     assert_eq!(two.inbox.told(), ["180 a1|"]);
+}
+
+/// What was changed after that has an earlier time than what the other has heard of last.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_hides_no_news_from_the_other() {
+    let two = Two::new(CONFIG);
+    let silences = |which: usize| lock(&two.living[which]).clone().expect("it lives").silences().len();
+    two.until(60).await;
+    two.is_cut.store(true, Ordering::Relaxed);
+    two.until(70).await;
+    two.inbox.jumped_ms.store(-3_600_000, Ordering::Relaxed);
+    let now_ms = two.inbox.wall_ms();
+    let draft = SilenceDraft {
+        id: None,
+        matchers: vec![Matcher::equal("name", "a1")],
+        starts_at: TimestampMs(now_ms),
+        ends_at: TimestampMs(now_ms + 600_000),
+        created_by: "me".to_owned(),
+        comment: "work".to_owned(),
+    };
+    let monitor = lock(&two.living[0]).clone().expect("it lives");
+    monitor.set_silence(draft).await.expect("saved");
+    two.until(100).await;
+    assert_eq!((silences(0), silences(1)), (1, 0));
+    two.is_cut.store(false, Ordering::Relaxed);
+    two.until(110).await;
+    assert_eq!(silences(1), 1);
 }
 
 /// Whoever says to "b" that he has it in hand is not reminded by "a" either; and is again when he says that he has not.
