@@ -7,8 +7,9 @@
 //! its note of it, as with one monitor alone.
 //!
 //! After a start nobody is told before the others have said what they know, or [`SETTLE_MAX`] has passed. Alerts themselves are
-//! not shared, so who has just started may believe in one that has ended meanwhile: of what it has not heard of since, it
-//! leaves all news to another that has been running for longer.
+//! not shared, so who has just started may believe in one that has ended meanwhile, and may not know of one that inhibits: for
+//! [`LEARN_FOR`] it leaves everything to another that knows better, and afterwards all news of what it has not heard of since.
+//! Who cannot hear the others after a start doubts its log instead: they may have told ends since it was written.
 
 mod push;
 
