@@ -97,7 +97,7 @@ async fn clients_and_services_count_the_same() {
 async fn check_same(service: &Running, name: &str, sent: TrafficSnapshot) {
     let client = net::Client::new(net::ClientOptions::named("test")).expect("a client");
     let url = format!("{}/metrics", service.urls()["metrics"]);
-    let answer = client.get(&url, &[], Duration::from_secs(10), 1 << 20).await.expect("an answer");
+    let answer = client.get(&url, &[], crate::PATIENCE, 1 << 20).await.expect("an answer");
     let text = String::from_utf8(answer.body.to_vec()).expect("text");
     let all = sent.requests_total as f64;
     assert_eq!(sum(&text, "http_requests_total{", ""), all, "{name}");
