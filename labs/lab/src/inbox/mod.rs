@@ -115,7 +115,8 @@ mod tests {
         let client = net::Client::new(net::ClientOptions::named("test")).expect("a client");
         let post = async |path: &str, body: Value| {
             let url = format!("{}{path}", server.url());
-            let answer = client.post_json(&url, &body, &[], Duration::from_secs(60)).await.expect("an answer");
+            let answer =
+                client.post_json(&url, &body, &[], Duration::from_secs(60)).await.expect("an answer");
             (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
         };
         let event = json!({ "routing_key": "k", "event_action": "trigger", "dedup_key": "d" });
