@@ -197,7 +197,7 @@ pub fn at_path<'a>(text: &'a str, path: &[PathStep]) -> Result<Option<Raw<'a>>, 
 }
 
 /// Paths that are looked for in one reading; more of them take one each.
-const PATHS_AT_ONCE_MAX: usize = 64;
+pub const PATHS_AT_ONCE_MAX: usize = 64;
 
 /// In which order values at paths are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

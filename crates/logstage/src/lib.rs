@@ -25,5 +25,5 @@ pub use line_filter::{LineFilter, LineOp, LineOperand};
 pub use parsers::{Json, Logfmt, PatternParser, Regexp, Unpack};
 pub use pattern::{LinePattern, PatternError};
 pub use pipeline::{NameFilter, Needed, Pipeline, Stage};
-pub use row::{ERROR, ERROR_DETAILS, FIELDS_MAX, Origin, Row};
+pub use row::{ERROR, ERROR_DETAILS, EXTRACTED, FIELDS_MAX, Origin, Row};
 pub use unwrap::{Conversion, Unwrap};

@@ -17,7 +17,7 @@ pub const ERROR_DETAILS: &str = "__error_details__";
 pub const FIELDS_MAX: usize = 1000;
 
 /// Behind the name of a field that the stream or the metadata have a label for already.
-pub(crate) const EXTRACTED: &str = "_extracted";
+pub const EXTRACTED: &str = "_extracted";
 
 /// Where a label of a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ struct Field<'a> {
 }
 
 /// A line and all that is known of it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Row<'a> {
     at_ns: i64,
     line: Cow<'a, str>,
@@ -48,6 +48,24 @@ pub struct Row<'a> {
     /// Labels of the stream and of the metadata that a stage took away.
     gone: Vec<Cow<'a, str>>,
     error: Option<(Cow<'static, str>, String)>,
+}
+
+impl Clone for Row<'_> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.at_ns, "", self.stream, self.metadata);
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Uses the memory of the row before: who takes a line several ways copies it each time.
+    fn clone_from(&mut self, other: &Self) {
+        let Self { at_ns, line, stream, metadata, fields, gone, error } = other;
+        (self.at_ns, self.stream, self.metadata) = (*at_ns, stream, *metadata);
+        self.line.clone_from(line);
+        self.fields.clone_from(fields);
+        self.gone.clone_from(gone);
+        self.error.clone_from(error);
+    }
 }
 
 impl<'a> Row<'a> {

@@ -3,13 +3,21 @@
 mod logs;
 mod metric;
 mod range;
+mod readings;
 mod samples;
 mod scan;
+mod shared;
+mod tree;
+
+use std::time::Duration;
 
 use columns::vector::{BinaryOp, arith};
 
+use crate::engine::EngineOptions;
+use crate::error::{EvalError, Limit};
+
 pub(crate) use logs::{collected, logs};
-pub(crate) use metric::metric;
+pub(crate) use metric::metrics;
 pub(crate) use scan::LogFilter;
 
 /// An operator on two numbers. What is divided by zero is no number, as in Loki.
@@ -19,4 +27,20 @@ pub(crate) fn scalar(op: BinaryOp) -> fn(f64, f64) -> f64 {
         BinaryOp::Mod => |a, b| if b == 0.0 { f64::NAN } else { a % b },
         other => arith::function(other),
     }
+}
+
+/// Refuses a query that spans too long a time.
+fn check_length(options: &EngineOptions, length_ns: i64) -> Result<(), EvalError> {
+    let length = Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0));
+    if length <= options.length_max || options.length_max.is_zero() {
+        return Ok(());
+    }
+    let shown =
+        |length: Duration| crate::printer::length(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
+    let message = format!(
+        "the query time range exceeds the limit (query length: {}, limit: {})",
+        shown(length),
+        shown(options.length_max)
+    );
+    Err(EvalError::too_much(Limit::Span, message))
 }
