@@ -1,4 +1,4 @@
-//! The numbers of the dashboard *Endpoint performance from logs* over access lines that lie ready in memory, asked one by one.
+//! The numbers of the dashboard *Endpoint performance from logs* over access lines that lie ready in memory, asked one by one and together.
 //! `cargo bench -p logql --bench dashboard`; what unpacking costs is not in it.
 
 mod ready;
@@ -53,16 +53,31 @@ fn line(i: usize) -> String {
 fn main() {
     let store = ready::Store::new(&[("job", "access"), ("service", "orders")], LINES, STEP_NS, line);
     let end_ms = LINES as i64 * STEP_NS / 1_000_000;
-    let engine = Engine::new(EngineOptions::standard());
-    let (cancel, begun) = (Cancel::new(), Instant::now());
-    for (text, is_instant) in queries(&format!("{end_ms}ms")) {
-        let Expr::Metric(query) = parse(&text).expect("a query") else { continue };
-        let (start, step_ms, count) = if is_instant { (end_ms, 1, 1) } else { (0, 15_000, end_ms / 15_000) };
+    let engine = Engine::new(EngineOptions { threads: 1, ..EngineOptions::standard() });
+    let cancel = Cancel::new();
+    let texts = queries(&format!("{end_ms}ms"));
+    let parsed = texts.iter().map(|(text, _)| match parse(text).expect("a query") {
+        Expr::Metric(query) => query,
+        Expr::Log(_) => panic!("{text} asks for lines"),
+    });
+    let parsed: Vec<_> = parsed.collect();
+    let request = |(query, (_, is_instant)): (_, &(String, bool))| {
+        let (start, step_ms, count) = if *is_instant { (end_ms, 1, 1) } else { (0, 15_000, end_ms / 15_000) };
         let start = TimestampNs(start * 1_000_000);
-        let request = MetricRequest { query: &query, start, step_ms, count: count as usize, cancel: &cancel };
+        MetricRequest { query, start, step_ms, count: count as usize, cancel: &cancel }
+    };
+    let requests: Vec<_> = parsed.iter().zip(&texts).map(request).collect();
+    println!("{} MB of lines", store.bytes() / 1_000_000);
+    let begun = Instant::now();
+    for (request, (text, _)) in requests.iter().zip(&texts) {
         let started = Instant::now();
-        engine.metric(&store, &request).expect("an answer");
+        engine.metric(&store, request).expect("an answer");
         println!("{:8.1} ms  {text}", started.elapsed().as_secs_f64() * 1e3);
     }
-    println!("{:8.1} ms  all of them, {} MB of lines", begun.elapsed().as_secs_f64() * 1e3, store.bytes() / 1_000_000);
+    println!("{:8.1} ms  one by one", begun.elapsed().as_secs_f64() * 1e3);
+    let begun = Instant::now();
+    let answers = engine.metrics(&store, &requests);
+    println!("{:8.1} ms  together", begun.elapsed().as_secs_f64() * 1e3);
+    let put_off: u64 = answers.iter().flatten().map(|answer| answer.stats.put_off).sum();
+    println!("{put_off} put off, {} failed", answers.iter().filter(|answer| answer.is_err()).count());
 }

@@ -262,6 +262,8 @@ struct Visit<'b, 't> {
     partial: Lanes,
     /// Lines that passed all stages of each.
     passed: Vec<u64>,
+    /// Whether a line is on its way through the stages of one reading only.
+    is_alone: bool,
     /// The line at hand.
     line: (i64, &'b str, Option<&'b Labels>),
 }
@@ -275,7 +277,7 @@ impl<'b, 't> Visit<'b, 't> {
         };
         let partial = each_lane(awake).filter(is_partial).fold(0, |lanes, lane| lanes | lane_bit(lane));
         let (labels, passed) = (scan.set.labels(part.stream), vec![0; scan.readings.len()]);
-        Self { scan, taking, labels, awake, partial, passed, line: (0, "", None) }
+        Self { scan, taking, labels, awake, partial, passed, is_alone: false, line: (0, "", None) }
     }
 
     /// Counts the part for each reading as if it were alone.
@@ -336,10 +338,15 @@ impl<'b, 't> Visit<'b, 't> {
 
 impl<'b> Take<'b> for Visit<'b, '_> {
     fn take(&mut self, end: &'b End, row: &Row<'b>, number: f64, lanes: Lanes) {
-        self.pass(lanes);
         let lanes = lanes & self.awake;
-        if let Some(kind) = row.get(ERROR) {
-            return each_lane(lanes).for_each(|lane| self.leave(lane, failed(kind, row)));
+        match row.get(ERROR) {
+            None => self.pass(lanes),
+            Some(kind) if self.is_alone => {
+                each_lane(lanes).for_each(|lane| self.leave(lane, failed(kind, row)));
+                return;
+            }
+            // The error tells all fields of the line: those that the reading sees, not those of its company.
+            Some(_) => return self.alone(&self.scan.tree, lanes),
         }
         for &place in &end.groups {
             let group = &self.scan.tree.groups[place];
@@ -370,12 +377,14 @@ impl<'b> Take<'b> for Visit<'b, '_> {
         let (at_ns, line, metadata) = self.line;
         let mut row = Row::new(at_ns, line, self.labels, metadata);
         let mut spare = row.clone();
+        self.is_alone = true;
         for lane in each_lane(lanes & self.awake) {
             row.reset(at_ns, line, metadata);
             if self.scan.readings[lane].filter.passes(&mut row) {
                 tree.finish_alone(lane, &row, &mut spare, self);
             }
         }
+        self.is_alone = false;
     }
 }
 
