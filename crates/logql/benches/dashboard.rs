@@ -12,8 +12,7 @@ use model::TimestampNs;
 const LINES: usize = 1_300_000;
 const STEP_NS: i64 = 300_000;
 const SELECT: &str = r#"{job="access", service=~".+"} | json method, view, status, duration_ms"#;
-const FILTERS: &str =
-    r#"| method !~ "OPTIONS|HEAD" | view =~ ".+" | status =~ ".+" | duration_ms >= 0"#;
+const FILTERS: &str = r#"| method !~ "OPTIONS|HEAD" | view =~ ".+" | status =~ ".+" | duration_ms >= 0"#;
 
 /// Queries, and whether they are asked for one moment only.
 fn queries(range: &str) -> Vec<(String, bool)> {
@@ -41,7 +40,8 @@ fn line(i: usize) -> String {
     let random = (i as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let of = |shift: u32, max: usize| (random >> shift) as usize % max;
     let method = ["GET", "GET", "GET", "POST"][of(64, 4)];
-    let view = ["orders:detail", "orders:create", "data", "random", "error", "charge", "merchant:list"][of(70, 7)];
+    let view =
+        ["orders:detail", "orders:create", "data", "random", "error", "charge", "merchant:list"][of(70, 7)];
     let status = if of(76, 20) == 0 { [200, 201, 500, 404][of(80, 4)] } else { 200 };
     let (ms, hundredths, bytes, queries) = (of(85, 60), of(90, 100), of(95, 20_000), of(100, 6));
     format!(

@@ -15,7 +15,7 @@ const STEP_NS: i64 = 1_000_000;
 
 /// An access line in JSON, some 200 bytes.
 fn line(i: usize) -> String {
-    let (view, status) = (i % 17, if i % 50 == 0 { 500 } else { 200 });
+    let (view, status) = (i % 17, if i.is_multiple_of(50) { 500 } else { 200 });
     let level = if status == 500 { "ERROR" } else { "INFO" };
     format!(
         r#"{{"ts":"2026-11-20T10:00:00.{:06}Z","level":"{level}","method":"GET","view":"/api/order/{view}","status":{status},"duration_ms":{}.{},"request_id":"{:016x}","client":"192.0.2.{}","db":{{"queries":{},"ms":1.5}}}}"#,

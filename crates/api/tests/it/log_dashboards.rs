@@ -16,13 +16,16 @@ fn fill(site: &Site) {
     let stream = |job: &str, i: i64| labels(&[("job", job), ("service", ["orders", "web"][i as usize % 2])]);
     for i in 0..LINES {
         let at = TimestampNs((NOW_MS - 600_000 + i * 1500) * 1_000_000);
-        let (method, view) = (["GET", "POST", "HEAD"][i as usize % 3], ["data", "charge"][i as usize % 5 / 3]);
+        let (method, view) =
+            (["GET", "POST", "HEAD"][i as usize % 3], ["data", "charge"][i as usize % 5 / 3]);
         let (status, ms) = ([200, 200, 404, 500][i as usize % 4], f64::from(i as u32 % 97) / 4.0);
         let more = if i % 3 == 0 { r#","external_calls":1,"external_ms":2.5"# } else { "" };
         let line = match i % 50 {
             // A process that was killed in the middle of a line, and one whose fields are not what they should be.
             17 => format!(r#"{{"method":"{method}","view":"{view}","status":{status},"dura"#),
-            33 => format!(r#"{{"method":"{method}","view":"{view}","status":"{status}","duration_ms":1,"response_bytes":"many"}}"#),
+            33 => format!(
+                r#"{{"method":"{method}","view":"{view}","status":"{status}","duration_ms":1,"response_bytes":"many"}}"#
+            ),
             _ => format!(
                 r#"{{"ts":{i},"method":"{method}","view":"{view}","status":{status},"duration_ms":{ms},"response_bytes":{},"db_queries":{},"db_ms":0.25{more}}}"#,
                 i * 7 % 1000,
@@ -31,7 +34,12 @@ fn fill(site: &Site) {
         };
         let trace = if i % 4 == 0 { labels(&[("trace", "7")]) } else { Labels::empty() };
         site.logs.add(&stream("access", i), at, &line, &trace);
-        site.logs.add(&stream("profiler", i), at, &format!("[profiler] {method} {view} {ms} {status}"), &Labels::empty());
+        site.logs.add(
+            &stream("profiler", i),
+            at,
+            &format!("[profiler] {method} {view} {ms} {status}"),
+            &Labels::empty(),
+        );
         let level = if i % 9 == 0 { "ERROR" } else { "INFO" };
         let app = labels(&[("job", "flask-app"), ("level", level)]);
         site.logs.add(&app, at, &format!("{level} {method} /api/{view} {status}"), &Labels::empty());
@@ -83,7 +91,9 @@ async fn check(site: &Site, name: &str) -> usize {
     for (target, together) in targets.iter().zip(&together) {
         let alone = asked(site, std::slice::from_ref(target)).await;
         assert_eq!(&alone[0], together, "{target}");
-        let has_some = ["series", "lines"].iter().any(|kind| together[kind].as_array().is_some_and(|all| !all.is_empty()));
+        let has_some = ["series", "lines"]
+            .iter()
+            .any(|kind| together[kind].as_array().is_some_and(|all| !all.is_empty()));
         assert!(has_some, "{target}: {together}");
     }
     targets.len()

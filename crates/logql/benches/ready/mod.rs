@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use model::{Labels, Matcher, TimestampNs};
-use storage::{
-    LineBatch, LogFollow, LogQuery, LogSelection, Needles, PartInfo, QueryError, StreamSet,
-};
+use storage::{LineBatch, LogFollow, LogQuery, LogSelection, Needles, PartInfo, QueryError, StreamSet};
 
 const PART_LINES: usize = 20_000;
 
@@ -21,7 +19,12 @@ pub(crate) struct Store(Arc<Ready>);
 
 impl Store {
     /// `lines` lines, `step_ns` apart, from zero on.
-    pub(crate) fn new(labels: &[(&str, &str)], lines: usize, step_ns: i64, line: impl Fn(usize) -> String) -> Self {
+    pub(crate) fn new(
+        labels: &[(&str, &str)],
+        lines: usize,
+        step_ns: i64,
+        line: impl Fn(usize) -> String,
+    ) -> Self {
         let mut batches = vec![LineBatch::default()];
         for i in 0..lines {
             if i % PART_LINES == 0 && i > 0 {

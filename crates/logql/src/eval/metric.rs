@@ -268,7 +268,11 @@ impl Evaluator<'_> {
         if expr.op == RangeOp::AbsentOverTime { Ok(vec![self.absent(expr, columns)]) } else { Ok(columns) }
     }
 
-    fn read_alone(&self, expr: &RangeExpr, early: Option<&Grouping>) -> Result<Vec<SeriesSamples>, EvalError> {
+    fn read_alone(
+        &self,
+        expr: &RangeExpr,
+        early: Option<&Grouping>,
+    ) -> Result<Vec<SeriesSamples>, EvalError> {
         let reading = Reading::new(expr, early, self.asker)?;
         match shared::read(self.options, self.store, &[&reading]).pop() {
             Some(Outcome::Series(series)) => Ok(series),

@@ -12,6 +12,8 @@ mod tree;
 use std::time::Duration;
 
 use columns::vector::{BinaryOp, arith};
+use logstage::{ERROR_DETAILS, Row};
+use model::Labels;
 
 use crate::engine::EngineOptions;
 use crate::error::{EvalError, Limit};
@@ -43,4 +45,19 @@ fn check_length(options: &EngineOptions, length_ns: i64) -> Result<(), EvalError
         shown(options.length_max)
     );
     Err(EvalError::too_much(Limit::Span, message))
+}
+
+/// Loki's words for a stage that failed in a metric query.
+fn failed(kind: &str, row: &Row<'_>) -> EvalError {
+    let mut labels = Vec::new();
+    row.for_each(|name, value, _| labels.push((name, value)));
+    labels.sort_unstable();
+    labels.retain(|(name, _)| *name != ERROR_DETAILS);
+    let shown = columns::vector::in_braces(&Labels::from_sorted(labels));
+    EvalError::Pipeline(format!(
+        "pipeline error: '{kind}' for series: '{shown}'.\n\
+         Use a label filter to intentionally skip this error. (e.g | __error__!=\"{kind}\").\n\
+         To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n\
+         The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__=\"\" )\n"
+    ))
 }

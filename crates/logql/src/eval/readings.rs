@@ -1,7 +1,7 @@
 //! What metric queries read: each function over windows of lines is one reading. Which of them can be done together.
 
-use columns::{Steps, WindowSteps};
 use columns::vector::{AggregateOp, Guard};
+use columns::{Steps, WindowSteps};
 use logstage::Needed;
 use model::TimestampNs;
 use storage::NsRange;

@@ -8,11 +8,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use logstage::{ERROR, ERROR_DETAILS, Row};
+use logstage::{ERROR, Row};
 use model::Labels;
 use rayon::prelude::*;
 use storage::{LineBatch, LogQuery, LogSelection, NsRange, StreamSet};
 
+use super::failed;
 use super::readings::Reading;
 use super::samples::{Keys, Sample, Samples, SeriesSamples};
 use super::scan::{CHECK_EVERY_LINES, PartRef, all_parts, check_bytes, lines_with};
@@ -88,7 +89,8 @@ impl<'a> Scan<'a> {
         let parts = self.parts();
         let start = || Taking::new(&self);
         let read = |taking: Taking, wanted: &Wanted| taking.read(&self, wanted);
-        let Taking { keys, lanes, .. } = parts.par_iter().fold(start, read).reduce(start, |a, b| a.join(&self, b));
+        let Taking { keys, lanes, .. } =
+            parts.par_iter().fold(start, read).reduce(start, |a, b| a.join(&self, b));
         let outcome = |(lane, (own, fate)): (usize, (Lane, &Fate))| {
             if let Some(error) = fate.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 return Outcome::Failed(error);
@@ -208,7 +210,9 @@ impl Taking {
         let awake = scan.awake(all_of(self.lanes.len()));
         let over = self.lanes.iter_mut().enumerate().filter(|(lane, _)| awake & lane_bit(*lane) == 0);
         over.for_each(|(_, lane)| *lane = Lane::default());
-        for (keys, _) in self.keys.iter_mut().zip(&scan.tree.groups).filter(|(_, group)| group.lanes & awake == 0) {
+        for (keys, _) in
+            self.keys.iter_mut().zip(&scan.tree.groups).filter(|(_, group)| group.lanes & awake == 0)
+        {
             *keys = Keys::default();
         }
     }
@@ -386,19 +390,4 @@ impl<'b> Take<'b> for Visit<'b, '_> {
         }
         self.is_alone = false;
     }
-}
-
-/// Loki's words for a stage that failed in a metric query.
-fn failed(kind: &str, row: &Row<'_>) -> EvalError {
-    let mut labels = Vec::new();
-    row.for_each(|name, value, _| labels.push((name, value)));
-    labels.sort_unstable();
-    labels.retain(|(name, _)| *name != ERROR_DETAILS);
-    let shown = columns::vector::in_braces(&Labels::from_sorted(labels));
-    EvalError::Pipeline(format!(
-        "pipeline error: '{kind}' for series: '{shown}'.\n\
-         Use a label filter to intentionally skip this error. (e.g | __error__!=\"{kind}\").\n\
-         To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n\
-         The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__=\"\" )\n"
-    ))
 }

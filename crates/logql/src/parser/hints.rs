@@ -10,7 +10,8 @@ use crate::error::ParseError;
 
 /// What may stand behind a selector or a stage.
 pub(super) const STAGE: &str = "| or |= or |~ or |> or != or !~ or !> or the end";
-pub(super) const VARIABLE: &str = "; a variable such as $__auto is replaced by a dashboard, here its value must stand";
+pub(super) const VARIABLE: &str =
+    "; a variable such as $__auto is replaced by a dashboard, here its value must stand";
 pub(super) const UNWRAP: &str = "numbers need a function around them: sum_over_time({…} | unwrap x [5m])";
 pub(super) const WITHOUT_UNWRAP: &str = "; write | unwrap and a label before the window";
 pub(super) const WITH_UNWRAP: &str = "; it counts lines: leave the unwrap out, or take sum_over_time";
@@ -35,9 +36,10 @@ impl Parser<'_> {
             (Expr::Log(_), Kind::Sign("[")) => {
                 self.advised(STAGE, "a window needs a function around it: count_over_time({…}[5m])")
             }
-            (Expr::Log(_), Kind::Sign("+" | "-" | "*" | "/" | "%" | "^" | "==" | ">" | "<" | ">=" | "<=")) => {
-                self.advised(STAGE, "lines are no numbers: count_over_time({…}[5m]) is one")
-            }
+            (
+                Expr::Log(_),
+                Kind::Sign("+" | "-" | "*" | "/" | "%" | "^" | "==" | ">" | "<" | ">=" | "<="),
+            ) => self.advised(STAGE, "lines are no numbers: count_over_time({…}[5m]) is one"),
             (Expr::Log(_), _) => self.unexpected(STAGE),
         }
     }
@@ -57,10 +59,13 @@ impl Parser<'_> {
 
     /// Nothing is called like the word at hand.
     pub(super) fn unknown_function(&self, name: &str) -> ParseError {
-        let names = RangeOp::ALL.iter().map(|op| op.as_str()).chain(VectorOp::ALL.iter().map(|op| op.as_str()));
+        let names =
+            RangeOp::ALL.iter().map(|op| op.as_str()).chain(VectorOp::ALL.iter().map(|op| op.as_str()));
         let near = nearest(name, names.chain(OTHER_FUNCTIONS));
         let advice = match (near.first(), self.second()) {
-            (_, Kind::Sign("=" | "=~" | "!=" | "!~")) => "a selector stands in braces: {app=\"x\"}".to_owned(),
+            (_, Kind::Sign("=" | "=~" | "!=" | "!~")) => {
+                "a selector stands in braces: {app=\"x\"}".to_owned()
+            }
             (Some(near), _) => format!("there is no function {name:?}, did you mean {near:?}?"),
             (None, _) => format!("there is no function {name:?}"),
         };

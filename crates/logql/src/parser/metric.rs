@@ -223,8 +223,9 @@ impl Parser<'_> {
             return Err(self.meaning(span, format!("invalid aggregation {name} {wrong} unwrap{advice}")));
         }
         if grouping.is_some() && !op.takes_grouping() {
-            let message =
-                format!("grouping not allowed for {name} aggregation; write it before: sum by (…) ({name}(…))");
+            let message = format!(
+                "grouping not allowed for {name} aggregation; write it before: sum by (…) ({name}(…))"
+            );
             return Err(self.meaning(span, message));
         }
         Ok(MetricKind::Range(Box::new(RangeExpr { op, param, log, unwrap, range_ms, offset_ms, grouping })))

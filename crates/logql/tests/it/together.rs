@@ -17,7 +17,11 @@ fn line(i: i64) -> String {
         5 => format!("a=x{a} b=y n={quarter} c=\"quoted z\""),
         7 => format!(r#"{{"b":"y","app":"mine","n":"none","a":"x{a}"}}"#),
         8 => format!(r#"{{"a":"x{a}","n":{quarter},"d":{{"e":{a}}}}} more"#),
-        _ => format!(r#"{{"a":"x{a}","b":"y{}","n":{quarter},"c":null,"d":{{"e":{a},"f":"g"}},"err":"{}"}}"#, i % 2, i % 5),
+        _ => format!(
+            r#"{{"a":"x{a}","b":"y{}","n":{quarter},"c":null,"d":{{"e":{a},"f":"g"}},"err":"{}"}}"#,
+            i % 2,
+            i % 5
+        ),
     }
 }
 
@@ -25,8 +29,11 @@ fn store() -> MemoryLogs {
     let store = MemoryLogs::new();
     for i in 0..200 {
         let stream = Labels::from_pairs([("app", "x"), ("instance", if i % 4 == 0 { "1" } else { "2" })]);
-        let metadata =
-            if i % 6 == 0 { Labels::from_pairs([("trace", if i % 12 == 0 { "t1" } else { "t2" })]) } else { Labels::empty() };
+        let metadata = if i % 6 == 0 {
+            Labels::from_pairs([("trace", if i % 12 == 0 { "t1" } else { "t2" })])
+        } else {
+            Labels::empty()
+        };
         store.add(&stream, TimestampNs(i * 100_000_000), &line(i), &metadata);
     }
     store
@@ -51,7 +58,13 @@ fn both(engine: &Engine, texts: &[String]) -> (Vec<Answer>, Vec<Answer>) {
     let request = |(i, query)| {
         // Every third is asked for one moment only.
         let (start_ms, count) = if i % 3 == 2 { (15_000, 1) } else { (2_000, STEPS) };
-        MetricRequest { query, start: TimestampNs(start_ms * 1_000_000), step_ms: STEP_MS, count, cancel: &cancel }
+        MetricRequest {
+            query,
+            start: TimestampNs(start_ms * 1_000_000),
+            step_ms: STEP_MS,
+            count,
+            cancel: &cancel,
+        }
     };
     let requests: Vec<_> = queries.iter().enumerate().map(request).collect();
     let alone = requests.iter().map(|request| shown(engine.metric(&store, request))).collect();
@@ -161,7 +174,8 @@ fn limits_are_those_of_each_query() {
     let answers = check(&few, &all.map(str::to_owned));
     assert!(answers[1].is_ok(), "{answers:?}");
     let bytes = engine(EngineOptions { bytes_max: 2000, ..EngineOptions::standard() });
-    let all = [r#"sum(count_over_time({app="x"}[1s]))"#, r#"sum(count_over_time({app="x"}[2s]))"#, "vector(1)"];
+    let all =
+        [r#"sum(count_over_time({app="x"}[1s]))"#, r#"sum(count_over_time({app="x"}[2s]))"#, "vector(1)"];
     let answers = check(&bytes, &all.map(str::to_owned));
     assert!(answers[0].as_ref().is_err_and(|error| error.contains("too many bytes")), "{answers:?}");
     assert!(answers[2].is_ok(), "{answers:?}");
@@ -172,8 +186,13 @@ fn a_query_that_was_given_up_leaves_the_others_be() {
     let (store, given_up, wanted) = (store(), Cancel::new(), Cancel::new());
     given_up.cancel();
     let Ok(Expr::Metric(query)) = parse(r#"sum(count_over_time({app="x"}[2s]))"#) else { panic!("a query") };
-    let request =
-        |cancel| MetricRequest { query: &query, start: TimestampNs(5_000_000_000), step_ms: 1, count: 1, cancel };
+    let request = |cancel| MetricRequest {
+        query: &query,
+        start: TimestampNs(5_000_000_000),
+        step_ms: 1,
+        count: 1,
+        cancel,
+    };
     let answers = engine(EngineOptions::standard()).metrics(&store, &[request(&given_up), request(&wanted)]);
     assert_eq!(answers[0], Err(EvalError::Canceled));
     assert!(answers[1].is_ok());
