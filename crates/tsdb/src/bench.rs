@@ -6,7 +6,7 @@ use std::time::Instant;
 use columns::TimeRange;
 use storage::Samples;
 
-use crate::block::chunk::{ChunkView, SAMPLES_MAX, bounded, put_chunk};
+use crate::block::chunk::{ChunkView, SAMPLES_MAX, put_alone};
 use crate::xor::{self, CHUNK_SAMPLES_MAX, OpenChunk};
 
 /// Bytes and nanoseconds a sample.
@@ -86,11 +86,11 @@ fn block(all: &[(Vec<i64>, Vec<f64>)]) -> Measured {
         let size = times.len().div_ceil(times.len().div_ceil(SAMPLES_MAX));
         for (times, values) in times.chunks(size).zip(values.chunks(size)) {
             places.push((bytes.len(), times[0], times[times.len() - 1]));
-            put_chunk(times, values, &mut bytes);
+            put_alone(times, values, &mut bytes);
         }
     }
     let write_ns = ns(begun);
-    let view = |at: usize| bytes.get(at..).and_then(bounded).and_then(ChunkView::parse);
+    let view = |at: usize| ChunkView::parse(&bytes, at);
     let begun = Instant::now();
     let mut out = Samples::default();
     for chunk in places.iter().filter_map(|(at, ..)| view(*at)) {

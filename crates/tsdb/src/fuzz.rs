@@ -9,7 +9,8 @@ use prometheus_client::metrics::counter::Counter;
 use storage::Samples;
 
 use crate::block::Block;
-use crate::block::chunk::{ChunkView, bounded};
+use crate::block::chunk::{self, ChunkView};
+use crate::block::lenders::TimesIn;
 use crate::block::meta;
 use crate::block::tombstones::Tombstones;
 use crate::filenames::block_file;
@@ -68,9 +69,17 @@ pub fn block(bytes: &[u8]) {
     }
 }
 
-/// A chunk of a block: decoded, and asked at some places.
+/// A chunk of a block and one behind it, which may have the times of the first: decoded, and asked at some places.
 pub fn chunk(bytes: &[u8]) {
-    let Some(view) = bounded(bytes).and_then(ChunkView::parse) else { return };
+    let Some(first) = chunk::bounded(bytes, 0) else { return };
+    for at in [0, first.len()] {
+        chunk::damage(bytes, at);
+        chunk_at(bytes, at);
+    }
+}
+
+fn chunk_at(bytes: &[u8], at: usize) {
+    let Some(view) = ChunkView::parse(bytes, at) else { return };
     let mut out = Samples::default();
     view.decode(0, view.count, &mut out);
     view.decode(view.count / 2, view.times.until(i64::MAX), &mut out);
@@ -115,7 +124,7 @@ pub fn prometheus_chunk_seeds() -> Vec<Vec<u8>> {
     vec![include_bytes!("../tests/fixtures/prometheus/block/chunks/000001")[11..].to_vec()]
 }
 
-/// Chunks of a block, to begin with: some kinds of series.
+/// Chunks of a block, to begin with: some kinds of series, and each once more with the times of the first.
 pub fn chunk_seeds() -> Vec<Vec<u8>> {
     let times: Vec<i64> = (0..300).map(|i| 1_700_000_000_000 + i * 15_000 + i % 3).collect();
     let kinds: [fn(usize) -> f64; 5] = [
@@ -128,7 +137,8 @@ pub fn chunk_seeds() -> Vec<Vec<u8>> {
     let encode = |kind: fn(usize) -> f64| {
         let values: Vec<f64> = (0..times.len()).map(kind).collect();
         let mut bytes = Vec::new();
-        crate::block::chunk::put_chunk(&times, &values, &mut bytes);
+        chunk::put_alone(&times, &values, &mut bytes);
+        chunk::put_chunk(TimesIn::Before(bytes.len() as u32), &values, &mut bytes);
         bytes
     };
     kinds.into_iter().map(encode).collect()

@@ -1,11 +1,12 @@
 //! The chunk of blocks: written once, read at any place without decoding the rest (docs/formats/chunks.md).
 //!
-//! [`put_chunk`] writes, [`is_sound`] checks the sum, [`ChunkView`] reads. Reading never panics whatever the bytes.
+//! [`put_chunk`] writes, [`damage`] checks the sums, [`ChunkView`] reads. Reading never panics whatever the bytes.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use storage::Samples;
 
+use super::lenders::TimesIn;
 use super::pack::bits_of;
 use super::scale::{EXACT_BITS, SCALE_BITS, SCALE_MAX, Scaled, ordered, power};
 use super::times::{Times, put_times};
@@ -17,24 +18,28 @@ pub(crate) const HEAD_BYTES: usize = 20;
 const EXCEPTION_BYTES: usize = 10;
 const RISES: u8 = 1;
 const STALE: u8 = 2;
+const TIMES_BEFORE: u8 = 4;
+const SHORT: u8 = 8;
 
 const _: () = assert!(SAMPLES_MAX <= u16::MAX as usize);
 
-/// Appends the chunk of these samples, from 1 to [`SAMPLES_MAX`], times strictly increasing.
-pub(crate) fn put_chunk(times_ms: &[i64], values: &[f64], out: &mut Vec<u8>) {
-    assert!(
-        times_ms.len() == values.len() && (1..=SAMPLES_MAX).contains(&values.len()),
-        "{} samples",
-        values.len()
-    );
-    debug_assert!(times_ms.is_sorted_by(|a, b| a < b), "times that do not grow");
+/// Appends the chunk of these values, from 1 to [`SAMPLES_MAX`], whose times are in `times`.
+pub(crate) fn put_chunk(times: TimesIn<'_>, values: &[f64], out: &mut Vec<u8>) {
+    assert!((1..=SAMPLES_MAX).contains(&values.len()), "{} samples", values.len());
     let scaled = Scaled::of(values);
     let magnitude = scaled.integers.iter().map(|k| bits_of(k.unsigned_abs())).max().unwrap_or(0);
     let magnitude = if scaled.scale == SCALE_BITS { 64 } else { magnitude };
     let with_sums = is_exact(scaled.scale, magnitude, scaled.exceptions.len());
     let begin = out.len();
     out.resize(begin + HEAD_BYTES, 0);
-    put_times(times_ms, out);
+    let mut flags = flags_of(values) | SHORT;
+    match times {
+        TimesIn::Own(section) => out.extend_from_slice(section),
+        TimesIn::Before(distance) => {
+            flags |= TIMES_BEFORE;
+            out.extend_from_slice(&distance.to_le_bytes());
+        }
+    }
     let values_at = out.len() - begin;
     put_values(&scaled.integers, with_sums, out);
     for (i, bits) in &scaled.exceptions {
@@ -44,7 +49,7 @@ pub(crate) fn put_chunk(times_ms: &[i64], values: &[f64], out: &mut Vec<u8>) {
     let mut head = Vec::with_capacity(HEAD_BYTES - 4);
     head.extend_from_slice(&((out.len() - begin) as u32).to_le_bytes());
     head.extend_from_slice(&(values.len() as u16).to_le_bytes());
-    head.extend_from_slice(&[flags_of(values), scaled.scale, magnitude as u8, 0]);
+    head.extend_from_slice(&[flags, scaled.scale, magnitude as u8, 0]);
     head.extend_from_slice(&(scaled.exceptions.len() as u16).to_le_bytes());
     head.extend_from_slice(&(values_at as u32).to_le_bytes());
     let Some(chunk) = out.get_mut(begin..) else { return };
@@ -55,6 +60,13 @@ pub(crate) fn put_chunk(times_ms: &[i64], values: &[f64], out: &mut Vec<u8>) {
     if let Some(place) = chunk.first_chunk_mut::<4>() {
         *place = sum.to_le_bytes();
     }
+}
+
+/// Appends a chunk that has its times itself, whatever others have.
+pub(crate) fn put_alone(times_ms: &[i64], values: &[f64], out: &mut Vec<u8>) {
+    let mut section = Vec::new();
+    put_times(times_ms, &mut section);
+    put_chunk(TimesIn::Own(&section), values, out);
 }
 
 fn flags_of(values: &[f64]) -> u8 {
@@ -68,16 +80,41 @@ fn is_exact(scale: u8, magnitude: u32, exceptions: usize) -> bool {
     scale == 0 && magnitude <= EXACT_BITS && exceptions == 0
 }
 
-/// The bytes of the chunk that begins with `bytes`, as far as its length can be believed.
-pub(crate) fn bounded(bytes: &[u8]) -> Option<&[u8]> {
+/// The bytes of the chunk at `at` in `block`, as far as its length can be believed.
+pub(crate) fn bounded(block: &[u8], at: usize) -> Option<&[u8]> {
+    let bytes = block.get(at..)?;
     let len = u32::from_le_bytes(*bytes.get(4..)?.first_chunk::<4>()?) as usize;
     bytes.get(..len).filter(|chunk| chunk.len() >= HEAD_BYTES)
 }
 
-/// Whether a chunk's sum is right.
-pub(crate) fn is_sound(chunk: &[u8]) -> bool {
-    let Some((sum, rest)) = chunk.split_first_chunk::<4>() else { return false };
-    u32::from_le_bytes(*sum) == crc32c::crc32c(rest)
+/// Where the chunk begins that has the times of the one at `at`: itself, or one before.
+fn lender(chunk: &[u8], at: usize) -> Option<usize> {
+    if chunk.get(10)? & TIMES_BEFORE == 0 {
+        return Some(at);
+    }
+    let distance = u32::from_le_bytes(*chunk.get(HEAD_BYTES..)?.first_chunk()?);
+    at.checked_sub(distance as usize)
+}
+
+/// Where a damaged chunk begins that the chunk at `at` needs: itself, or the one that has its times. `None` when the sums of
+/// all it needs are right.
+pub(crate) fn damage(block: &[u8], at: usize) -> Option<usize> {
+    let is_sound = |at| {
+        let (sum, rest) = bounded(block, at)?.split_first_chunk::<4>()?;
+        Some(u32::from_le_bytes(*sum) == crc32c::crc32c(rest))
+    };
+    if is_sound(at) != Some(true) {
+        return Some(at);
+    }
+    let lender = bounded(block, at).and_then(|chunk| lender(chunk, at)).unwrap_or(at);
+    (lender != at && is_sound(lender) != Some(true)).then_some(lender)
+}
+
+/// The times of the chunk at `at`, which has them itself.
+fn times_section(block: &[u8], at: usize) -> Option<&[u8]> {
+    let chunk = bounded(block, at)?;
+    let values_at = u32::from_le_bytes(*chunk.get(16..)?.first_chunk()?) as usize;
+    if chunk.get(10)? & TIMES_BEFORE == 0 { chunk.get(HEAD_BYTES..values_at) } else { None }
 }
 
 /// A chunk, to be read at any place.
@@ -93,8 +130,9 @@ pub(crate) struct ChunkView<'a> {
 }
 
 impl<'a> ChunkView<'a> {
-    /// A chunk in these bytes; `None` when they are none. The sum is not looked at.
-    pub(crate) fn parse(chunk: &'a [u8]) -> Option<Self> {
+    /// The chunk at `at` in `block`; `None` when there is none. Sums are not looked at.
+    pub(crate) fn parse(block: &'a [u8], at: usize) -> Option<Self> {
+        let chunk = bounded(block, at)?;
         let head = chunk.first_chunk::<HEAD_BYTES>()?;
         let [.., c0, c1, flags, scale, magnitude, _, e0, e1, v0, v1, v2, v3] = *head;
         let count = usize::from(u16::from_le_bytes([c0, c1]));
@@ -105,8 +143,8 @@ impl<'a> ChunkView<'a> {
             return None;
         }
         let end = chunk.len().checked_sub(exceptions * EXCEPTION_BYTES)?;
-        let times = Times::parse(chunk.get(HEAD_BYTES..values_at)?, count)?;
-        let values = Values::parse(chunk.get(values_at..end)?, count)?;
+        let times = Times::parse(times_section(block, lender(chunk, at)?)?, count)?;
+        let values = Values::parse(chunk.get(values_at..end)?, count, flags & SHORT != 0)?;
         Some(Self { count, flags, scale, magnitude, times, values, exceptions: chunk.get(end..)? })
     }
 

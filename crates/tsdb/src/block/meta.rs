@@ -10,7 +10,9 @@ pub(crate) const HEADER_BYTES: usize = 16;
 pub(crate) const FOOTER_BYTES: usize = 44;
 const MAGIC: [u8; 4] = *b"WFBK";
 const MAGIC_END: [u8; 4] = *b"KBFW";
-const VERSION: u16 = 1;
+/// Version 2 has chunks that take their times from another; version 1 is read, too.
+const VERSION: u16 = 2;
+const VERSIONS: [u16; 2] = [1, VERSION];
 /// Sources that a meta may name; a compaction takes some dozens.
 const SOURCES_MAX: u64 = 10_000;
 
@@ -45,9 +47,14 @@ pub(crate) struct Footer {
     meta_sum: u32,
 }
 
+/// The header of a block that is written now.
 pub(crate) fn header(number: u64) -> [u8; HEADER_BYTES] {
+    header_of(number, VERSION)
+}
+
+fn header_of(number: u64, version: u16) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
-    let fields = [&MAGIC[..], &VERSION.to_le_bytes(), &[0; 2], &(number as u32).to_le_bytes()].concat();
+    let fields = [&MAGIC[..], &version.to_le_bytes(), &[0; 2], &(number as u32).to_le_bytes()].concat();
     let sum = crc32c::crc32c(&fields);
     bytes.iter_mut().zip(fields.into_iter().chain(sum.to_le_bytes())).for_each(|(to, from)| *to = from);
     bytes
@@ -101,7 +108,7 @@ pub(crate) fn put_footer(index_at: u64, index: &[u8], meta: &[u8], out: &mut Vec
 /// Reads and checks everything of a file but its chunks.
 pub(crate) fn read(bytes: &[u8], number: u64) -> Result<(Meta, Footer), Flaw> {
     let flaw = |offset: usize, reason| Flaw { offset_bytes: offset as u64, reason };
-    if bytes.first_chunk() != Some(&header(number)) {
+    if !VERSIONS.into_iter().any(|version| bytes.starts_with(&header_of(number, version))) {
         return Err(flaw(0, "the header is not that of this block"));
     }
     let footer_at = bytes.len().saturating_sub(FOOTER_BYTES);

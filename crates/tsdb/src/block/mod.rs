@@ -3,6 +3,7 @@
 pub(crate) mod chunk;
 mod index;
 mod index_writer;
+pub(crate) mod lenders;
 pub(crate) mod meta;
 mod pack;
 mod reader;

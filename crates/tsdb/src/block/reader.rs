@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use roaring::RoaringBitmap;
 use storage::{QueryError, Samples};
 
-use super::chunk::{ChunkView, bounded, is_sound};
+use super::chunk::{self, ChunkView};
 use super::index::{IndexView, Layout};
 use super::index_writer::ChunkEntry;
 use super::meta::{self, Flaw, Footer, Meta};
@@ -150,22 +150,21 @@ impl Block {
         Ok(some.map(|(i, chunk)| ChunkRef { entry: *chunk, number: entry.first_chunk + i as u64 }).collect())
     }
 
-    /// A chunk, its sum checked at least once.
+    /// A chunk, its sum and that of the chunk which has its times checked at least once.
     pub(crate) fn chunk(&self, chunk: &ChunkRef) -> Result<ChunkView<'_>, QueryError> {
         let offset_bytes = chunk.entry.offset_bytes;
-        let damaged = || self.damaged(offset_bytes, "a chunk");
-        let rest =
-            usize::try_from(offset_bytes).ok().and_then(|at| self.bytes.get(at..self.footer.index.start));
-        let bytes = rest.and_then(bounded).ok_or_else(damaged)?;
+        let damaged = |offset_bytes| self.damaged(offset_bytes, "a chunk");
+        let at = usize::try_from(offset_bytes).map_err(|_| damaged(offset_bytes))?;
+        let chunks = self.bytes.get(..self.footer.index.start).unwrap_or_default();
         let word = usize::try_from(chunk.number / 64).ok().and_then(|word| self.checked.get(word));
         let bit = 1 << (chunk.number % 64);
         if word.is_none_or(|word| word.load(Ordering::Relaxed) & bit == 0) {
-            if !is_sound(bytes) {
-                return Err(damaged());
+            if let Some(at) = chunk::damage(chunks, at) {
+                return Err(damaged(at as u64));
             }
             word.map(|word| word.fetch_or(bit, Ordering::Relaxed));
         }
-        ChunkView::parse(bytes).ok_or_else(damaged)
+        ChunkView::parse(chunks, at).ok_or_else(|| damaged(offset_bytes))
     }
 
     /// Appends the samples of a series in `range` that are not deleted.

@@ -34,13 +34,13 @@ fn layout_is_as_the_format_page_says() {
     let meta = write(&disk);
     assert_eq!((meta.series, meta.chunks, meta.samples), (2, 2, 960));
     let bytes = disk.read(Path::new("/blocks/00000012.block")).unwrap();
-    assert_eq!(bytes[..12], *b"WFBK\x01\0\0\0\x0c\0\0\0");
+    assert_eq!(bytes[..12], *b"WFBK\x02\0\0\0\x0c\0\0\0");
     assert_eq!(bytes[bytes.len() - 8..bytes.len() - 4], *b"KBFW");
     assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (LEN_BYTES, SUM));
 }
 
-const LEN_BYTES: usize = 361;
-const SUM: u32 = 1_202_204_893;
+const LEN_BYTES: usize = 304;
+const SUM: u32 = 2_161_385_178;
 
 #[test]
 fn a_block_comes_back() {
@@ -52,6 +52,30 @@ fn a_block_comes_back() {
     block.samples(1, TimeRange::ALL, &mut out).unwrap();
     assert_eq!((out.times_ms.len(), out.values[479]), (480, 480.0));
     assert!(Block::open(&disk, Path::new(DIR), 13, &Counter::default()).is_err());
+}
+
+/// The first version differed in its chunks only, and these say how they are written.
+#[test]
+fn older_versions_are_read_and_later_ones_refused() {
+    let disk = MemDisk::new();
+    write(&disk);
+    let path = Path::new("/blocks/00000012.block");
+    let bytes = disk.read(path).unwrap();
+    for (version, opens) in [(0, false), (1, true), (2, true), (3, false)] {
+        let mut bytes = bytes.clone();
+        bytes[4] = version;
+        let sum = crc32c::crc32c(&bytes[..12]);
+        bytes[12..16].copy_from_slice(&sum.to_le_bytes());
+        disk.remove_file(path).unwrap();
+        disk.create(path).unwrap().append(&bytes).unwrap();
+        let block = Block::open(&disk, Path::new(DIR), 12, &Counter::default());
+        assert_eq!(block.is_ok(), opens, "version {version}");
+        let mut out = Samples::default();
+        if let Ok(block) = block {
+            block.samples(0, TimeRange::ALL, &mut out).unwrap();
+            assert_eq!(out.values.len(), 480);
+        }
+    }
 }
 
 #[test]

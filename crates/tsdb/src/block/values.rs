@@ -2,12 +2,14 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+use stdx::varint::{put_i64, take_i64};
+
 use super::pack::{Line, bits_of, for_each_packed, packed_bytes, put_packed, read_bits};
 
 /// Values of a mini-block: with fewer, the lines take more than they save; with more, one outlier costs more.
 pub(crate) const MINI_LEN: usize = 64;
-/// Bases, slopes, widths.
-const HEAD_BYTES: usize = 28;
+/// Widths of what lies before the residuals.
+const WIDTHS_BYTES: usize = 4;
 
 /// Appends the values section without exceptions; with sums where asked.
 pub(crate) fn put_values(values: &[i64], with_sums: bool, out: &mut Vec<u8>) {
@@ -28,7 +30,7 @@ pub(crate) fn put_values(values: &[i64], with_sums: bool, out: &mut Vec<u8>) {
         .collect();
     let sum_width = sums.iter().copied().map(bits_of).max().unwrap_or(0);
     let end_width = bits_of(end);
-    [refs.base, refs.slope, slope.base].iter().for_each(|field| out.extend_from_slice(&field.to_le_bytes()));
+    [refs.base, refs.slope, slope.base].iter().for_each(|field| put_i64(out, *field));
     out.extend([refs.width, slope.width, sum_width, end_width].map(|width| width as u8));
     put_packed(bases.iter().enumerate().map(|(b, base)| refs.above(b, *base)), refs.width, out);
     put_packed(slopes.iter().map(|s| slope.above(0, *s)), slope.width, out);
@@ -49,6 +51,13 @@ fn lines(values: &[i64]) -> Vec<Line> {
     let slopes: Vec<i64> = best.iter().map(|line| line.slope).collect();
     let taken = Line::below(&slopes, 0).width as usize * best.len();
     if bits(&best) + taken < bits(&flat) { best } else { flat }
+}
+
+/// As version 1 has the fields of the head.
+fn take_fixed(input: &mut &[u8]) -> Option<i64> {
+    let (field, rest) = input.split_first_chunk()?;
+    *input = rest;
+    Some(i64::from_le_bytes(*field))
 }
 
 /// The values section, to be read at any place.
@@ -75,13 +84,12 @@ struct Mini {
 }
 
 impl<'a> Values<'a> {
-    /// The section in these bytes; `None` when they are none.
-    pub(crate) fn parse(bytes: &'a [u8], count: usize) -> Option<Self> {
-        let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
-        let field = |at: usize| {
-            head.get(at..).and_then(<[u8]>::first_chunk::<8>).map(|field| i64::from_le_bytes(*field))
-        };
-        let [.., ref_width, slope_width, sum_width, end_width] = head.map(u32::from);
+    /// The section in these bytes; `None` when they are none. Its head is `is_short` since version 2.
+    pub(crate) fn parse(mut bytes: &'a [u8], count: usize, is_short: bool) -> Option<Self> {
+        let mut field = || if is_short { take_i64(&mut bytes) } else { take_fixed(&mut bytes) };
+        let (ref_base, ref_slope, slope_base) = (field()?, field()?, field()?);
+        let (widths, rest) = bytes.split_first_chunk::<WIDTHS_BYTES>()?;
+        let [ref_width, slope_width, sum_width, end_width] = widths.map(u32::from);
         if [ref_width, slope_width, sum_width, end_width].iter().any(|width| *width > 64) {
             return None;
         }
@@ -90,9 +98,7 @@ impl<'a> Values<'a> {
         let (slope_bytes, rest) = rest.split_at_checked(packed_bytes(minis, slope_width))?;
         let (sum_bytes, rest) = rest.split_at_checked(packed_bytes(minis, sum_width))?;
         let (end_bytes, data) = rest.split_at_checked(packed_bytes(minis, end_width))?;
-        let refs = Line { base: field(0)?, slope: field(8)?, width: ref_width };
-        let slope_base = field(16)?;
-        let (count, data) = (count, data);
+        let refs = Line { base: ref_base, slope: ref_slope, width: ref_width };
         Some(Self {
             count,
             refs,

@@ -9,6 +9,7 @@ use storage::Samples;
 
 use super::chunk::{SAMPLES_MAX, put_chunk};
 use super::index_writer::{ChunkEntry, IndexWriter};
+use super::lenders::Lenders;
 use super::meta::{HEADER_BYTES, Meta, header, put_footer, put_meta};
 use crate::filenames::{block_file, half_made};
 
@@ -26,6 +27,7 @@ pub(crate) struct BlockWriter<'a> {
     buffer: Vec<u8>,
     written_bytes: u64,
     index: IndexWriter,
+    lenders: Lenders,
     is_finished: bool,
 }
 
@@ -36,11 +38,21 @@ impl<'a> BlockWriter<'a> {
         let file = disk.create(&half_made)?;
         let mut buffer = Vec::with_capacity(WRITE_BYTES + WRITE_BYTES / 4);
         buffer.extend_from_slice(&header(meta.number));
-        let index = IndexWriter::default();
-        Ok(Self { disk, dir, meta, half_made, file, buffer, written_bytes: 0, index, is_finished: false })
+        Ok(Self {
+            disk,
+            dir,
+            meta,
+            half_made,
+            file,
+            buffer,
+            written_bytes: 0,
+            index: IndexWriter::default(),
+            lenders: Lenders::default(),
+            is_finished: false,
+        })
     }
 
-    /// Adds a series, whose labels are above those of the last. One without samples is left out.
+    /// Adds a series, whose labels are above those of the last, and whose times grow. One without samples is left out.
     pub(crate) fn series(&mut self, labels: &Labels, samples: &Samples) -> Result<(), DiskError> {
         let count = samples.times_ms.len();
         if count == 0 {
@@ -51,7 +63,8 @@ impl<'a> BlockWriter<'a> {
         let mut entries = Vec::new();
         for (times, values) in samples.times_ms.chunks(part).zip(samples.values.chunks(part)) {
             let offset_bytes = self.written_bytes + self.buffer.len() as u64;
-            put_chunk(times, values, &mut self.buffer);
+            debug_assert!(times.is_sorted_by(|a, b| a < b), "times that do not grow");
+            put_chunk(self.lenders.place(times, offset_bytes), values, &mut self.buffer);
             let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
             assert!(
                 self.meta.from_ms <= first_ms && last_ms < self.meta.end_ms,

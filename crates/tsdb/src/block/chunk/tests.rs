@@ -7,12 +7,20 @@ use super::*;
 /// Whatever a chunk can be asked is what its samples say.
 fn check(times: &[i64], values: &[f64]) {
     let mut bytes = vec![7];
-    put_chunk(times, values, &mut bytes);
+    put_alone(times, values, &mut bytes);
     bytes.extend([1, 2, 3]);
-    let chunk = bounded(&bytes[1..]).unwrap();
-    assert_eq!(chunk.len() + 4, bytes.len());
-    assert!(is_sound(chunk));
-    let view = ChunkView::parse(chunk).unwrap();
+    let second = bytes.len();
+    put_chunk(TimesIn::Before(second as u32 - 1), values, &mut bytes);
+    bytes.extend([4, 5]);
+    assert_eq!(bounded(&bytes, 1).unwrap().len() + 4, second);
+    assert_eq!(bounded(&bytes, second).unwrap().len() + second + 2, bytes.len());
+    for at in [1, second] {
+        assert_eq!(damage(&bytes, at), None);
+        check_view(&ChunkView::parse(&bytes, at).unwrap(), times, values);
+    }
+}
+
+fn check_view(view: &ChunkView<'_>, times: &[i64], values: &[f64]) {
     let mut out = Samples::default();
     view.decode(0, times.len(), &mut out);
     assert_eq!(out.times_ms, times);
@@ -31,7 +39,7 @@ fn check(times: &[i64], values: &[f64]) {
     for at_ms in [i64::MIN, i64::MAX, 0] {
         assert_eq!(view.times.until(at_ms), times.partition_point(|t| *t <= at_ms), "until {at_ms}");
     }
-    check_parts(&view, times, values);
+    check_parts(view, times, values);
     assert_eq!(view.has_stale(), values.iter().any(|v| model::is_stale(*v)));
     assert!(!view.rises() || values.windows(2).all(|pair| pair[0] <= pair[1]));
 }
@@ -116,23 +124,66 @@ fn times_with_jitter_gaps_and_drift() {
 #[test]
 fn layout_is_as_the_format_page_says() {
     let mut bytes = Vec::new();
-    put_chunk(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
-    let head = [73, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 42, 0, 0, 0];
+    put_alone(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
+    let head = [52, 0, 0, 0, 3, 0, 8, 0, 3, 0, 0, 0, 42, 0, 0, 0];
     let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
-    let values = [&5i64.to_le_bytes()[..], &[0; 16], &[0, 0, 2, 2], &[3], &[2], &[0b01_1000]].concat();
+    let values = [10, 0, 0, 0, 0, 2, 2, 3, 2, 0b01_1000];
     let expected = [&head[..], &times, &values].concat();
     assert_eq!((bytes.len(), &bytes[4..]), (expected.len() + 4, &expected[..]));
     assert_eq!(bytes[..4], crc32c::crc32c(&expected).to_le_bytes());
 }
 
+/// As it was written before chunks had short heads.
+#[test]
+fn a_chunk_of_version_1_is_read() {
+    let head = [0, 0, 0, 0, 73, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 42, 0, 0, 0];
+    let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
+    let values = [&5i64.to_le_bytes()[..], &[0; 16], &[0, 0, 2, 2], &[3], &[2], &[0b01_1000]].concat();
+    let mut bytes = [&head[..], &times, &values].concat();
+    let sum = crc32c::crc32c(&bytes[4..]).to_le_bytes();
+    bytes[..4].copy_from_slice(&sum);
+    assert_eq!(damage(&bytes, 0), None);
+    check_view(&ChunkView::parse(&bytes, 0).unwrap(), &[1000, 1010, 1020], &[5.0, 7.0, 6.0]);
+}
+
+#[test]
+fn a_chunk_with_the_times_of_another_is_as_the_format_page_says() {
+    let mut bytes = Vec::new();
+    put_alone(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
+    let second = bytes.len();
+    put_chunk(TimesIn::Before(second as u32), &[5.0, 5.0, 5.0], &mut bytes);
+    let head = [31, 0, 0, 0, 3, 0, 1 + 4 + 8, 0, 3, 0, 0, 0, 24, 0, 0, 0];
+    let expected = [&head[..], &[second as u8, 0, 0, 0], &[10, 0, 0, 0, 0, 0, 0]].concat();
+    assert_eq!(bytes[second + 4..], expected[..]);
+}
+
+/// Of the chunk itself and of the one that has its times.
 #[test]
 fn a_changed_byte_is_noticed() {
     let mut bytes = Vec::new();
-    put_chunk(&steady(100), &[1.5; 100], &mut bytes);
+    put_alone(&steady(100), &[1.5; 100], &mut bytes);
+    let second = bytes.len();
+    put_chunk(TimesIn::Before(second as u32), &[2.5; 100], &mut bytes);
     for at in 0..bytes.len() {
         bytes[at] ^= 0x10;
-        assert!(!bounded(&bytes).is_some_and(is_sound), "byte {at}");
+        assert_eq!(damage(&bytes, 0), (at < second).then_some(0), "byte {at}");
+        // A length that is wrong may be seen in either.
+        assert_eq!(damage(&bytes, second), Some(if at < second { 0 } else { second }), "byte {at}");
         bytes[at] ^= 0x10;
+    }
+}
+
+#[test]
+fn times_are_lent_by_a_chunk_that_has_them_and_no_other() {
+    let mut bytes = Vec::new();
+    put_alone(&steady(9), &[1.0; 9], &mut bytes);
+    let second = bytes.len();
+    put_chunk(TimesIn::Before(second as u32), &[1.0; 9], &mut bytes);
+    let third = bytes.len();
+    for distance in [0, third - second, third + 1] {
+        bytes.truncate(third);
+        put_chunk(TimesIn::Before(distance as u32), &[1.0; 9], &mut bytes);
+        assert!(ChunkView::parse(&bytes, third).is_none(), "{distance} bytes before");
     }
 }
 
@@ -177,15 +228,17 @@ proptest! {
         cut in any::<u16>(),
     ) {
         let mut bytes = Vec::new();
-        put_chunk(&times, &values, &mut bytes);
+        put_alone(&times, &values, &mut bytes);
+        let second = bytes.len();
+        put_chunk(TimesIn::Before(second as u32), &values, &mut bytes);
         for (at, byte) in changes {
             let at = usize::from(at) % bytes.len().min(120);
             bytes[at] = byte;
         }
         bytes.truncate(bytes.len() - usize::from(cut) % 8);
-        is_sound(&bytes);
-        bounded(&bytes);
-        if let Some(view) = ChunkView::parse(&bytes) {
+        for at in [0, second] {
+            damage(&bytes, at);
+            let Some(view) = ChunkView::parse(&bytes, at) else { continue };
             view.decode(0, view.count, &mut Samples::default());
             for i in 0..view.count + 1 {
                 view.value(i);
