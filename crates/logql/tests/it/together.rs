@@ -149,6 +149,17 @@ proptest! {
     fn company_changes_no_answer(texts in prop::collection::vec(query(), 2..9)) {
         check(&engine(EngineOptions::standard()), &texts);
     }
+
+    #[test]
+    fn nor_do_several_workers(texts in prop::collection::vec(query(), 2..9)) {
+        let several = Engine::new(EngineOptions { threads: 3, ..EngineOptions::standard() });
+        let (alone, together) = both(&several, &texts);
+        for ((text, alone), together) in texts.iter().zip(alone).zip(together) {
+            // Which of several lines that fail is told is chance.
+            let (alone, together) = (alone.map_err(|_| ()), together.map_err(|_| ()));
+            prop_assert_eq!(format!("{:?}", alone), format!("{:?}", together), "{} with {:#?}", text, texts);
+        }
+    }
 }
 
 #[test]
@@ -196,4 +207,50 @@ fn a_query_that_was_given_up_leaves_the_others_be() {
     let answers = engine(EngineOptions::standard()).metrics(&store, &[request(&given_up), request(&wanted)]);
     assert_eq!(answers[0], Err(EvalError::Canceled));
     assert!(answers[1].is_ok());
+}
+
+/// Queries of which each holds some 900 kB of series before it counts them.
+#[test]
+fn what_is_too_much_together_is_read_one_after_the_other() {
+    let (store, cancel) = (MemoryLogs::new(), Cancel::new());
+    let stream = Labels::from_pairs([("app", "x")]);
+    for i in 1..=3000 {
+        store.add(&stream, TimestampNs(i * 1_000_000), &format!("id={i} n=1"), &Labels::empty());
+    }
+    let texts = [
+        r#"count(count_over_time({app="x"} | logfmt [5s]))"#,
+        r#"count(count_over_time({app="x"} | logfmt | drop n [5s]))"#,
+        r#"sum(count_over_time({app="x"} | logfmt [5s]))"#,
+    ];
+    let asked = |held_bytes_max: usize| {
+        let engine = engine(EngineOptions { held_bytes_max, ..EngineOptions::standard() });
+        let queries = texts.map(|text| match parse(text) {
+            Ok(Expr::Metric(query)) => query,
+            other => panic!("{text}: {other:?}"),
+        });
+        let requests = queries.each_ref().map(|query| MetricRequest {
+            query,
+            start: TimestampNs(5_000_000_000),
+            step_ms: 1,
+            count: 1,
+            cancel: &cancel,
+        });
+        let alone = requests.each_ref().map(|request| shown(engine.metric(&store, request)));
+        let together = engine.metrics(&store, &requests);
+        let put_off: u64 = together.iter().flatten().map(|answer| answer.stats.put_off).sum();
+        (alone.to_vec(), together.into_iter().map(shown).collect::<Vec<_>>(), put_off)
+    };
+    let value = |answer: &Answer| match answer {
+        Ok((MetricValue::Vector(series), _)) => series[0].values[0],
+        other => panic!("{other:?}"),
+    };
+    let (alone, together, put_off) = asked(100 << 20);
+    assert_eq!((alone.iter().map(value).collect::<Vec<_>>(), put_off), (vec![3000.0; 3], 0));
+    assert_eq!(alone, together);
+    let (_, together, put_off) = asked(1_200_000);
+    assert_eq!((together.iter().map(value).collect::<Vec<_>>(), put_off), (vec![3000.0; 3], 1));
+    // What is too much alone is refused in the same words.
+    let (alone, together, _) = asked(500_000);
+    assert!(alone[0].as_ref().is_err_and(|error| error.contains("label \"id\" has")), "{alone:?}");
+    assert_eq!((value(&alone[2]), alone), (3000.0, together));
 }
