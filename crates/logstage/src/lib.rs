@@ -11,6 +11,7 @@ pub mod json;
 mod label_filter;
 mod line_filter;
 pub mod logfmt;
+mod name;
 mod parsers;
 mod pattern;
 mod pipeline;

@@ -6,6 +6,7 @@ use memchr::memmem;
 use model::Matcher;
 
 use crate::format::{LabelFormat, Template};
+use crate::name::same;
 use crate::row::{ERROR, ERROR_DETAILS, EXTRACTED};
 use crate::{Json, LabelFilter, LineFilter, Logfmt, PatternParser, Regexp, Row, Unpack, Unwrap};
 
@@ -50,7 +51,7 @@ impl Needed {
     pub(crate) fn contains(&self, name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(names) => names.iter().any(|other| other == name),
+            Self::Only(names) => names.iter().any(|other| same(other, name)),
         }
     }
 
@@ -59,7 +60,7 @@ impl Needed {
         match self {
             Self::All => true,
             Self::Only(names) => names.iter().any(|other| match other.len().checked_sub(name.len()) {
-                Some(0) => other == name,
+                Some(0) => same(other, name),
                 Some(more) if more == EXTRACTED.len() => {
                     other.strip_prefix(name).is_some_and(|rest| rest == EXTRACTED)
                 }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use model::Labels;
 
+use crate::name::same;
+
 /// The label that says that a stage failed on a line, and how.
 pub const ERROR: &str = "__error__";
 /// The label with the details.
@@ -111,7 +113,7 @@ impl<'a> Row<'a> {
 
     /// The value of a label or field; `None` when there is none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        if let Some(field) = self.fields.iter().find(|field| field.name == name) {
+        if let Some(field) = self.fields.iter().find(|field| same(&field.name, name)) {
             return Some(&field.value);
         }
         match (name, &self.error) {
@@ -119,7 +121,7 @@ impl<'a> Row<'a> {
             (ERROR_DETAILS, Some((_, details))) if !details.is_empty() => return Some(details),
             _ => {}
         }
-        if self.gone.iter().any(|gone| gone == name) {
+        if self.gone.iter().any(|gone| same(gone, name)) {
             return None;
         }
         self.given(name)
@@ -150,7 +152,7 @@ impl<'a> Row<'a> {
     }
 
     fn has_field(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| field.name == name)
+        self.fields.iter().any(|field| same(&field.name, name))
     }
 
     /// Whether a parser may still find a field that is then called so.
@@ -203,7 +205,8 @@ impl<'a> Row<'a> {
     /// All labels with their origin, in no promised order, each name once; the error last.
     pub fn for_each<'r>(&'r self, mut visit: impl FnMut(&'r str, &'r str, Origin)) {
         let is_hidden = |name: &str| {
-            self.gone.iter().any(|gone| gone == name) || self.fields.iter().any(|field| field.name == name)
+            self.gone.iter().any(|gone| same(gone, name))
+                || self.fields.iter().any(|field| same(&field.name, name))
         };
         for (name, value) in self.metadata.into_iter().flatten() {
             if !is_hidden(name) {

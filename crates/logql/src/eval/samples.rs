@@ -157,17 +157,32 @@ pub(super) struct Keys {
     key: LabelsKey,
     /// The series of lines that have the labels of their stream and no other.
     of_stream: Option<usize>,
+    /// The number of the line that was asked for last, and its series.
+    latest: Option<(usize, usize)>,
 }
 
 impl Keys {
-    /// The next lines are of another stream.
-    pub(super) fn begin_stream(&mut self) {
-        self.of_stream = None;
+    /// The next lines are of another part of a stream.
+    pub(super) fn begin_part(&mut self) {
+        (self.of_stream, self.latest) = (None, None);
     }
 
-    /// The number of a line's series.
-    pub(super) fn id(&mut self, by: &SeriesBy, row: &Row<'_>) -> usize {
-        let is_plain = row.is_plain() && !row.has_metadata();
+    /// The number of a line's series, which is worked out once for each number of a line.
+    pub(super) fn id(&mut self, by: &SeriesBy, row: &Row<'_>, line: usize) -> usize {
+        match self.latest {
+            Some((latest, id)) if latest == line => id,
+            _ => {
+                let id = self.find(by, row);
+                self.latest = Some((line, id));
+                id
+            }
+        }
+    }
+
+    /// The number of the series that a row belongs to.
+    pub(super) fn find(&mut self, by: &SeriesBy, row: &Row<'_>) -> usize {
+        let is_one = matches!(by, SeriesBy::By(names) if names.is_empty());
+        let is_plain = is_one || (row.is_plain() && !row.has_metadata());
         if let (true, Some(id)) = (is_plain, self.of_stream) {
             return id;
         }

@@ -268,20 +268,22 @@ struct Visit<'b, 't> {
     passed: Vec<u64>,
     /// Whether a line is on its way through the stages of one reading only.
     is_alone: bool,
+    /// The number of the line at hand.
+    number: usize,
     /// The line at hand.
     line: (i64, &'b str, Option<&'b Labels>),
 }
 
 impl<'b, 't> Visit<'b, 't> {
     fn new(scan: &'b Scan<'b>, taking: &'t mut Taking, awake: Lanes, part: &PartRef) -> Self {
-        taking.keys.iter_mut().for_each(Keys::begin_stream);
+        taking.keys.iter_mut().for_each(Keys::begin_part);
         let is_partial = |lane: &usize| {
             let span = &scan.readings[*lane].span;
             !span.contains(part.info.first.0) || !span.contains(part.info.last.0)
         };
         let partial = each_lane(awake).filter(is_partial).fold(0, |lanes, lane| lanes | lane_bit(lane));
         let (labels, passed) = (scan.set.labels(part.stream), vec![0; scan.readings.len()]);
-        Self { scan, taking, labels, awake, partial, passed, is_alone: false, line: (0, "", None) }
+        Self { scan, taking, labels, awake, partial, passed, is_alone: false, number: 0, line: (0, "", None) }
     }
 
     /// Counts the part for each reading as if it were alone.
@@ -305,6 +307,7 @@ impl<'b, 't> Visit<'b, 't> {
                 self.awake = self.scan.checked(self.awake);
             }
             let at = found.as_ref().map_or(i, |found| found[i]);
+            self.number = at;
             self.line = (batch.times_ns[at], batch.line(at), batch.metadata(at));
             let (at_ns, line, metadata) = self.line;
             let outside = |lane: &usize| !self.scan.readings[*lane].span.contains(at_ns);
@@ -364,7 +367,10 @@ impl<'b> Take<'b> for Visit<'b, '_> {
                     Sample::Unwrapped => number,
                 };
                 let keys = &mut self.taking.keys[place];
-                let id = *id.get_or_insert_with(|| keys.id(&group.by, row));
+                let id = *id.get_or_insert_with(|| match self.is_alone {
+                    false => keys.id(&group.by, row, self.number),
+                    true => keys.find(&group.by, row),
+                });
                 let bytes = self.taking.lanes[lane].samples.add(keys, id, (ms, value), plan.join);
                 if bytes > 0 {
                     self.hold(lane, bytes, place);

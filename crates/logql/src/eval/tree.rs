@@ -49,6 +49,8 @@ struct Node {
     branches: Vec<Branch>,
     /// Which ends stand here.
     ends: Vec<usize>,
+    /// Groups to which a line of any end here belongs under the same labels, whatever was unwrapped.
+    groups: Vec<usize>,
 }
 
 struct Branch {
@@ -70,7 +72,7 @@ pub(super) struct End {
     pub(super) groups: Vec<usize>,
 }
 
-/// Readings of one end whose series are told apart by the same labels.
+/// Readings whose series are told apart by the same labels behind the same stages.
 pub(super) struct Group {
     pub(super) by: SeriesBy,
     pub(super) lanes: Lanes,
@@ -145,16 +147,23 @@ impl Tree {
         };
         let (end, by) = (&mut self.ends[place], &reading.plan.by);
         end.lanes |= lane_bit(lane);
-        end.is_label_unseen &= match (&end.unwrap, by) {
+        // Once a label is unwrapped it is none any more; who does not look at it has the same series as before.
+        let is_unseen = match (&end.unwrap, by) {
             (Some(unwrap), SeriesBy::By(names)) => !names.contains(&unwrap.label),
-            _ => false,
+            (unwrap, _) => unwrap.is_none(),
         };
-        match end.groups.iter().find(|group| self.groups[**group].by == *by) {
-            Some(&group) => self.groups[group].lanes |= lane_bit(lane),
-            None => {
-                end.groups.push(self.groups.len());
-                self.groups.push(Group { by: by.clone(), lanes: lane_bit(lane) });
-            }
+        end.is_label_unseen &= is_unseen;
+        let known = if is_unseen { &node.groups } else { &end.groups };
+        let group = known.iter().copied().find(|group| self.groups[*group].by == *by).unwrap_or_else(|| {
+            self.groups.push(Group { by: by.clone(), lanes: 0 });
+            self.groups.len() - 1
+        });
+        self.groups[group].lanes |= lane_bit(lane);
+        if is_unseen && !node.groups.contains(&group) {
+            node.groups.push(group);
+        }
+        if !end.groups.contains(&group) {
+            end.groups.push(group);
         }
         Ok(())
     }
