@@ -6,6 +6,7 @@ mod database;
 mod deadman;
 mod gateway;
 mod load;
+mod memory;
 mod monitor;
 mod pair_flags;
 mod query_flags;
@@ -21,10 +22,6 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-
-/// Gives memory back to the system soon, which keeps idle roles small.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What a command leaves behind has this long to end. Whatever matters has been waited for before.
 const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -82,7 +79,7 @@ fn main() -> ExitCode {
     if let Err(error) = start_logging(&arguments) {
         return fail(&error);
     }
-    keep_pages_small();
+    memory::keep_small();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let ended = runtime.block_on(run(arguments));
@@ -93,15 +90,6 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
-    }
-}
-
-/// Asks the kernel not to give memory in pages of two mebibytes, as the allocator would have it: what is used of each and what
-/// is not then stays together. The lab takes 96 MB so instead of 349, and 100,000 series 100 instead of 150.
-fn keep_pages_small() {
-    // A kernel that cannot has no such pages, or it costs memory and nothing else.
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "huge pages stay in use");
     }
 }
 
