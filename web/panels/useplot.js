@@ -66,28 +66,55 @@ export function usePlot(input) {
   latest.current = input;
   const size = useSize(input.host);
   const fits = size.width > 30 && size.height > 30;
+  // While somebody drags, the plot stays as it is: another one would know nothing of where the drag began.
+  const [isHeld, setHeld] = useState(false);
+  const held = useRef(input);
+  if (!isHeld) held.current = input;
+  const { shape, data } = held.current;
   useLayoutEffect(() => {
     const host = input.host.current;
     if (!fits || !host) return undefined;
     drawn.current = latest.current.data;
     const built = new uPlot(fullOptions(latest, size), latest.current.data, host);
     plot.current = built;
+    const letGo = holdWhileDragged(built.over, setHeld);
     return () => {
       plot.current = null;
+      letGo();
       built.destroy();
     };
-  }, [input.shape, fits]);
+  }, [shape, fits]);
   useLayoutEffect(() => {
     const { current } = plot;
     if (current && (current.width !== size.width || current.height !== size.height)) current.setSize(size);
   }, [size]);
   useLayoutEffect(() => {
-    if (!plot.current || drawn.current === input.data) return;
-    drawn.current = input.data;
-    plot.current.setData(input.data);
-  }, [input.data]);
+    if (!plot.current || drawn.current === data) return;
+    drawn.current = data;
+    plot.current.setData(data);
+  }, [data]);
   useEffect(() => input.hover?.subscribe((value) => follow(plot.current, value?.t ?? null, latest.current)), [input.hover]);
   return plot;
+}
+
+/**
+ * Says when a drag on an element begins and when it ends, wherever that is.
+ * @param {HTMLElement} over
+ * @param {(isHeld: boolean) => void} tell
+ * @returns {() => void} forgets it
+ */
+function holdWhileDragged(over, tell) {
+  const begin = (/** @type {MouseEvent} */ event) => {
+    if (event.button === 0) tell(true);
+  };
+  const end = () => tell(false);
+  over.addEventListener('mousedown', begin);
+  document.addEventListener('mouseup', end);
+  return () => {
+    over.removeEventListener('mousedown', begin);
+    document.removeEventListener('mouseup', end);
+    tell(false);
+  };
 }
 
 /** @param {{current: PlotInput}} latest @param {Size} size @returns {uPlot.Options} */

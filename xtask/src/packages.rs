@@ -3,11 +3,11 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::tools::{command, has, step};
+use crate::tools::{command, fetch, has};
 
 /// A program and the package that brings it.
 const NEEDED: [(&str, &str); 6] = [
@@ -92,12 +92,19 @@ fn missing(needed: &[(&str, &'static str)]) -> Vec<&'static str> {
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends", "fonts-dejavu-core"];
-    arguments.extend(packages);
-    step("package lists", command("apt-get", &["update", "-qq"]).stdout(Stdio::null()))?;
+    let mut lists = apt_get(&["update", "-qq"]);
+    // Those that are there may do: then the packages come all the same.
+    fetch("package lists", &mut lists).unwrap_or_else(|error| println!("   {error:#}"));
     let _policy = ServicePolicy::set()?;
-    let mut install = command("apt-get", &arguments);
-    step("packages", install.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()))
+    let mut install = apt_get(&["install", "-y", "-qq", "--no-install-recommends", "fonts-dejavu-core"]);
+    fetch("packages", install.args(packages))
+}
+
+/// `apt-get`, which waits for others who install something, and asks servers more than once.
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut apt = command("apt-get", &["-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300"]);
+    apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+    apt
 }
 
 fn may_install() -> bool {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::tools::{command, root, step};
+use crate::tools::{command, fetch, root, step};
 use crate::{clients, packages, peers, tidy};
 
 /// Runs it all, against peers too when `full`; stops at the first failure.
@@ -36,7 +36,7 @@ pub(crate) fn run(full: bool) -> Result<()> {
 /// Types and pure functions of the web modules.
 fn web() -> Result<()> {
     let web = root().join("web");
-    step(
+    fetch(
         "web: packages",
         command("npm", &["install", "--no-audit", "--no-fund", "--silent"]).current_dir(&web),
     )?;

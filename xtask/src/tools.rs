@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -30,6 +30,22 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     }
     println!("   {name}: {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Pauses before a step that fetches something from elsewhere is tried again: a server that refuses once, a line that breaks, and
+/// somebody else who installs packages at the moment are no fault of what is tested.
+const PAUSES_S: [u64; 4] = [5, 15, 45, 90];
+
+/// The same as [`step`] for what comes over a network: tried again some times.
+pub(crate) fn fetch(name: &str, command: &mut Command) -> Result<()> {
+    for pause_s in PAUSES_S {
+        match step(name, command) {
+            Ok(()) => return Ok(()),
+            Err(error) => println!("   {error:#}; once more in {pause_s} s"),
+        }
+        std::thread::sleep(Duration::from_secs(pause_s));
+    }
+    step(name, command)
 }
 
 /// The standard output of a command that must succeed.

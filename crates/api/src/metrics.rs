@@ -50,6 +50,8 @@ pub struct ApiMetrics {
     queries_canceled: Counter,
     queries_refused: Family<OfLimit, Counter>,
     line_queries_refused: Family<OfLimit, Counter>,
+    line_queries_together: Counter,
+    line_readings_put_off: Counter,
     query_seconds: Histogram,
     tails_refused: Counter,
     tail_dropped_lines: Counter,
@@ -86,6 +88,8 @@ impl ApiMetrics {
             queries_canceled: Counter::default(),
             queries_refused: Family::default(),
             line_queries_refused: Family::default(),
+            line_queries_together: Counter::default(),
+            line_readings_put_off: Counter::default(),
             query_seconds: Histogram::new(QUERY_BUCKETS_S),
             tails_refused: Counter::default(),
             tail_dropped_lines: Counter::default(),
@@ -126,6 +130,10 @@ impl ApiMetrics {
         own.register("tail_dropped_lines", help, self.tail_dropped_lines.clone());
         let help = "LogQL queries refused because they passed a limit, by its name";
         own.register("line_queries_refused", help, self.line_queries_refused.clone());
+        let help = "LogQL queries that shared what they read with others of their round";
+        own.register("line_queries_together", help, self.line_queries_together.clone());
+        let help = "Functions over lines that held too much beside others and were read by themselves";
+        own.register("line_readings_put_off", help, self.line_readings_put_off.clone());
         let help = "Empty answers for whose reason there was not enough time";
         own.register("why_timeouts", help, self.why_timeouts.clone());
         own.register("streams", "Pages that are sent their rounds of queries", self.streams_now.clone());
@@ -178,6 +186,16 @@ impl ApiMetrics {
     /// Counts a LogQL query that passed a limit.
     pub(crate) fn refused_lines(&self, limit: logql::Limit) {
         self.line_queries_refused.get_or_create(&OfLimit { limit: limit.as_str() }).inc();
+    }
+
+    /// Counts LogQL queries that were read together.
+    pub(crate) fn read_together(&self, queries: usize) {
+        self.line_queries_together.inc_by(queries as u64);
+    }
+
+    /// Counts functions over lines that were put off.
+    pub(crate) fn put_off(&self, readings: u64) {
+        self.line_readings_put_off.inc_by(readings);
     }
 
     /// Counts a reader of live lines that was refused.

@@ -20,6 +20,8 @@ const END_MAGIC: [u8; 4] = *b"FLFW";
 const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 20;
 const FOOTER_BYTES: usize = 24;
+/// What a chunk takes in the directory, its share of the labels included.
+const ENTRY_BYTES_ABOUT: usize = 128;
 
 /// A file of chunks, open. Its bytes stay as long as somebody holds it, also when its name is gone.
 #[derive(Debug)]
@@ -85,7 +87,11 @@ impl ChunkFile {
 
 /// All of a file with these chunks; each one's span is told too, in order.
 pub(crate) fn compose(number: u64, streams: &[(Labels, Vec<Packed>)]) -> (Vec<u8>, Vec<Span>) {
-    let mut bytes = header(number);
+    let chunks = streams.iter().flat_map(|(_, chunks)| chunks);
+    let (count, text) = chunks.fold((0, 0), |(count, text), (_, chunk)| (count + 1, text + chunk.len()));
+    // In one piece from the start: megabytes that grow by doubling are copied again and again and take twice their room.
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + text + count * ENTRY_BYTES_ABOUT + FOOTER_BYTES);
+    bytes.extend_from_slice(&header(number));
     let (mut directory, mut spans) = (Vec::new(), Vec::new());
     put_u64(&mut directory, streams.len() as u64);
     for (labels, chunks) in streams {

@@ -1,107 +1,39 @@
 //! Queries over parts that lie ready in memory: what stages and aggregation cost without a store behind.
 //! `cargo bench -p logql`; megabytes of lines a second, all workers together.
 
-use std::sync::Arc;
+mod ready;
+
 use std::time::Instant;
 
 use columns::vector::Cancel;
 use logql::{Engine, EngineOptions, Expr, LogRequest, MetricRequest, parse};
-use model::{Labels, Matcher, TimestampNs};
-use storage::{
-    LineBatch, LogFollow, LogQuery, LogSelection, Needles, NsRange, PartInfo, QueryError, StreamSet,
-};
+use model::TimestampNs;
+use storage::NsRange;
 
-const PARTS: usize = 64;
-const PART_LINES: usize = 20_000;
+const LINES: usize = 1_280_000;
 const STEP_NS: i64 = 1_000_000;
 
-/// One stream of access lines in JSON, some 200 bytes each.
-struct Ready {
-    labels: Labels,
-    batches: Vec<LineBatch>,
-    infos: Vec<PartInfo>,
-}
-
-#[derive(Clone)]
-struct Store(Arc<Ready>);
-
-fn ready() -> Ready {
-    let labels = Labels::from_pairs([("app", "web"), ("env", "prod")]);
-    let batches: Vec<LineBatch> = (0..PARTS).map(batch).collect();
-    let info = |batch: &LineBatch| PartInfo {
-        first: TimestampNs(batch.times_ns[0]),
-        last: TimestampNs(batch.times_ns[batch.len() - 1]),
-        lines: batch.len(),
-        bytes: batch.text.len(),
-    };
-    let infos = batches.iter().map(info).collect();
-    Ready { labels, batches, infos }
-}
-
-fn batch(part: usize) -> LineBatch {
-    let mut batch = LineBatch::default();
-    for i in part * PART_LINES..(part + 1) * PART_LINES {
-        let (view, status) = (i % 17, if i % 50 == 0 { 500 } else { 200 });
-        let level = if status == 500 { "ERROR" } else { "INFO" };
-        let line = format!(
-            r#"{{"ts":"2026-11-20T10:00:00.{:06}Z","level":"{level}","method":"GET","view":"/api/order/{view}","status":{status},"duration_ms":{}.{},"request_id":"{:016x}","client":"192.0.2.{}","db":{{"queries":{},"ms":1.5}}}}"#,
-            i % 1_000_000,
-            i % 300,
-            i % 10,
-            i * 7919,
-            i % 250,
-            i % 4
-        );
-        batch.push(TimestampNs(i as i64 * STEP_NS), &line, &Labels::empty());
-    }
-    batch
-}
-
-impl StreamSet for Store {
-    fn len(&self) -> usize {
-        1
-    }
-
-    fn labels(&self, _: usize) -> &Labels {
-        &self.0.labels
-    }
-
-    fn parts(&self, _: usize) -> &[PartInfo] {
-        &self.0.infos
-    }
-
-    fn read(&self, _: usize, part: usize, _: &Needles, out: &mut LineBatch) -> Result<usize, QueryError> {
-        out.clone_from(&self.0.batches[part]);
-        Ok(out.text.len())
-    }
-}
-
-impl LogQuery for Store {
-    fn select(&self, _: &LogSelection<'_>) -> Result<Box<dyn StreamSet>, QueryError> {
-        Ok(Box::new(self.clone()))
-    }
-
-    fn label_names(&self, _: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
-        Ok(Vec::new())
-    }
-
-    fn label_values(&self, _: &str, _: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
-        Ok(Vec::new())
-    }
-
-    fn time_span(&self) -> Option<(TimestampNs, TimestampNs)> {
-        None
-    }
-
-    fn follow(&self, _: &[Matcher], _: &Arc<dyn LogFollow>) {}
+/// An access line in JSON, some 200 bytes.
+fn line(i: usize) -> String {
+    let (view, status) = (i % 17, if i.is_multiple_of(50) { 500 } else { 200 });
+    let level = if status == 500 { "ERROR" } else { "INFO" };
+    format!(
+        r#"{{"ts":"2026-11-20T10:00:00.{:06}Z","level":"{level}","method":"GET","view":"/api/order/{view}","status":{status},"duration_ms":{}.{},"request_id":"{:016x}","client":"192.0.2.{}","db":{{"queries":{},"ms":1.5}}}}"#,
+        i % 1_000_000,
+        i % 300,
+        i % 10,
+        i * 7919,
+        i % 250,
+        i % 4
+    )
 }
 
 #[allow(clippy::print_stdout)]
 fn main() {
-    let store = Store(Arc::new(ready()));
-    let bytes: usize = store.0.infos.iter().map(|info| info.bytes).sum();
+    let store = ready::Store::new(&[("app", "web"), ("env", "prod")], LINES, STEP_NS, line);
+    let bytes = store.bytes();
     let engine = Engine::new(EngineOptions::standard());
-    let end = TimestampNs((PARTS * PART_LINES) as i64 * STEP_NS);
+    let end = TimestampNs(LINES as i64 * STEP_NS);
     for query in [
         r#"{app="web"} |= "00000000deadbeef""#,
         r#"{app="web"} |~ "order/(3|4)\".*\"status\":500""#,

@@ -14,6 +14,9 @@ use crate::eval;
 /// Stack of each worker: evaluation recurses as deep as the parser lets an expression be.
 const WORKER_STACK_BYTES: usize = 16 << 20;
 
+/// Queries that have the time of one when they are asked together: four at once share the workers anyway.
+const TOGETHER: usize = 4;
+
 /// How an engine evaluates and what it refuses. Limits without another word are Loki's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
@@ -30,7 +33,8 @@ pub struct EngineOptions {
     /// Bytes of lines that one query may read (`max_query_bytes_read`); 0 for no limit, as there.
     pub bytes_max: u64,
     /// Bytes that a query may hold for its series before they are aggregated: a third of what the monitor is meant to take
-    /// in a small team's machine.
+    /// in a small team's machine. Functions that are read together may hold no more than that in all; the largest are then put off and
+    /// read by themselves ([`Stats::put_off`]).
     pub held_bytes_max: usize,
     /// How long a query may take (`query_timeout`).
     pub timeout: Duration,
@@ -52,6 +56,12 @@ impl EngineOptions {
             timeout: Duration::from_secs(60),
             threads: 0,
         }
+    }
+
+    /// How long queries may take that are asked together: as long as so many would, [`TOGETHER`] at a time.
+    pub fn timeout_of(&self, queries: usize) -> Duration {
+        let times = u32::try_from(queries.div_ceil(TOGETHER)).unwrap_or(u32::MAX);
+        self.timeout.saturating_mul(times.max(1))
     }
 }
 
@@ -162,6 +172,8 @@ pub struct Stats {
     pub lines_read: u64,
     /// Lines that passed all stages.
     pub lines_passed: u64,
+    /// Functions that were too much to be read together with those of other queries, and were read by themselves after them.
+    pub put_off: u64,
 }
 
 /// Evaluates queries on a pool of its own, so that a heavy query cannot starve ingest.
@@ -199,6 +211,17 @@ impl Engine {
         self.pool.install(|| eval::logs(&self.options, store, request))
     }
 
+    /// Evaluates metric queries together: lines that several of them ask for are read once, and what they do with them alike is done
+    /// once. The answers are those that they would have one by one; none is there before all are. Their time is what they would have four
+    /// at a time. Blocks until done: call it off the async threads.
+    pub fn metrics(
+        &self,
+        store: &dyn LogQuery,
+        requests: &[MetricRequest<'_>],
+    ) -> Vec<Result<MetricAnswer, EvalError>> {
+        self.pool.install(|| eval::metrics(&self.options, store, requests))
+    }
+
     /// Evaluates a metric query. Blocks until done: call it off the async threads.
     ///
     /// # Errors
@@ -208,6 +231,8 @@ impl Engine {
         store: &dyn LogQuery,
         request: &MetricRequest<'_>,
     ) -> Result<MetricAnswer, EvalError> {
-        self.pool.install(|| eval::metric(&self.options, store, request))
+        let one = MetricRequest { ..*request };
+        let answer = self.metrics(store, &[one]).pop();
+        answer.unwrap_or_else(|| Err(EvalError::Invalid("one query has one answer".to_owned())))
     }
 }

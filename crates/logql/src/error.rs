@@ -61,8 +61,7 @@ impl Limit {
     }
 }
 
-/// A query that is not LogQL. `Display` is Loki's form: `parse error at line 1, col 5: …`, or `parse error : …` where it is
-/// not the syntax that is wrong.
+/// A query that is not LogQL. `Display` is Loki's form, `parse error at line 1, col 5: …`, also where Loki leaves the place out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError(Box<Mistake>);
 
@@ -77,8 +76,6 @@ pub struct Mistake {
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// Whether the words are well-formed and only their meaning is not.
-    pub is_meaning: bool,
     /// The limit that the query passes, if that is what is wrong.
     pub limit: Option<Limit>,
 }
@@ -95,32 +92,25 @@ impl std::error::Error for ParseError {}
 
 impl std::fmt::Display for ParseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.is_meaning {
-            return write!(f, "parse error : {}", self.message);
-        }
         write!(f, "parse error at line {}, col {}: {}", self.line, self.column, self.message)
     }
 }
 
 impl ParseError {
-    pub(crate) fn syntax(query: &str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self::new(query, span, message.into(), false, None)
-    }
-
-    pub(crate) fn meaning(query: &str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self::new(query, span, message.into(), true, None)
+    pub(crate) fn at(query: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(query, span, message.into(), None)
     }
 
     pub(crate) fn beyond(limit: Limit, query: &str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self::new(query, span, message.into(), true, Some(limit))
+        Self::new(query, span, message.into(), Some(limit))
     }
 
-    fn new(query: &str, span: Range<usize>, message: String, is_meaning: bool, limit: Option<Limit>) -> Self {
+    fn new(query: &str, span: Range<usize>, message: String, limit: Option<Limit>) -> Self {
         let before = &query.as_bytes()[..span.start.min(query.len())];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |i| i + 1);
         let column = before.len() - line_start + 1;
-        Self(Box::new(Mistake { span, line, column, message, is_meaning, limit }))
+        Self(Box::new(Mistake { span, line, column, message, limit }))
     }
 }
 

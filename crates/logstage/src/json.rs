@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use crate::name::same;
+
 /// How deep objects and arrays may nest; a line beyond it does not parse.
 pub const DEPTH_MAX: usize = 64;
 
@@ -47,7 +49,7 @@ impl<'a> Raw<'a> {
     /// Whether this is its value.
     fn is(self, value: &str) -> bool {
         match self {
-            Self::Text(text, false) => text == value,
+            Self::Text(text, false) => same(text, value),
             other => other.value() == value,
         }
     }
@@ -197,7 +199,7 @@ pub fn at_path<'a>(text: &'a str, path: &[PathStep]) -> Result<Option<Raw<'a>>, 
 }
 
 /// Paths that are looked for in one reading; more of them take one each.
-const PATHS_AT_ONCE_MAX: usize = 64;
+pub const PATHS_AT_ONCE_MAX: usize = 64;
 
 /// In which order values at paths are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use memchr::memmem;
 use model::Matcher;
 
 use crate::format::{LabelFormat, Template};
+use crate::name::same;
 use crate::row::{ERROR, ERROR_DETAILS, EXTRACTED};
 use crate::{Json, LabelFilter, LineFilter, Logfmt, PatternParser, Regexp, Row, Unpack, Unwrap};
 
@@ -35,19 +36,31 @@ impl Needed {
         }
     }
 
+    /// What either needs.
+    #[must_use]
+    pub fn join(mut self, other: &Self) -> Self {
+        match other {
+            Self::All => Self::All,
+            Self::Only(names) => {
+                names.iter().for_each(|name| self.add(name));
+                self
+            }
+        }
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(names) => names.iter().any(|other| other == name),
+            Self::Only(names) => names.iter().any(|other| same(other, name)),
         }
     }
 
     /// Whether a field that is found under this name may be needed: it may get another where the stream has it.
-    pub(crate) fn wants(&self, name: &str) -> bool {
+    pub fn wants(&self, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Only(names) => names.iter().any(|other| match other.len().checked_sub(name.len()) {
-                Some(0) => other == name,
+                Some(0) => same(other, name),
                 Some(more) if more == EXTRACTED.len() => {
                     other.strip_prefix(name).is_some_and(|rest| rest == EXTRACTED)
                 }
@@ -137,7 +150,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) -> bool {
+    /// Takes a line through this stage alone, behind which these fields are needed; false when it filters the line out.
+    pub fn apply<'a>(&'a self, row: &mut Row<'a>, needed: &Needed) -> bool {
         match self {
             Self::Line(filter) => return filter.apply(row),
             Self::Label(filter) => return filter.apply(row),
@@ -157,7 +171,8 @@ impl Stage {
     }
 
     /// The same stage, less what nobody needs of it.
-    fn only(self, needed: &Needed) -> Self {
+    #[must_use]
+    pub fn only(self, needed: &Needed) -> Self {
         match self {
             Self::Json(json) => Self::Json(json.only(needed)),
             other => other,
@@ -191,6 +206,19 @@ impl Stage {
             _ => {}
         }
         needed
+    }
+
+    /// Whether how much of a line it reads depends on which fields are needed, and with that whether it fails.
+    pub fn reads_fields(&self) -> bool {
+        matches!(self, Self::Json(_) | Self::Logfmt(_) | Self::Regexp(_) | Self::Pattern(_) | Self::Unpack(_))
+    }
+
+    /// When it looks for a single text: who has many lines in one piece can find that by itself.
+    pub fn finder(&self) -> Option<&memmem::Finder<'static>> {
+        match self {
+            Self::Line(filter) => filter.finder(),
+            _ => None,
+        }
     }
 
     /// Whether the text behind this stage may be another.
@@ -251,6 +279,11 @@ impl Pipeline {
         Self { stages: with_needs }
     }
 
+    /// What is needed behind each stage.
+    pub fn needs(&self) -> impl Iterator<Item = &Needed> {
+        self.stages.iter().map(|(_, needed)| needed)
+    }
+
     /// True when nothing is done with lines.
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()
@@ -263,10 +296,7 @@ impl Pipeline {
 
     /// When the first stage looks for a single text: who has many lines in one piece can find that by itself.
     pub fn finder(&self) -> Option<&memmem::Finder<'static>> {
-        match self.stages.first() {
-            Some((Stage::Line(filter), _)) => filter.finder(),
-            _ => None,
-        }
+        self.stages.first().and_then(|(stage, _)| stage.finder())
     }
 
     /// Texts of which a line that passes must contain one, as stored; one group a condition.

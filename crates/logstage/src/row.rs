@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use model::Labels;
 
+use crate::name::same;
+
 /// The label that says that a stage failed on a line, and how.
 pub const ERROR: &str = "__error__";
 /// The label with the details.
@@ -17,7 +19,7 @@ pub const ERROR_DETAILS: &str = "__error_details__";
 pub const FIELDS_MAX: usize = 1000;
 
 /// Behind the name of a field that the stream or the metadata have a label for already.
-pub(crate) const EXTRACTED: &str = "_extracted";
+pub const EXTRACTED: &str = "_extracted";
 
 /// Where a label of a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +40,7 @@ struct Field<'a> {
 }
 
 /// A line and all that is known of it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Row<'a> {
     at_ns: i64,
     line: Cow<'a, str>,
@@ -48,6 +50,24 @@ pub struct Row<'a> {
     /// Labels of the stream and of the metadata that a stage took away.
     gone: Vec<Cow<'a, str>>,
     error: Option<(Cow<'static, str>, String)>,
+}
+
+impl Clone for Row<'_> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.at_ns, "", self.stream, self.metadata);
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Uses the memory of the row before: who takes a line several ways copies it each time.
+    fn clone_from(&mut self, other: &Self) {
+        let Self { at_ns, line, stream, metadata, fields, gone, error } = other;
+        (self.at_ns, self.stream, self.metadata) = (*at_ns, stream, *metadata);
+        self.line.clone_from(line);
+        self.fields.clone_from(fields);
+        self.gone.clone_from(gone);
+        self.error.clone_from(error);
+    }
 }
 
 impl<'a> Row<'a> {
@@ -93,7 +113,7 @@ impl<'a> Row<'a> {
 
     /// The value of a label or field; `None` when there is none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        if let Some(field) = self.fields.iter().find(|field| field.name == name) {
+        if let Some(field) = self.fields.iter().find(|field| same(&field.name, name)) {
             return Some(&field.value);
         }
         match (name, &self.error) {
@@ -101,7 +121,7 @@ impl<'a> Row<'a> {
             (ERROR_DETAILS, Some((_, details))) if !details.is_empty() => return Some(details),
             _ => {}
         }
-        if self.gone.iter().any(|gone| gone == name) {
+        if self.gone.iter().any(|gone| same(gone, name)) {
             return None;
         }
         self.given(name)
@@ -132,7 +152,7 @@ impl<'a> Row<'a> {
     }
 
     fn has_field(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| field.name == name)
+        self.fields.iter().any(|field| same(&field.name, name))
     }
 
     /// Whether a parser may still find a field that is then called so.
@@ -185,7 +205,8 @@ impl<'a> Row<'a> {
     /// All labels with their origin, in no promised order, each name once; the error last.
     pub fn for_each<'r>(&'r self, mut visit: impl FnMut(&'r str, &'r str, Origin)) {
         let is_hidden = |name: &str| {
-            self.gone.iter().any(|gone| gone == name) || self.fields.iter().any(|field| field.name == name)
+            self.gone.iter().any(|gone| same(gone, name))
+                || self.fields.iter().any(|field| same(&field.name, name))
         };
         for (name, value) in self.metadata.into_iter().flatten() {
             if !is_hidden(name) {

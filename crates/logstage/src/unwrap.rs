@@ -31,15 +31,36 @@ pub struct Unwrap {
 }
 
 impl Unwrap {
-    /// The number; `None` when the line has no such label or does not pass.
-    pub fn number(&self, row: &mut Row<'_>) -> Option<f64> {
-        let kind = match self.conversion {
+    /// The number, when nothing has to be done to the row for it: the label is a number, and no condition asks for the label or may mark
+    /// the line. `None` when that is not so; the inner `None` when the line does not pass. Who asks must not look at the label then.
+    pub fn peek(&self, row: &Row<'_>) -> Option<Option<f64>> {
+        let holds = |filter: &LabelFilter| match filter {
+            LabelFilter::Text(matcher) if matcher.name != self.label => {
+                Some(matcher.matches(row.get(&matcher.name).unwrap_or("")))
+            }
+            _ => None,
+        };
+        let Some(text) = row.get(&self.label).filter(|text| !text.is_empty()) else { return Some(None) };
+        let number = self.kind().read(text)?;
+        let mut passes = true;
+        for filter in &self.filters {
+            passes &= holds(filter)?;
+        }
+        Some(passes.then_some(number))
+    }
+
+    fn kind(&self) -> NumberKind {
+        match self.conversion {
             Conversion::None => NumberKind::Plain,
             Conversion::Bytes => NumberKind::Bytes,
             Conversion::Duration | Conversion::DurationSeconds => NumberKind::Duration,
-        };
+        }
+    }
+
+    /// The number; `None` when the line has no such label or does not pass.
+    pub fn number(&self, row: &mut Row<'_>) -> Option<f64> {
         let text = row.get(&self.label).filter(|text| !text.is_empty())?;
-        let number = kind.read(text);
+        let number = self.kind().read(text);
         match number {
             Some(_) => row.remove(&self.label),
             None => {

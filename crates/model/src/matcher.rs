@@ -91,6 +91,10 @@ impl Matcher {
     /// Whether `value` satisfies the condition.
     pub fn matches(&self, value: &str) -> bool {
         let hit = match &self.pattern {
+            // Lengths alone tell most apart, without a call; most of all where "" is asked for.
+            Pattern::Literals(all) if all.len() == 1 => {
+                all[0].len() == value.len() && (value.is_empty() || all[0] == value)
+            }
             Pattern::Literals(all) => all.binary_search_by(|l| l.as_str().cmp(value)).is_ok(),
             Pattern::Anything => true,
             Pattern::Something => !value.is_empty(),

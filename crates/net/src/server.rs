@@ -279,7 +279,7 @@ mod tests {
         Client::new(ClientOptions::named("test")).expect("a client")
     }
 
-    const SHORT: Duration = Duration::from_secs(5);
+    const SHORT: Duration = Duration::from_secs(60);
 
     #[tokio::test]
     async fn answers_and_knows_the_caller() {

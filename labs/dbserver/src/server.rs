@@ -19,8 +19,8 @@ use crate::process::{End, Process, last_words};
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Until it has ended after it was asked to; then it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
-/// For a client of ours to be greeted by the server.
-pub(crate) const CONNECT_TIMEOUT_S: u64 = 5;
+/// For a client of ours to be greeted by the server, which a busy machine may halt for some seconds.
+pub(crate) const CONNECT_TIMEOUT_S: u64 = 10;
 /// Between two looks at whether it answers.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Free ports that are tried: between finding one and taking it, another program may.

@@ -23,8 +23,9 @@ pub(crate) const LOKI: &str = "loki";
 /// The supervisor itself, in `endpoints.json`.
 pub(crate) const SUPERVISOR: &str = "up";
 
-/// Time to get ready; a service whose database comes up slowly takes 10 s by its own retries.
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time to get ready; a service whose database comes up slowly takes 10 s by its own retries, and twenty that start at once on a slow
+/// machine several times what one takes.
+const READY_TIMEOUT: Duration = Duration::from_secs(90);
 /// A database server's first start fills its folder, on a slow disk file by file.
 const DATABASE_READY_TIMEOUT: Duration = Duration::from_secs(120);
 

@@ -123,7 +123,7 @@ mod tests {
         let shop = Shop {
             target: Arc::new(Target::parse(&server.url()).expect("a good target")),
             known: KnownOrders::default(),
-            request_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(60),
             metrics: Metrics::new(&mut Registry::default()),
         };
         discover(&shop, 1).await;

@@ -9,7 +9,9 @@ use thirtyfour::{Capabilities, ChromiumLikeCapabilities, DesiredCapabilities, We
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(180);
+/// A browser that does not come up says nothing of us: another one may.
+const BROWSER_TRIES: usize = 3;
 /// The driver takes any free port of one family of addresses and then wants the same of the other, where another program may have
 /// it: then it ends at once, and the next try takes another.
 const DRIVER_TRIES: usize = 10;
@@ -18,7 +20,7 @@ const DRIVER_TRIES: usize = 10;
 pub struct Browser {
     /// The window.
     pub page: WebDriver,
-    driver: Child,
+    driver: Driver,
     _profile: tempfile::TempDir,
 }
 
@@ -29,13 +31,19 @@ impl Browser {
     /// When Chromium or its driver is missing or does not start.
     pub async fn start(width: u32, height: u32) -> Self {
         net::tls::install();
-        let (driver, port) = start_driver().await;
-        let profile = tempfile::tempdir().expect("a folder");
-        let capabilities = capabilities(profile.path(), width, height);
-        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
-            .await
-            .expect("the browser starts");
-        Self { page, driver, _profile: profile }
+        let mut said = Vec::new();
+        for _ in 0..BROWSER_TRIES {
+            let (driver, port) = start_driver().await;
+            let profile = tempfile::tempdir().expect("a folder");
+            let capabilities = capabilities(profile.path(), width, height);
+            let starting = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities);
+            let driver = Driver(driver);
+            match tokio::time::timeout(START_LIMIT, starting).await {
+                Ok(Ok(page)) => return Self { page, driver, _profile: profile },
+                other => said.push(format!("{:?}", other.map(|page| page.map(drop)))),
+            }
+        }
+        panic!("the browser does not start: {said:?}");
     }
 
     /// Writes a picture of the window to `target/screens/NAME.png` and gives its path.
@@ -51,14 +59,17 @@ impl Browser {
     /// Closes the window and ends the driver.
     pub async fn stop(mut self) {
         self.page.clone().quit().await.expect("the window closes");
-        self.driver.kill().await.expect("the driver ends");
+        self.driver.0.kill().await.expect("the driver ends");
     }
 }
 
-impl Drop for Browser {
+/// The browser's driver, and with it the browser.
+struct Driver(Child);
+
+impl Drop for Driver {
     /// A test that fails does not close its window: the browser would go on without its driver, for ever if the page hangs.
     fn drop(&mut self) {
-        let group = self.driver.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(group) = group {
             // It may have ended by itself; then there is nobody to tell.
             kill_process_group(group, Signal::KILL).ok();

@@ -9,7 +9,7 @@ use thirtyfour::By;
 use crate::{Browser, until};
 
 /// A page that takes longer to show what it should is broken.
-const SEEN_LIMIT: Duration = Duration::from_secs(45);
+const SEEN_LIMIT: Duration = Duration::from_secs(180);
 
 /// Keeps what a page complains of, from its first script on.
 const RECORDER: &str = r"
@@ -125,15 +125,21 @@ impl Browser {
         for dx in [-2.0, 0.0] {
             self.cdp("Input.dispatchMouseEvent", event("mouseMoved", dx, "none")).await;
         }
-        let drawn = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));";
-        self.eval::<bool>(drawn).await.expect("a frame is drawn");
+        self.drawn().await;
         for kind in ["mousePressed", "mouseReleased"] {
             self.cdp("Input.dispatchMouseEvent", event(kind, 0.0, "left")).await;
         }
     }
 
+    /// Waits until the page has drawn what it knows by now.
+    pub async fn drawn(&self) {
+        let drawn = "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));";
+        self.eval::<bool>(drawn).await.expect("a frame is drawn");
+    }
+
     /// Brings an element into the window and drags over its middle, from one share of its width to another.
     pub async fn drag(&self, css: &str, from: f64, to: f64) {
+        self.wait(&format!("{css} is there"), &format!("document.querySelector({css:?})")).await;
         // Plots are built in no certain order: the first there is may be one below the window.
         let script = format!(
             "const element = document.querySelector({css:?});
@@ -177,6 +183,19 @@ impl Browser {
     pub async fn wait_words(&self, css: &str, words: &str) {
         let text = format!("document.querySelector({css:?})?.innerText.includes({words:?})");
         self.wait(&format!("{words:?} in {css}"), &text).await;
+    }
+
+    /// Waits for a name in the editor's list of completions, and until the list takes Enter: not in the moment in which it opens, as
+    /// nobody has read it then, nor while it asks for what fits better.
+    pub async fn offered(&self, name: &str) {
+        let open = "(() => { const list = document.querySelector('.cm-tooltip-autocomplete');
+            if (list !== window.listSeen?.list) window.listSeen = { list, at: performance.now() };
+            if (!list || list.classList.contains('cm-tooltip-autocomplete-disabled')) return false;
+            return performance.now() - window.listSeen.at > 150; })()";
+        let text = format!(
+            "{open} && document.querySelector('.cm-tooltip-autocomplete').innerText.includes({name:?})"
+        );
+        self.wait(&format!("{name:?} is offered"), &text).await;
     }
 
     /// Pictures at every size in dark and light; no part of the page may stick out to the side, and nothing is complained of.

@@ -14,7 +14,7 @@ use crate::binary;
 use crate::target::{Sampled, sampled};
 
 /// A debug build on a busy machine that replays a log; more means broken.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_secs(300);
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_MAX_BYTES: usize = 256 << 20;
 /// Where it listens: at any free port, if a test does not say where.

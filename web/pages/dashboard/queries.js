@@ -11,7 +11,7 @@ import { retryPause } from '../../lib/backoff.js';
 import { ApiError, queryBatch } from '../../lib/client.js';
 import { joinPlans, toFrames } from '../../lib/frames.js';
 import { refreshMs } from '../../lib/ranges.js';
-import { nextBeat, range, refreshText } from '../../shell/clock.js';
+import { nextBeat, paced, range, refreshText } from '../../shell/clock.js';
 import { lostSince } from '../../shell/reach.js';
 import { runLive } from './live.js';
 import { isDrawn, panelsOnScreen, questionAt, questionOf, wantedOf } from './plans.js';
@@ -104,7 +104,10 @@ function createEarly(scrapeMs) {
       clearTimeout(timer);
       if (!isEmpty || left === 0 || refreshMs(refreshText.peek()) <= scrapeMs) return;
       left -= 1;
-      timer = setTimeout(nextBeat, scrapeMs);
+      timer = setTimeout(() => {
+        // Who is sent rounds by then need not ask.
+        if (!paced.peek()) nextBeat();
+      }, scrapeMs);
     },
     stop: () => {
       left = 0;

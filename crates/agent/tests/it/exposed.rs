@@ -56,13 +56,14 @@ impl Exposed {
 
 /// The body at `path`; none when nobody answers with it.
 pub(crate) fn get(addr: SocketAddr, path: &str) -> Option<String> {
-    get_within(addr, path, 20.0)
+    get_within(addr, path, 60.0)
 }
 
 /// The same, saying how long we wait, in seconds, as Prometheus does.
 pub(crate) fn get_within(addr: SocketAddr, path: &str, timeout_s: f64) -> Option<String> {
     let mut stream = TcpStream::connect(addr).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    // Above what the agent itself is given, so that it is the one who gives up.
+    stream.set_read_timeout(Some(Duration::from_secs(120))).ok()?;
     let head =
         format!("GET {path} HTTP/1.0\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: {timeout_s}\r\n\r\n");
     stream.write_all(head.as_bytes()).ok()?;

@@ -7,7 +7,7 @@ use dbserver::{DATABASE, Options, Server};
 
 use crate::database::Pair;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const LAG: &str = "mysql_slave_status_seconds_behind_master";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

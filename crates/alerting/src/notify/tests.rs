@@ -337,7 +337,7 @@ async fn mailed(answer_to_data: &'static str) -> (Result<Answer, Failure>, Vec<S
     let clock = Arc::new(stdx::ManualClock::new(1_767_225_700_000));
     let notifier = super::email::EmailNotifier { settings, library: config.library.clone(), clock };
     let server = tokio::spawn(smarthost(listener, answer_to_data));
-    let result = notifier.attempt(&told(false), Duration::from_secs(10)).await;
+    let result = notifier.attempt(&told(false), Duration::from_secs(120)).await;
     (result, server.await.expect("no panic"))
 }
 

@@ -83,8 +83,17 @@ pub(crate) async fn asked<T: Send + 'static>(
     state: &Arc<ApiState>,
     work: impl FnOnce(&Logs, &Cancel) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<T, LokiError> {
+    asked_together(state, 1, work).await
+}
+
+/// The same in the time of so many queries.
+pub(crate) async fn asked_together<T: Send + 'static>(
+    state: &Arc<ApiState>,
+    queries: usize,
+    work: impl FnOnce(&Logs, &Cancel) -> Result<T, EvalError> + Send + 'static,
+) -> Result<T, LokiError> {
     let logs = state.logs()?;
-    let timeout = logs.engine.options().timeout;
+    let timeout = logs.engine.options().timeout_of(queries);
     let work = run::blocking(state, move |state, cancel| {
         let outcome = state.metrics.query(|| work(&logs, cancel));
         if cancel.is_cancelled() {
@@ -97,6 +106,11 @@ pub(crate) async fn asked<T: Send + 'static>(
         Ok(outcome) => outcome.map_err(LokiError::from)?,
         Err(_) => Err(columns::vector::Stop::Timeout.into()),
     };
+    counted(state, outcome)
+}
+
+/// An outcome, with the limit counted that it passed.
+pub(crate) fn counted<T>(state: &ApiState, outcome: Result<T, EvalError>) -> Result<T, LokiError> {
     if let Some(limit) = outcome.as_ref().err().and_then(EvalError::limit) {
         state.metrics.refused_lines(limit);
     }

@@ -14,7 +14,7 @@ use storage::NsRange;
 
 use super::error::LokiError;
 use super::params::{LINES_SINCE_NS, LokiParams};
-use super::{Logs, asked, encode};
+use super::{Logs, asked, asked_together, counted, encode};
 use crate::error::ApiError;
 use crate::state::ApiState;
 
@@ -146,13 +146,45 @@ impl Aligned {
     }
 }
 
-pub(crate) fn metric(
+fn metric(
     logs: &Logs,
     query: &Metric,
     Aligned { start, step_ms, count }: Aligned,
     cancel: &Cancel,
 ) -> Result<MetricAnswer, EvalError> {
     logs.engine.metric(logs.query.as_ref(), &MetricRequest { query, start, step_ms, count, cancel })
+}
+
+/// Evaluates metric queries together, an answer each.
+pub(crate) async fn metrics(
+    state: &Arc<ApiState>,
+    queries: Vec<(Metric, Aligned)>,
+) -> Vec<Result<MetricAnswer, LokiError>> {
+    let count = queries.len();
+    if count > 1 {
+        state.metrics.read_together(count);
+    }
+    let all = asked_together(state, count, move |logs, cancel| {
+        let requests: Vec<MetricRequest<'_>> = queries
+            .iter()
+            .map(|(query, Aligned { start, step_ms, count })| MetricRequest {
+                query,
+                start: *start,
+                step_ms: *step_ms,
+                count: *count,
+                cancel,
+            })
+            .collect();
+        Ok(logs.engine.metrics(logs.query.as_ref(), &requests))
+    });
+    match all.await {
+        Ok(answers) => {
+            let put_off = answers.iter().flatten().map(|answer| answer.stats.put_off).sum();
+            state.metrics.put_off(put_off);
+            answers.into_iter().map(|answer| counted(state, answer)).collect()
+        }
+        Err(error) => vec![Err(error); count],
+    }
 }
 
 #[cfg(test)]

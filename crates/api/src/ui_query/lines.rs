@@ -5,8 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
-use columns::is_absent;
-use logql::{Expr, LogAnswer, MetricValue, Stats};
+use columns::{Steps, is_absent};
+use logql::ast::{LogExpr, Metric};
+use logql::{Expr, LogAnswer, MetricAnswer, MetricValue, Stats};
 use model::{Labels, TimestampNs};
 use serde_json::json;
 use storage::NsRange;
@@ -14,8 +15,8 @@ use storage::NsRange;
 use super::{Key, Outcome, Shown};
 use crate::error::ApiError;
 use crate::json;
-use crate::loki::query::{Aligned, Lines, metric, parsed};
-use crate::loki::{LokiError, asked};
+use crate::loki::asked;
+use crate::loki::query::{Aligned, Lines, metrics, parsed};
 use crate::state::ApiState;
 use crate::stream::{self, Writer};
 
@@ -137,54 +138,98 @@ impl ShownLines {
 
 /// Evaluates a target in LogQL.
 pub(super) async fn answer(state: &Arc<ApiState>, key: &Key) -> Outcome {
+    match query_of(state, key).await {
+        Err(outcome) => outcome,
+        Ok(Expr::Log(query)) => found(state, key, query).await,
+        Ok(Expr::Metric(query)) => {
+            let asked = vec![(key.clone(), query)];
+            let outcome = numbers(state, asked).await.pop();
+            outcome.map_or_else(|| failed("the query has no answer"), |(_, outcome)| outcome)
+        }
+    }
+}
+
+/// Evaluates targets in LogQL of which most ask for numbers: those share what they read.
+pub(super) async fn answer_together(state: &Arc<ApiState>, keys: Vec<Key>) -> Vec<(Key, Outcome)> {
+    let (mut outcomes, mut asked) = (Vec::new(), Vec::new());
+    for key in keys {
+        match query_of(state, &key).await {
+            Err(outcome) => outcomes.push((key, outcome)),
+            Ok(Expr::Log(query)) => {
+                let outcome = found(state, &key, query).await;
+                outcomes.push((key, outcome));
+            }
+            Ok(Expr::Metric(query)) => asked.push((key, query)),
+        }
+    }
+    outcomes.extend(numbers(state, asked).await);
+    outcomes
+}
+
+fn failed(message: impl Into<String>) -> Outcome {
+    Outcome::Error(json!({ "message": message.into() }))
+}
+
+async fn query_of(state: &ApiState, key: &Key) -> Result<Expr, Outcome> {
+    match parsed(state, &key.expr).await {
+        Ok(Ok(query)) => Ok(query),
+        Ok(Err(error)) => Err(Outcome::Error(parse_error(&error))),
+        Err(error) => Err(failed(error.message)),
+    }
+}
+
+/// The lines of a target.
+async fn found(state: &Arc<ApiState>, key: &Key, query: LogExpr) -> Outcome {
+    if key.instant {
+        return failed("an instant has no lines: a log query needs a range");
+    }
     let started = Instant::now();
-    let query = match parsed(state, &key.expr).await {
-        Ok(Ok(query)) => query,
-        Ok(Err(error)) => return Outcome::Error(parse_error(&error)),
-        Err(error) => return Outcome::Error(json!({ "message": error.message })),
-    };
-    let outcome = match query {
-        Expr::Log(_) if key.instant => {
-            return Outcome::Error(
-                json!({ "message": "an instant has no lines: a log query needs a range" }),
-            );
-        }
-        Expr::Log(query) => {
-            let ns = |ms: i64| TimestampNs(ms.saturating_mul(1_000_000));
-            let range = NsRange { from: ns(key.from), until: ns(key.to) };
-            let (limit, is_forward) = (key.limit, key.is_forward);
-            let lines = Lines { range, limit, is_forward, is_categorized: true, interval_ns: 0 };
-            let found = asked(state, move |logs, cancel| lines.find(logs, &query, cancel)).await;
-            found.map(|answer| Outcome::Lines(ShownLines::new(answer, is_forward, took_ms(started))))
-        }
-        Expr::Metric(query) => {
-            let steps = key.steps();
-            let moments = Aligned { start: steps.start.into(), step_ms: steps.step_ms, count: steps.count };
-            let found = asked(state, move |logs, cancel| metric(logs, &query, moments, cancel)).await;
-            found.map(|answer| {
-                let series = match answer.value {
-                    MetricValue::Vector(series) => series,
-                    MetricValue::Scalar(value) => {
-                        vec![logql::Series { labels: Labels::empty(), values: vec![value; steps.count] }]
-                    }
-                };
-                let series =
-                    series.into_iter().filter(|series| series.values.iter().any(|value| !is_absent(*value)));
-                let series =
-                    series.map(|series| promql::Series { labels: series.labels, values: series.values });
-                let stats = super::Took::Lines(answer.stats);
-                Outcome::Answer(Shown {
-                    steps,
-                    series: series.collect(),
-                    warnings: Vec::new(),
-                    took_ms: took_ms(started),
-                    stats,
-                    why: None,
-                })
-            })
+    let ns = |ms: i64| TimestampNs(ms.saturating_mul(1_000_000));
+    let range = NsRange { from: ns(key.from), until: ns(key.to) };
+    let (limit, is_forward) = (key.limit, key.is_forward);
+    let lines = Lines { range, limit, is_forward, is_categorized: true, interval_ns: 0 };
+    match asked(state, move |logs, cancel| lines.find(logs, &query, cancel)).await {
+        Ok(answer) => Outcome::Lines(ShownLines::new(answer, is_forward, took_ms(started))),
+        Err(error) => failed(error.message),
+    }
+}
+
+/// The numbers of targets, whose queries share what they read.
+async fn numbers(state: &Arc<ApiState>, asked: Vec<(Key, Metric)>) -> Vec<(Key, Outcome)> {
+    let started = Instant::now();
+    let (keys, queries): (Vec<Key>, Vec<(Metric, Aligned)>) = asked
+        .into_iter()
+        .map(|(key, query)| {
+            let Steps { start, step_ms, count } = key.steps();
+            (key, (query, Aligned { start: start.into(), step_ms, count }))
+        })
+        .unzip();
+    let answers = metrics(state, queries).await.into_iter();
+    let outcomes = keys.into_iter().zip(answers).map(|(key, answer)| {
+        let outcome = answer.map_or_else(|error| failed(error.message), |answer| shown(answer, started));
+        (key, outcome)
+    });
+    outcomes.collect()
+}
+
+fn shown(answer: MetricAnswer, started: Instant) -> Outcome {
+    let MetricAnswer { steps, value, stats } = answer;
+    let series = match value {
+        MetricValue::Vector(series) => series,
+        MetricValue::Scalar(value) => {
+            vec![logql::Series { labels: Labels::empty(), values: vec![value; steps.count] }]
         }
     };
-    outcome.unwrap_or_else(|error: LokiError| Outcome::Error(json!({ "message": error.message })))
+    let series = series.into_iter().filter(|series| series.values.iter().any(|value| !is_absent(*value)));
+    let series = series.map(|series| promql::Series { labels: series.labels, values: series.values });
+    Outcome::Answer(Shown {
+        steps,
+        series: series.collect(),
+        warnings: Vec::new(),
+        took_ms: took_ms(started),
+        stats: super::Took::Lines(stats),
+        why: None,
+    })
 }
 
 fn took_ms(started: Instant) -> f64 {

@@ -124,6 +124,12 @@ impl Key {
         }
     }
 
+    /// Whether it asks logs for numbers, as far as one can tell without parsing it: a query for lines begins with its selector, and reads
+    /// but a few of them.
+    fn is_read_together(&self) -> bool {
+        self.language == Language::LogQL && !self.expr.trim_start().starts_with('{')
+    }
+
     fn steps(&self) -> Steps {
         if self.instant {
             return Steps::instant(TimestampMs(self.to));

@@ -12,14 +12,21 @@ use bytes::Bytes;
 use tokio::task::{JoinError, JoinSet};
 
 use super::same::Seen;
-use super::{Key, Outcome, answer_one, same_writer, target_writer};
+use super::{Key, Outcome, answer_one, lines, same_writer, target_writer};
+use crate::query::POINTS_MAX;
 use crate::state::ApiState;
 use crate::stream::{PIECE_BYTES, Writer};
 
 /// Targets of one request that are evaluated or wait to be written: a fifth of the queries that may run at once, so
-/// that one dashboard never fills the turnstile.
+/// that one dashboard never fills the turnstile. Those that are read together count as one.
 const TARGETS_AHEAD_MAX: usize = 4;
 const _: () = assert!(TARGETS_AHEAD_MAX * 4 < crate::run::QUERIES_MAX);
+
+/// Targets that ask logs for numbers and are read together: more than the dashboards that ship have. Further ones are read after them.
+const TOGETHER_MAX: usize = 24;
+
+/// Steps that such targets may have in all, since their answers are there all at once: as many as the others can have at a time.
+const TOGETHER_STEPS_MAX: i64 = TARGETS_AHEAD_MAX as i64 * POINTS_MAX;
 
 /// Values (8 MiB of them) that are kept when a later target asks the same; a larger answer is evaluated again.
 const KEPT_VALUES_MAX: usize = 1 << 20;
@@ -33,7 +40,7 @@ pub(super) struct Results {
     /// The target to be written next.
     next: usize,
     running: HashSet<Key>,
-    work: JoinSet<(Key, Outcome)>,
+    work: JoinSet<Vec<(Key, Outcome)>>,
     ready: HashMap<Key, Arc<Outcome>>,
     /// Values in `ready` that only wait for a later target.
     kept_values: usize,
@@ -86,19 +93,56 @@ impl Results {
     fn start(&mut self) {
         for i in self.next..self.targets.len() {
             let key = &self.targets[i].1;
-            if self.running.contains(key) || self.ready.contains_key(key) {
+            if self.is_started(key) || (i > self.next && self.is_full(key)) {
                 continue;
             }
-            if i > self.next && self.running.len() + self.ready.len() >= TARGETS_AHEAD_MAX {
-                return;
+            let state = self.state.clone();
+            if !key.is_read_together() {
+                let key = key.clone();
+                self.running.insert(key.clone());
+                self.work.spawn(async move {
+                    let outcome = answer_one(&state, &key).await;
+                    vec![(key, outcome)]
+                });
+                continue;
             }
-            let (state, key) = (self.state.clone(), key.clone());
-            self.running.insert(key.clone());
-            self.work.spawn(async move {
-                let outcome = answer_one(&state, &key).await;
-                (key, outcome)
-            });
+            let keys = self.together(i);
+            self.running.extend(keys.iter().cloned());
+            self.work.spawn(async move { lines::answer_together(&state, keys).await });
         }
+    }
+
+    fn is_started(&self, key: &Key) -> bool {
+        self.running.contains(key) || self.ready.contains_key(key)
+    }
+
+    /// Whether this target has to wait: targets that are read together count as one, and there is but one such reading at a time.
+    fn is_full(&self, key: &Key) -> bool {
+        let (mut alone, mut together) = (0, 0);
+        for key in self.running.iter().chain(self.ready.keys()) {
+            if key.is_read_together() {
+                together = 1;
+            } else {
+                alone += 1;
+            }
+        }
+        alone + together >= TARGETS_AHEAD_MAX || (together > 0 && key.is_read_together())
+    }
+
+    /// What is read together with target `i`: those behind it that ask logs for numbers too, each question once.
+    fn together(&self, i: usize) -> Vec<Key> {
+        let (mut keys, mut steps): (Vec<Key>, i64) = (Vec::new(), 0);
+        for (_, key) in &self.targets[i..] {
+            if !key.is_read_together() || self.is_started(key) || keys.contains(key) {
+                continue;
+            }
+            steps += i64::try_from(key.steps().count).unwrap_or(i64::MAX / 2);
+            if !keys.is_empty() && (steps > TOGETHER_STEPS_MAX || keys.len() == TOGETHER_MAX) {
+                break;
+            }
+            keys.push(key.clone());
+        }
+        keys
     }
 
     /// What writes the next target, if its outcome is there; what nobody needs again is let go.
@@ -173,9 +217,11 @@ impl HttpBody for Results {
                 continue;
             }
             match self.work.poll_join_next(context) {
-                Poll::Ready(Some(Ok((key, outcome)))) => {
-                    self.running.remove(&key);
-                    self.ready.insert(key, Arc::new(outcome));
+                Poll::Ready(Some(Ok(outcomes))) => {
+                    for (key, outcome) in outcomes {
+                        self.running.remove(&key);
+                        self.ready.insert(key, Arc::new(outcome));
+                    }
                 }
                 // A panic, which has been reported: the answer breaks off.
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),

@@ -5,6 +5,7 @@ mod alertmanager;
 mod golden;
 mod limits;
 mod live;
+mod log_dashboards;
 mod loki;
 mod loki_tail;
 mod rules_and_targets;

@@ -24,9 +24,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use net::{Server, ServerLimits};
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What all backends of a test share: who was asked, and which writes arrived how often.
 #[derive(Default)]
@@ -55,13 +56,18 @@ pub(crate) struct Toy {
     pub(crate) addr: SocketAddr,
     pub(crate) state: Arc<ToyState>,
     server: Option<Server>,
+    /// Bound to its port and never listening, so that nobody else is given it while the backend is down.
+    _place: TcpSocket,
 }
 
 impl Toy {
     pub(crate) async fn start(name: &str, ledger: &Arc<Ledger>) -> Self {
         let state =
             Arc::new(ToyState { name: name.to_owned(), ledger: ledger.clone(), ..ToyState::default() });
-        let mut toy = Self { addr: "127.0.0.1:0".parse().expect("an address"), state, server: None };
+        let place = TcpSocket::new_v4().expect("a socket");
+        place.set_reuseaddr(true).expect("set");
+        place.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let mut toy = Self { addr: place.local_addr().expect("bound"), state, server: None, _place: place };
         toy.start_again().await;
         toy
     }
@@ -69,7 +75,6 @@ impl Toy {
     pub(crate) async fn start_again(&mut self) {
         let listener = net::bind(self.addr).await.expect("the port is free");
         let server = Server::start(listener, router(self.state.clone()), ServerLimits::standard());
-        self.addr = server.addr();
         self.server = Some(server);
     }
 
@@ -163,7 +168,7 @@ pub(crate) async fn gateway_with(backends: &[SocketAddr], timeout: &str, interva
         .collect();
     let text = format!(
         "routes: [{{prefix: /api, upstream: orders}}]\nupstreams:\n  orders:\n    timeout: {timeout}\n    \
-         health: {{interval: {interval}, timeout: 5s, unhealthy_after: 1}}\n    backends:\n{backends}"
+         health: {{interval: {interval}, timeout: 1m, unhealthy_after: 1}}\n    backends:\n{backends}"
     );
     let config: GatewayConfig = config::from_str("gateway.yml".as_ref(), &text).expect("a good file");
     let listen = "127.0.0.1:0".parse().expect("an address");

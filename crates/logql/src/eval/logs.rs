@@ -50,7 +50,7 @@ fn check(options: &EngineOptions, request: &LogRequest<'_>) -> Result<(), EvalEr
         );
         return Err(EvalError::too_much(Limit::Entries, message));
     }
-    super::metric::check_length(options, request.range.until.0.saturating_sub(request.range.from.0))
+    super::check_length(options, request.range.until.0.saturating_sub(request.range.from.0))
 }
 
 /// A line that was found, and where its stream and place put it among others of the same moment.

@@ -1,8 +1,6 @@
 //! Metric queries: each function over windows of lines becomes columns over all steps, then PromQL's operators over columns.
 
-use std::ops::ControlFlow;
-use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::cell::RefCell;
 
 use columns::vector::fold::fold;
 use columns::vector::topk::{nan_last, select};
@@ -10,13 +8,13 @@ use columns::vector::{
     AggregateOp, Column, Compute, GroupBy, Guard, MatchRules, Tally, drop_empty, matching, merge_equal, sets,
 };
 use columns::{ABSENT, Steps, WindowSteps, is_absent};
-use logstage::{ERROR, ERROR_DETAILS, Needed, Row};
-use model::{Labels, MatchOp, TimestampNs};
+use model::{Labels, MatchOp};
 use rayon::prelude::*;
-use storage::{LineBatch, LogQuery, NsRange};
+use storage::LogQuery;
 
-use super::samples::{Join, Plan, Samples, SeriesBy, SeriesSamples};
-use super::scan::{Counters, LogFilter, PartRef, Scan};
+use super::readings::{Asker, Reading, early_grouping, functions, together, windows};
+use super::samples::SeriesSamples;
+use super::shared::{self, Outcome};
 use super::{range, scalar};
 use crate::ast::{
     AggregateExpr, BinaryExpr, Grouping, Metric, MetricKind, RangeExpr, RangeOp, ReplaceExpr, VectorOp,
@@ -28,41 +26,56 @@ use crate::error::{EvalError, Limit};
 /// The longest label value that `label_replace` may make.
 const LABEL_VALUE_BYTES_MAX: usize = 64 << 10;
 
-/// Evaluates a metric query.
-pub(crate) fn metric(
+/// Evaluates metric queries together: what they have in common is read once.
+pub(crate) fn metrics(
     options: &EngineOptions,
     store: &dyn LogQuery,
-    request: &MetricRequest<'_>,
-) -> Result<MetricAnswer, EvalError> {
-    if request.count > options.steps_max {
-        let message = "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter";
-        return Err(EvalError::too_much(Limit::Steps, message));
-    }
-    let shift_ns = request.start.0.rem_euclid(1_000_000);
-    let steps = Steps {
-        start: TimestampNs(request.start.0 - shift_ns).to_ms(),
-        step_ms: request.step_ms,
-        count: request.count,
-    };
-    check_length(options, (steps.last().0 - steps.start.0).saturating_mul(1_000_000))?;
-    let guard = Guard::new(options.held_bytes_max / size_of::<f64>(), options.timeout, request.cancel);
-    let counters = Counters::default();
-    let evaluator = Evaluator { options, store, guard: &guard, counters: &counters, steps, shift_ns };
-    let value = match evaluator.eval(request.query)? {
-        Value::Scalar(value) => MetricValue::Scalar(value),
-        Value::Vector(mut columns) => {
-            drop_empty(&mut columns);
-            if columns.len() > options.series_max {
-                return Err(too_many_series(options.series_max));
+    requests: &[MetricRequest<'_>],
+) -> Vec<Result<MetricAnswer, EvalError>> {
+    let askers: Vec<Result<Asker<'_>, EvalError>> =
+        requests.iter().map(|request| Asker::new(options, request, requests.len())).collect();
+    let mut read = read_all(options, store, requests, &askers);
+    let evaluated = requests.iter().zip(&askers).enumerate().map(|(i, (request, asker))| {
+        let asker = asker.as_ref().map_err(Clone::clone)?;
+        let outcomes = RefCell::new(std::mem::take(&mut read[i]).into_iter());
+        Evaluator { options, store, asker, guard: &asker.guard, steps: asker.steps, outcomes }.answer(request)
+    });
+    evaluated.collect()
+}
+
+/// Reads all functions of all queries; of each query what became of them, in the order in which they are evaluated.
+fn read_all(
+    options: &EngineOptions,
+    store: &dyn LogQuery,
+    requests: &[MetricRequest<'_>],
+    askers: &[Result<Asker<'_>, EvalError>],
+) -> Vec<Vec<Outcome>> {
+    let mut all: Vec<Vec<Option<Outcome>>> = Vec::new();
+    let (mut readings, mut places) = (Vec::new(), Vec::new());
+    for (i, (request, asker)) in requests.iter().zip(askers).enumerate() {
+        let mut own = Vec::new();
+        if let Ok(asker) = asker {
+            for (expr, early) in functions(request.query) {
+                match Reading::new(expr, early, asker) {
+                    Ok(reading) => {
+                        readings.push(reading);
+                        places.push((i, own.len()));
+                        own.push(None);
+                    }
+                    Err(error) => own.push(Some(Outcome::Failed(error))),
+                }
             }
-            if request.count > 1 || !is_ordered(request.query) {
-                columns.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-            }
-            let series = columns.into_iter().map(|Column { labels, values, .. }| Series { labels, values });
-            MetricValue::Vector(series.collect())
         }
-    };
-    Ok(MetricAnswer { steps, value, stats: counters.stats() })
+        all.push(own);
+    }
+    for group in together(&readings) {
+        let some: Vec<&Reading<'_>> = group.iter().map(|place| &readings[*place]).collect();
+        for (place, outcome) in group.into_iter().zip(shared::read(options, store, &some)) {
+            let (i, k) = places[place];
+            all[i][k] = Some(outcome);
+        }
+    }
+    all.into_iter().map(|own| own.into_iter().flatten().collect()).collect()
 }
 
 fn too_many_series(limit: usize) -> EvalError {
@@ -71,22 +84,6 @@ fn too_many_series(limit: usize) -> EvalError {
          specific stream selectors, reducing the time range, or aggregating results with functions like sum(), count() or topk()"
     );
     EvalError::too_much(Limit::Series, message)
-}
-
-/// Refuses a query that spans too long a time.
-pub(super) fn check_length(options: &EngineOptions, length_ns: i64) -> Result<(), EvalError> {
-    let length = Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0));
-    if length <= options.length_max || options.length_max.is_zero() {
-        return Ok(());
-    }
-    let shown =
-        |length: Duration| crate::printer::length(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
-    let message = format!(
-        "the query time range exceeds the limit (query length: {}, limit: {})",
-        shown(length),
-        shown(options.length_max)
-    );
-    Err(EvalError::too_much(Limit::Span, message))
 }
 
 /// Whether an instant query's result has an order of its own.
@@ -107,13 +104,33 @@ enum Value {
 struct Evaluator<'a> {
     options: &'a EngineOptions,
     store: &'a dyn LogQuery,
+    asker: &'a Asker<'a>,
     guard: &'a Guard<'a>,
-    counters: &'a Counters,
     steps: Steps,
-    shift_ns: i64,
+    /// What was read for each function, in the order in which they are evaluated.
+    outcomes: RefCell<std::vec::IntoIter<Outcome>>,
 }
 
-impl<'a> Evaluator<'a> {
+impl Evaluator<'_> {
+    fn answer(&self, request: &MetricRequest<'_>) -> Result<MetricAnswer, EvalError> {
+        let value = match self.eval(request.query)? {
+            Value::Scalar(value) => MetricValue::Scalar(value),
+            Value::Vector(mut columns) => {
+                drop_empty(&mut columns);
+                if columns.len() > self.options.series_max {
+                    return Err(too_many_series(self.options.series_max));
+                }
+                if request.count > 1 || !is_ordered(request.query) {
+                    columns.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
+                }
+                let series =
+                    columns.into_iter().map(|Column { labels, values, .. }| Series { labels, values });
+                MetricValue::Vector(series.collect())
+            }
+        };
+        Ok(MetricAnswer { steps: self.steps, value, stats: self.asker.counters.stats() })
+    }
+
     fn eval(&self, metric: &Metric) -> Result<Value, EvalError> {
         self.guard.check()?;
         let value = match &metric.kind {
@@ -145,9 +162,7 @@ impl<'a> Evaluator<'a> {
         let grouping = aggregate.grouping.as_ref().unwrap_or(&none);
         let by = GroupBy { names: &grouping.labels, without: grouping.without };
         let mut columns = match &aggregate.expr.kind {
-            MetricKind::Range(range) if can_group_early(aggregate.op, range) => {
-                self.range(range, Some(grouping))?
-            }
+            MetricKind::Range(range) => self.range(range, early_grouping(aggregate, range))?,
             _ => self.vector(&aggregate.expr)?,
         };
         let at_end = |column: &Column| column.values.last().copied().unwrap_or(ABSENT);
@@ -242,56 +257,29 @@ impl<'a> Evaluator<'a> {
 
     /// A function over windows of lines. With `early`, series are told apart by that clause only.
     fn range(&self, expr: &RangeExpr, early: Option<&Grouping>) -> Result<Vec<Column>, EvalError> {
-        let by = match (expr.op, early.or(expr.grouping.as_ref())) {
-            (RangeOp::AbsentOverTime, _) => SeriesBy::By(Vec::new()),
-            (_, None) => SeriesBy::All,
-            (_, Some(grouping)) if grouping.without => SeriesBy::Without(grouping.labels.clone()),
-            (_, Some(grouping)) => {
-                let mut names = grouping.labels.clone();
-                names.sort_unstable();
-                names.dedup();
-                SeriesBy::By(names)
-            }
+        let outcome = self.outcomes.borrow_mut().next().unwrap_or(Outcome::PutOff);
+        let series = match outcome {
+            Outcome::PutOff => self.read_alone(expr, early)?,
+            Outcome::Series(series) => series,
+            Outcome::Failed(error) => return Err(error),
         };
-        let needed = match &by {
-            SeriesBy::By(names) => Needed::only(names.iter().cloned()),
-            SeriesBy::All | SeriesBy::Without(_) => Needed::All,
-        };
-        let (sample, join) = range::needs(expr.op, expr.unwrap.is_some());
-        let windows = WindowSteps { steps: self.steps.earlier(expr.offset_ms), range_ms: expr.range_ms };
-        let held_bytes_max = self.options.held_bytes_max;
-        let plan = Plan { sample, join, by, windows, shift_ns: self.shift_ns, held_bytes_max };
-        let filter = LogFilter::new(&expr.log, expr.unwrap.as_ref(), needed)?;
-        let span = self.span(&windows);
-        let scan = Scan::new(self.options, self.store, &expr.log, filter, span, (self.guard, self.counters))?;
-        let series = read_all(&scan, &scan.parts(self.options)?, &plan)?;
         self.guard.allow(series.len().saturating_mul(self.steps.count))?;
-        let columns = self.columns(expr, series, join, &windows)?;
+        let columns = columns(expr, series, &windows(expr, self.asker), self.guard)?;
         if expr.op == RangeOp::AbsentOverTime { Ok(vec![self.absent(expr, columns)]) } else { Ok(columns) }
     }
 
-    /// The lines that lie in any window.
-    fn span(&self, windows: &WindowSteps) -> NsRange {
-        let ns = |ms: i64| ms.saturating_mul(1_000_000).saturating_add(self.shift_ns).saturating_add(1);
-        let from = TimestampNs(ns(windows.steps.start.0.saturating_sub(windows.range_ms)));
-        NsRange { from, until: TimestampNs(ns(windows.steps.last().0)) }
-    }
-
-    fn columns(
+    fn read_alone(
         &self,
         expr: &RangeExpr,
-        series: Vec<SeriesSamples>,
-        join: Join,
-        windows: &WindowSteps,
-    ) -> Result<Vec<Column>, EvalError> {
-        let column = |scratch: &mut range::Scratch, mut series: SeriesSamples| {
-            self.guard.check()?;
-            series.settle(join);
-            let samples = (series.times_ms.as_slice(), series.values.as_slice());
-            let values = range::column(expr.op, expr.param, samples, windows, scratch);
-            Ok(Column { labels: series.labels, values, drop_name: false })
-        };
-        series.into_par_iter().map_init(range::Scratch::default, column).collect()
+        early: Option<&Grouping>,
+    ) -> Result<Vec<SeriesSamples>, EvalError> {
+        let reading = Reading::new(expr, early, self.asker)?;
+        match shared::read(self.options, self.store, &[&reading]).pop() {
+            Some(Outcome::Series(series)) => Ok(series),
+            Some(Outcome::Failed(error)) => Err(error),
+            // Who is alone is never put off.
+            Some(Outcome::PutOff) | None => Err(EvalError::Invalid("the query was not read".to_owned())),
+        }
     }
 
     /// One where no line is, under the labels that the selector demands.
@@ -309,73 +297,19 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Whether series of a function may be told apart by the aggregation's labels from the start: a sum of sums is a sum, and
-/// so for the extremes.
-fn can_group_early(op: VectorOp, range: &RangeExpr) -> bool {
-    let op = match op {
-        VectorOp::Of(op) if range.grouping.is_none() => op,
-        _ => return false,
+/// The series of a function as columns over all steps.
+fn columns(
+    expr: &RangeExpr,
+    series: Vec<SeriesSamples>,
+    windows: &WindowSteps,
+    guard: &Guard<'_>,
+) -> Result<Vec<Column>, EvalError> {
+    let (_, join) = range::needs(expr.op, expr.unwrap.is_some());
+    let column = |scratch: &mut range::Scratch, mut series: SeriesSamples| {
+        guard.check()?;
+        series.settle(join);
+        let values = range::column(expr.op, expr.param, &series, windows, scratch);
+        Ok(Column { labels: series.labels, values, drop_name: false })
     };
-    match range.op {
-        RangeOp::CountOverTime
-        | RangeOp::Rate
-        | RangeOp::BytesOverTime
-        | RangeOp::BytesRate
-        | RangeOp::SumOverTime => op == AggregateOp::Sum,
-        RangeOp::MinOverTime => op == AggregateOp::Min,
-        RangeOp::MaxOverTime => op == AggregateOp::Max,
-        _ => false,
-    }
-}
-
-/// Samples of all parts, workers each with some of them.
-fn read_all(scan: &Scan<'_>, parts: &[PartRef], plan: &Plan) -> Result<Vec<SeriesSamples>, EvalError> {
-    let held = AtomicUsize::new(0);
-    let start = || (Samples::new(plan, &held), LineBatch::default());
-    let read = |(samples, batch), part: &PartRef| read_part(scan, part, samples, batch);
-    let joined = parts
-        .par_iter()
-        .try_fold(start, read)
-        .try_reduce(start, |(a, batch), (b, _)| Ok::<_, EvalError>((a.join(b), batch)))?;
-    Ok(joined.0.into_series())
-}
-
-/// Adds the samples of one part.
-fn read_part<'p>(
-    scan: &Scan<'_>,
-    part: &PartRef,
-    mut samples: Samples<'p>,
-    mut batch: LineBatch,
-) -> Result<(Samples<'p>, LineBatch), EvalError> {
-    samples.begin_stream();
-    scan.visit(part, &mut batch, false, |row| {
-        let number = match &scan.filter.unwrap {
-            None => 0.0,
-            Some(unwrap) => match unwrap.number(row) {
-                None => return Ok(ControlFlow::Continue(())),
-                Some(number) => number,
-            },
-        };
-        if let Some(kind) = row.get(ERROR) {
-            return Err(failed(kind, row));
-        }
-        samples.add(row, number)?;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((samples, batch))
-}
-
-/// Loki's words for a stage that failed in a metric query.
-fn failed(kind: &str, row: &Row<'_>) -> EvalError {
-    let mut labels = Vec::new();
-    row.for_each(|name, value, _| labels.push((name, value)));
-    labels.sort_unstable();
-    labels.retain(|(name, _)| *name != ERROR_DETAILS);
-    let shown = columns::vector::in_braces(&Labels::from_sorted(labels));
-    EvalError::Pipeline(format!(
-        "pipeline error: '{kind}' for series: '{shown}'.\n\
-         Use a label filter to intentionally skip this error. (e.g | __error__!=\"{kind}\").\n\
-         To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n\
-         The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__=\"\" )\n"
-    ))
+    series.into_par_iter().map_init(range::Scratch::default, column).collect()
 }

@@ -4,7 +4,7 @@ use columns::rate::{RATE, Stretches};
 use columns::window::for_each_window;
 use columns::{ABSENT, Edges, WindowOp, WindowSteps, spread, window};
 
-use super::samples::{Join, Sample};
+use super::samples::{Join, Sample, SeriesSamples};
 use crate::ast::RangeOp;
 
 /// Memory that a worker uses again from series to series.
@@ -24,6 +24,7 @@ pub(super) fn needs(op: RangeOp, is_unwrapped: bool) -> (Sample, Join) {
         RangeOp::AbsentOverTime => (Sample::Line, Join::Larger),
         RangeOp::BytesOverTime | RangeOp::BytesRate => (Sample::Bytes, Join::Add),
         RangeOp::SumOverTime => (Sample::Unwrapped, Join::Add),
+        RangeOp::AvgOverTime => (Sample::Unwrapped, Join::Mean),
         RangeOp::MinOverTime => (Sample::Unwrapped, Join::Smaller),
         RangeOp::MaxOverTime => (Sample::Unwrapped, Join::Larger),
         _ => (Sample::Unwrapped, Join::Never),
@@ -34,7 +35,7 @@ pub(super) fn needs(op: RangeOp, is_unwrapped: bool) -> (Sample, Join) {
 pub(super) fn column(
     op: RangeOp,
     param: Option<f64>,
-    (times_ms, values): (&[i64], &[f64]),
+    SeriesSamples { times_ms, values, counts, .. }: &SeriesSamples,
     windows: &WindowSteps,
     scratch: &mut Scratch,
 ) -> Vec<f64> {
@@ -49,7 +50,13 @@ pub(super) fn column(
             simple(WindowOp::Sum, &mut out);
             out.iter_mut().filter(|value| !columns::is_absent(**value)).for_each(|value| *value /= seconds);
         }
-        RangeOp::AvgOverTime => simple(WindowOp::Avg, &mut out),
+        RangeOp::AvgOverTime => {
+            simple(WindowOp::Sum, &mut out);
+            let mut divisors = Vec::new();
+            window::window(WindowOp::Sum, times_ms, counts, windows, &mut divisors);
+            let means = out.iter_mut().zip(divisors).filter(|(sum, _)| !columns::is_absent(**sum));
+            means.for_each(|(sum, count)| *sum /= count);
+        }
         RangeOp::MinOverTime => simple(WindowOp::Min, &mut out),
         RangeOp::MaxOverTime | RangeOp::AbsentOverTime => simple(WindowOp::Max, &mut out),
         RangeOp::LastOverTime => simple(WindowOp::Last, &mut out),

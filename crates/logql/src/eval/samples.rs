@@ -1,11 +1,10 @@
 //! Samples that lines give, by series.
 //!
 //! What is only added up, or of which only the smallest or largest matters, is kept by the pieces of time that all windows
-//! are made of, so that a million lines of a stream are some hundred numbers. What needs each value keeps each value; how
-//! many bytes all workers hold is counted, and a query that holds too many is told which label makes its series so many.
+//! are made of, so that a million lines of a stream are some hundred numbers. What needs each value keeps each value. Readings that tell
+//! series apart by the same labels share the keys of these.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use columns::WindowSteps;
 use logstage::Row;
@@ -15,9 +14,6 @@ use crate::error::{EvalError, Limit};
 
 /// What a series takes besides its labels and samples: an entry in a map and its vectors.
 const SERIES_BYTES: usize = 200;
-const SAMPLE_BYTES: usize = 16;
-/// A worker tells what it holds more when it is this many bytes.
-const TELL_BYTES: usize = 64 << 10;
 /// Series that are looked at to find the label that makes them many.
 const LOOKED_AT_MAX: usize = 2000;
 
@@ -38,6 +34,8 @@ pub(super) enum Join {
     /// They do not.
     Never,
     Add,
+    /// They add up, and how many there were is kept.
+    Mean,
     Smaller,
     Larger,
 }
@@ -61,7 +59,6 @@ pub(super) struct Plan {
     pub(super) windows: WindowSteps,
     /// By how many nanoseconds the steps lie behind whole milliseconds.
     pub(super) shift_ns: i64,
-    pub(super) held_bytes_max: usize,
 }
 
 impl Plan {
@@ -73,7 +70,8 @@ impl Plan {
     }
 
     /// The end of the piece of time that a moment lies in; `None` between windows.
-    fn piece(&self, ms: i64) -> Option<i64> {
+    pub(super) fn piece(&self, at_ns: i64) -> Option<i64> {
+        let ms = self.ms(at_ns);
         let WindowSteps { steps, range_ms } = self.windows;
         let since = ms - (steps.start.0 - range_ms) - 1;
         if since < 0 {
@@ -96,26 +94,35 @@ fn gcd(a: i64, b: i64) -> i64 {
 }
 
 /// Samples of one series.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SeriesSamples {
     pub(super) labels: Labels,
     pub(super) times_ms: Vec<i64>,
     pub(super) values: Vec<f64>,
+    /// Of [`Join::Mean`] how many values each is the sum of; otherwise empty.
+    pub(super) counts: Vec<f64>,
 }
 
 impl SeriesSamples {
-    /// Adds a sample; answers whether it takes room.
-    fn push(&mut self, ms: i64, value: f64, join: Join) -> bool {
+    /// Adds a sample, which `count` values came to; answers how many bytes more that takes.
+    fn push(&mut self, ms: i64, value: f64, count: f64, join: Join) -> usize {
         if let (Some(last_ms), Some(last)) = (self.times_ms.last(), self.values.last_mut())
             && *last_ms == ms
             && join != Join::Never
         {
             *last = joined(join, *last, value);
-            return false;
+            if let (Join::Mean, Some(last)) = (join, self.counts.last_mut()) {
+                *last += count;
+            }
+            return 0;
         }
         self.times_ms.push(ms);
         self.values.push(value);
-        true
+        if join != Join::Mean {
+            return size_of::<(i64, f64)>();
+        }
+        self.counts.push(count);
+        size_of::<(i64, f64, f64)>()
     }
 
     /// Puts samples of several streams in order of time.
@@ -123,105 +130,150 @@ impl SeriesSamples {
         if self.times_ms.is_sorted() && join == Join::Never {
             return;
         }
-        let mut all: Vec<(i64, f64)> = self.times_ms.drain(..).zip(self.values.drain(..)).collect();
-        all.sort_by_key(|(ms, _)| *ms);
-        for (ms, value) in all {
-            self.push(ms, value, join);
+        let counts = std::mem::take(&mut self.counts).into_iter().chain(std::iter::repeat(1.0));
+        let samples = self.times_ms.drain(..).zip(self.values.drain(..)).zip(counts);
+        let mut all: Vec<(i64, f64, f64)> = samples.map(|((ms, value), count)| (ms, value, count)).collect();
+        all.sort_by_key(|(ms, ..)| *ms);
+        for (ms, value, count) in all {
+            self.push(ms, value, count, join);
         }
     }
 }
 
 fn joined(join: Join, a: f64, b: f64) -> f64 {
     match join {
-        Join::Add => a + b,
+        Join::Add | Join::Mean => a + b,
         Join::Smaller if b < a || a.is_nan() => b,
         Join::Larger if b > a || a.is_nan() => b,
         _ => a,
     }
 }
 
-/// Series of one worker.
-pub(super) struct Samples<'a> {
-    plan: &'a Plan,
-    /// Bytes that all workers hold.
-    held: &'a AtomicUsize,
-    untold: usize,
+/// The series that one worker has met, told apart by the same labels for all readings that want it so.
+#[derive(Default)]
+pub(super) struct Keys {
     ids: HashMap<String, usize>,
-    series: Vec<SeriesSamples>,
+    labels: Vec<Labels>,
     key: LabelsKey,
     /// The series of lines that have the labels of their stream and no other.
     of_stream: Option<usize>,
+    /// The number of the line that was asked for last, and its series.
+    latest: Option<(usize, usize)>,
 }
 
-impl<'a> Samples<'a> {
-    pub(super) fn new(plan: &'a Plan, held: &'a AtomicUsize) -> Self {
-        let (ids, series, key) = (HashMap::new(), Vec::new(), LabelsKey::default());
-        Self { plan, held, untold: 0, ids, series, key, of_stream: None }
+impl Keys {
+    /// The next lines are of another part of a stream.
+    pub(super) fn begin_part(&mut self) {
+        (self.of_stream, self.latest) = (None, None);
     }
 
-    /// The next lines are of another stream.
-    pub(super) fn begin_stream(&mut self) {
-        self.of_stream = None;
-    }
-
-    /// Adds the sample of a line; `number` is what was unwrapped.
-    pub(super) fn add(&mut self, row: &Row<'_>, number: f64) -> Result<(), EvalError> {
-        let Some(ms) = self.plan.piece(self.plan.ms(row.at_ns())) else { return Ok(()) };
-        let value = match self.plan.sample {
-            Sample::Line => 1.0,
-            Sample::Bytes => row.line().len() as f64,
-            Sample::Unwrapped => number,
-        };
-        let id = self.id(row)?;
-        if self.series[id].push(ms, value, self.plan.join) {
-            self.hold(SAMPLE_BYTES)?;
+    /// The number of a line's series, which is worked out once for each number of a line.
+    pub(super) fn id(&mut self, by: &SeriesBy, row: &Row<'_>, line: usize) -> usize {
+        match self.latest {
+            Some((latest, id)) if latest == line => id,
+            _ => {
+                let id = self.find(by, row);
+                self.latest = Some((line, id));
+                id
+            }
         }
-        Ok(())
     }
 
-    fn id(&mut self, row: &Row<'_>) -> Result<usize, EvalError> {
-        let is_plain = row.is_plain() && !row.has_metadata();
+    /// The number of the series that a row belongs to.
+    pub(super) fn find(&mut self, by: &SeriesBy, row: &Row<'_>) -> usize {
+        let is_one = matches!(by, SeriesBy::By(names) if names.is_empty());
+        let is_plain = is_one || (row.is_plain() && !row.has_metadata());
         if let (true, Some(id)) = (is_plain, self.of_stream) {
-            return Ok(id);
+            return id;
         }
-        set_key(&mut self.key, &self.plan.by, row);
+        set_key(&mut self.key, by, row);
         let id = match self.ids.get(self.key.as_str()) {
             Some(&id) => id,
             None => {
-                let labels = self.key.to_labels();
-                self.hold(SERIES_BYTES + 2 * labels.heap_bytes())?;
-                self.ids.insert(self.key.as_str().to_owned(), self.series.len());
-                self.series.push(SeriesSamples { labels, times_ms: Vec::new(), values: Vec::new() });
-                self.series.len() - 1
+                self.ids.insert(self.key.as_str().to_owned(), self.labels.len());
+                self.labels.push(self.key.to_labels());
+                self.labels.len() - 1
             }
         };
         if is_plain {
             self.of_stream = Some(id);
         }
-        Ok(id)
+        id
     }
 
-    fn hold(&mut self, bytes: usize) -> Result<(), EvalError> {
-        self.untold += bytes;
-        if self.untold < TELL_BYTES {
-            return Ok(());
+    pub(super) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Takes over another worker's series; answers which of ours each of them is.
+    pub(super) fn join(&mut self, other: Self) -> Vec<usize> {
+        let mut keys: Vec<(String, usize)> = other.ids.into_iter().collect();
+        keys.sort_unstable_by_key(|(_, id)| *id);
+        let ours = keys.into_iter().zip(other.labels).map(|((key, _), labels)| {
+            *self.ids.entry(key).or_insert_with(|| {
+                self.labels.push(labels);
+                self.labels.len() - 1
+            })
+        });
+        ours.collect()
+    }
+}
+
+/// What one worker has of one reading: samples by the numbers of the series in [`Keys`].
+#[derive(Default)]
+pub(super) struct Samples {
+    series: Vec<SeriesSamples>,
+}
+
+impl Samples {
+    /// Adds a sample to a series; answers how many bytes more that takes.
+    pub(super) fn add(&mut self, keys: &Keys, id: usize, (ms, value): (i64, f64), join: Join) -> usize {
+        if self.series.len() <= id {
+            self.series.resize_with(keys.len(), SeriesSamples::default);
         }
-        let held = self.held.fetch_add(self.untold, Ordering::Relaxed) + self.untold;
-        self.untold = 0;
-        if held > self.plan.held_bytes_max { Err(self.too_many()) } else { Ok(()) }
+        let series = &mut self.series[id];
+        let is_new = series.times_ms.is_empty();
+        let bytes = series.push(ms, value, 1.0, join);
+        if is_new { bytes + SERIES_BYTES + 2 * keys.labels[id].heap_bytes() } else { bytes }
     }
 
-    /// The refusal, which says which label to leave out.
-    fn too_many(&self) -> EvalError {
+    /// Takes over what another worker found; `ours` says which of our series each of its is.
+    pub(super) fn join(&mut self, other: Self, ours: &[usize]) {
+        let count = ours.iter().max().map_or(0, |last| last + 1);
+        if self.series.len() < count {
+            self.series.resize_with(count, SeriesSamples::default);
+        }
+        for (series, id) in other.series.into_iter().zip(ours) {
+            let into = &mut self.series[*id];
+            if into.times_ms.is_empty() {
+                *into = series;
+                continue;
+            }
+            into.times_ms.extend(series.times_ms);
+            into.values.extend(series.values);
+            into.counts.extend(series.counts);
+        }
+    }
+
+    /// All series that have a sample.
+    pub(super) fn into_series(self, keys: &Keys) -> Vec<SeriesSamples> {
+        let series = self.series.into_iter().zip(&keys.labels);
+        let with_labels = series.map(|(series, labels)| SeriesSamples { labels: labels.clone(), ..series });
+        with_labels.filter(|series| !series.times_ms.is_empty()).collect()
+    }
+
+    /// The refusal when these are too many, which says which label to leave out.
+    pub(super) fn too_many(&self, keys: &Keys, held_bytes_max: usize) -> EvalError {
         let mut values: HashMap<&str, HashSet<&str>> = HashMap::new();
-        let looked_at = &self.series[..self.series.len().min(LOOKED_AT_MAX)];
-        for series in looked_at {
-            series.labels.iter().for_each(|(name, value)| {
+        let held = self.series.iter().zip(&keys.labels).filter(|(series, _)| !series.times_ms.is_empty());
+        let looked_at: Vec<&Labels> = held.map(|(_, labels)| labels).take(LOOKED_AT_MAX).collect();
+        for labels in &looked_at {
+            labels.iter().for_each(|(name, value)| {
                 values.entry(name).or_default().insert(value);
             });
         }
         let most = values.iter().map(|(name, values)| (values.len(), *name)).max();
-        let mib = self.plan.held_bytes_max >> 20;
+        let mib = held_bytes_max >> 20;
         let advice = match most {
             Some((count, name)) if count > 1 && count * 2 > looked_at.len() => format!(
                 "label {name:?} has {count} values in the first {} series: write `| drop {name}` behind the parser, \
@@ -231,33 +283,6 @@ impl<'a> Samples<'a> {
             _ => "shorten the time, add a filter, or aggregate with sum, min or max directly over the function over time".to_owned(),
         };
         EvalError::too_much(Limit::Memory, format!("the query holds more than {mib} MiB of series; {advice}"))
-    }
-
-    /// Takes over what another worker found.
-    pub(super) fn join(mut self, other: Self) -> Self {
-        if self.series.len() < other.series.len() {
-            return other.join(self);
-        }
-        self.untold += other.untold;
-        let mut keys: Vec<(String, usize)> = other.ids.into_iter().collect();
-        keys.sort_unstable_by_key(|(_, id)| *id);
-        for ((key, _), series) in keys.into_iter().zip(other.series) {
-            match self.ids.get(&key) {
-                Some(&id) => {
-                    self.series[id].times_ms.extend(series.times_ms);
-                    self.series[id].values.extend(series.values);
-                }
-                None => {
-                    self.ids.insert(key, self.series.len());
-                    self.series.push(series);
-                }
-            }
-        }
-        self
-    }
-
-    pub(super) fn into_series(self) -> Vec<SeriesSamples> {
-        self.series
     }
 }
 

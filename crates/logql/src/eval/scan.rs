@@ -14,7 +14,7 @@ use crate::engine::{EngineOptions, Stats};
 use crate::error::{EvalError, Limit};
 
 /// After so many lines a worker looks whether to go on.
-const CHECK_EVERY_LINES: usize = 4096;
+pub(super) const CHECK_EVERY_LINES: usize = 4096;
 
 /// A part of a stream.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,7 @@ pub(super) struct Counters {
     bytes_read: AtomicU64,
     lines_read: AtomicU64,
     lines_passed: AtomicU64,
+    put_off: AtomicU64,
 }
 
 impl Counters {
@@ -45,7 +46,32 @@ impl Counters {
             bytes_read: of(&self.bytes_read),
             lines_read: of(&self.lines_read),
             lines_passed: of(&self.lines_passed),
+            put_off: of(&self.put_off),
         }
+    }
+
+    /// Counts streams that were found.
+    pub(super) fn found(&self, streams: usize) {
+        self.streams.fetch_add(streams as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a part of which so many bytes were unpacked, and so many lines came out.
+    pub(super) fn read(&self, bytes: usize, lines: usize) {
+        let is_skipped = bytes == 0 && lines == 0;
+        let counter = if is_skipped { &self.parts_skipped } else { &self.parts_read };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.lines_read.fetch_add(lines as u64, Ordering::Relaxed);
+    }
+
+    /// Counts lines that passed all stages.
+    pub(super) fn passed(&self, lines: u64) {
+        self.lines_passed.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// Counts that a function was put off, to be read by itself.
+    pub(super) fn put_off(&self) {
+        self.put_off.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts parts that nobody had to look at.
@@ -57,8 +83,7 @@ impl Counters {
 /// The stages of a selector, made ready.
 pub(crate) struct LogFilter {
     pub(super) pipeline: Pipeline,
-    pub(super) unwrap: Option<Unwrap>,
-    needles: Needles,
+    pub(super) needles: Needles,
 }
 
 impl LogFilter {
@@ -67,17 +92,22 @@ impl LogFilter {
     /// # Errors
     /// When a stage makes no sense, which the parser has ruled out.
     pub(crate) fn new(log: &LogExpr, unwrap: Option<&UnwrapExpr>, needed: Needed) -> Result<Self, EvalError> {
-        let wrong = |error: logstage::StageError| EvalError::Invalid(error.to_string());
-        let unwrap = unwrap.map(compile::unwrap).transpose().map_err(wrong)?;
-        let pipeline = Pipeline::new(compile::stages(log).map_err(wrong)?, unwrap.as_ref(), needed);
+        let unwrap = compiled(unwrap)?;
+        let stages = compile::stages(log).map_err(|error| EvalError::Invalid(error.to_string()))?;
+        let pipeline = Pipeline::new(stages, unwrap.as_ref(), needed);
         let needles = Needles { groups: pipeline.needles() };
-        Ok(Self { pipeline, unwrap, needles })
+        Ok(Self { pipeline, needles })
     }
 
     /// Takes a line through all stages.
     pub(crate) fn passes<'a>(&'a self, row: &mut Row<'a>) -> bool {
         self.pipeline.run(row)
     }
+}
+
+/// An `unwrap`, made ready.
+pub(super) fn compiled(unwrap: Option<&UnwrapExpr>) -> Result<Option<Unwrap>, EvalError> {
+    unwrap.map(compile::unwrap).transpose().map_err(|error| EvalError::Invalid(error.to_string()))
 }
 
 /// Streams that a selector found, and how to go through them.
@@ -100,7 +130,7 @@ impl<'a> Scan<'a> {
     ) -> Result<Self, EvalError> {
         let selection = LogSelection { matchers: &log.matchers, range, streams_max: options.streams_max };
         let set = store.select(&selection)?;
-        counters.streams.fetch_add(set.len() as u64, Ordering::Relaxed);
+        counters.found(set.len());
         Ok(Self { set, filter, guard, counters })
     }
 
@@ -109,20 +139,8 @@ impl<'a> Scan<'a> {
     /// # Errors
     /// When they hold more bytes than a query may read.
     pub(super) fn parts(&self, options: &EngineOptions) -> Result<Vec<PartRef>, EvalError> {
-        let of_stream = |stream: usize| {
-            let parts = self.set.parts(stream).iter().enumerate();
-            parts.map(move |(part, info)| PartRef { stream, part, info: *info })
-        };
-        let parts: Vec<PartRef> = (0..self.set.len()).flat_map(of_stream).collect();
-        let bytes: u64 = parts.iter().map(|part| part.info.bytes as u64).sum();
-        if options.bytes_max > 0 && bytes > options.bytes_max {
-            let message = format!(
-                "the query would read too many bytes (query: {bytes}, limit: {}); consider adding more specific stream \
-                 selectors or reduce the time range of the query",
-                options.bytes_max
-            );
-            return Err(EvalError::too_much(Limit::Bytes, message));
-        }
+        let parts = all_parts(self.set.as_ref());
+        check_bytes(options, &parts)?;
         Ok(parts)
     }
 
@@ -142,14 +160,7 @@ impl<'a> Scan<'a> {
         self.guard.check()?;
         let bytes = self.set.read(part.stream, part.part, &self.filter.needles, batch)?;
         let batch: &'b LineBatch = batch;
-        if batch.is_empty() {
-            let counter = if bytes == 0 { &self.counters.parts_skipped } else { &self.counters.parts_read };
-            counter.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.counters.parts_read.fetch_add(1, Ordering::Relaxed);
-        }
-        self.counters.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.counters.lines_read.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        self.counters.read(bytes, batch.len());
         let mut row = Row::new(0, "", self.labels(part), None);
         let mut passed = 0;
         let mut show = |at: usize| -> Result<ControlFlow<()>, EvalError> {
@@ -167,7 +178,7 @@ impl<'a> Scan<'a> {
             }
             None => self.each(batch.len(), is_backward, show),
         };
-        self.counters.lines_passed.fetch_add(passed, Ordering::Relaxed);
+        self.counters.passed(passed);
         result
     }
 
@@ -189,8 +200,34 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// All parts, stream by stream in order of time.
+pub(super) fn all_parts(set: &dyn StreamSet) -> Vec<PartRef> {
+    let of_stream = |stream: usize| {
+        let parts = set.parts(stream).iter().enumerate();
+        parts.map(move |(part, info)| PartRef { stream, part, info: *info })
+    };
+    (0..set.len()).flat_map(of_stream).collect()
+}
+
+/// Refuses to read more bytes than a query may.
+pub(super) fn check_bytes<'p>(
+    options: &EngineOptions,
+    parts: impl IntoIterator<Item = &'p PartRef>,
+) -> Result<(), EvalError> {
+    let bytes: u64 = parts.into_iter().map(|part| part.info.bytes as u64).sum();
+    if options.bytes_max > 0 && bytes > options.bytes_max {
+        let message = format!(
+            "the query would read too many bytes (query: {bytes}, limit: {}); consider adding more specific stream \
+             selectors or reduce the time range of the query",
+            options.bytes_max
+        );
+        return Err(EvalError::too_much(Limit::Bytes, message));
+    }
+    Ok(())
+}
+
 /// Numbers of the lines that contain a text: the whole part is searched at once.
-fn lines_with(finder: &memchr::memmem::Finder<'_>, batch: &LineBatch) -> Vec<usize> {
+pub(super) fn lines_with(finder: &memchr::memmem::Finder<'_>, batch: &LineBatch) -> Vec<usize> {
     let (text, length) = (batch.text.as_bytes(), finder.needle().len());
     let (mut found, mut at, mut line) = (Vec::new(), 0, 0);
     while let Some(offset) = finder.find(&text[at..]) {

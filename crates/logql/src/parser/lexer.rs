@@ -81,9 +81,9 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
         let (kind, length) = match first {
             '"' | '`' => {
                 let (length, bytes) = model::quoted::parse(rest)
-                    .map_err(|(read, message)| ParseError::syntax(query, at..at + read, message))?;
+                    .map_err(|(read, message)| ParseError::at(query, at..at + read, message))?;
                 let text = String::from_utf8(bytes)
-                    .map_err(|_| ParseError::syntax(query, at..at + length, "a string must be UTF-8"))?;
+                    .map_err(|_| ParseError::at(query, at..at + length, "a string must be UTF-8"))?;
                 (Kind::Text(text), length)
             }
             c if c.is_alphabetic() || c == '_' => {
@@ -94,10 +94,10 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
                 number(rest).ok_or_else(|| {
                     let length = rest.find(|c: char| !c.is_alphanumeric() && c != '.').unwrap_or(rest.len());
                     let word = &rest[..length];
-                    ParseError::syntax(
+                    ParseError::at(
                         query,
                         at..at + length,
-                        format!("not a number, duration or amount of bytes: {word:?}"),
+                        format!("not a number, duration or amount of bytes: {word:?}; a text needs quotes"),
                     )
                 })?
             }
@@ -109,8 +109,9 @@ pub(super) fn tokens(query: &str) -> Result<Vec<Token>, ParseError> {
             other => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
                 Some(sign) => (Kind::Sign(sign), sign.len()),
                 None => {
-                    let message = format!("syntax error: unexpected character {other:?}");
-                    return Err(ParseError::syntax(query, at..at + other.len_utf8(), message));
+                    let quotes = if other == '\'' { "; texts stand in \" or `" } else { "" };
+                    let message = format!("syntax error: unexpected character {other:?}{quotes}");
+                    return Err(ParseError::at(query, at..at + other.len_utf8(), message));
                 }
             },
         };

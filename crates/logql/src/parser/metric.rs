@@ -3,7 +3,7 @@
 use columns::vector::{BinaryOp, Cardinality};
 
 use super::lexer::Kind;
-use super::{Parser, Ranged, node};
+use super::{Parser, Ranged, hints, node};
 use crate::ast::{
     AggregateExpr, BinaryExpr, Grouping, MatchingExpr, Metric, MetricKind, RangeExpr, RangeOp, ReplaceExpr,
     ReplaceTexts, VectorOp,
@@ -145,7 +145,7 @@ impl Parser<'_> {
                 let name = name.to_ascii_lowercase();
                 return self.named(&name, start);
             }
-            _ => return Err(self.unexpected("")),
+            _ => return Err(self.no_expression()),
         };
         Ok(node(kind, start..self.before()))
     }
@@ -173,9 +173,9 @@ impl Parser<'_> {
             }
             (None, None) if name == "label_replace" => {
                 self.at += 1;
-                self.label_replace(start)?
+                self.label_replace()?
             }
-            _ => return Err(self.unexpected("")),
+            _ => return Err(self.unknown_function(name)),
         };
         Ok(node(kind, start..self.before()))
     }
@@ -199,7 +199,8 @@ impl Parser<'_> {
         let name = op.as_str();
         match (op, param) {
             (RangeOp::QuantileOverTime, None) => {
-                return Err(self.meaning(span, format!("parameter required for operation {name}")));
+                let message = format!("parameter required for operation {name}: {name}(0.95, …)");
+                return Err(self.meaning(span, message));
             }
             (RangeOp::QuantileOverTime, Some(quantile)) if quantile < 0.0 => {
                 return Err(
@@ -218,10 +219,14 @@ impl Parser<'_> {
             (_, false) => Some("without"),
         };
         if let Some(wrong) = wrong {
-            return Err(self.meaning(span, format!("invalid aggregation {name} {wrong} unwrap")));
+            let advice = if wrong == "without" { hints::WITHOUT_UNWRAP } else { hints::WITH_UNWRAP };
+            return Err(self.meaning(span, format!("invalid aggregation {name} {wrong} unwrap{advice}")));
         }
         if grouping.is_some() && !op.takes_grouping() {
-            return Err(self.meaning(span, format!("grouping not allowed for {name} aggregation")));
+            let message = format!(
+                "grouping not allowed for {name} aggregation; write it before: sum by (…) ({name}(…))"
+            );
+            return Err(self.meaning(span, message));
         }
         Ok(MetricKind::Range(Box::new(RangeExpr { op, param, log, unwrap, range_ms, offset_ms, grouping })))
     }
@@ -239,7 +244,8 @@ impl Parser<'_> {
                 ));
             }
             if value < 1.0 || value.fract() != 0.0 || value > f64::from(u32::MAX) {
-                let message = format!("invalid parameter (must be greater than 0) {}({value}", op.as_str());
+                let rule = if value < 1.0 { "greater than 0" } else { "a whole number" };
+                let message = format!("invalid parameter (must be {rule}) {}({value}", op.as_str());
                 return Err(self.meaning(self.peek().span.clone(), message));
             }
             count = Some(value as u32);
@@ -254,7 +260,8 @@ impl Parser<'_> {
         }
         let grouping = before.or(after);
         if op.takes_count() && count.is_none() {
-            return Err(self.meaning(span, format!("parameter required for operation {}", op.as_str())));
+            let name = op.as_str();
+            return Err(self.meaning(span, format!("parameter required for operation {name}: {name}(10, …)")));
         }
         if grouping.is_some() && matches!(op, VectorOp::Sort | VectorOp::SortDesc | VectorOp::ApproxTopk) {
             return Err(self.meaning(span, format!("grouping not allowed for {} aggregation", op.as_str())));
@@ -274,17 +281,18 @@ impl Parser<'_> {
         Ok(Some(Grouping { labels: self.label_list()?, without }))
     }
 
-    fn label_replace(&mut self, start: usize) -> Result<MetricKind, ParseError> {
+    fn label_replace(&mut self) -> Result<MetricKind, ParseError> {
         self.expect("(")?;
         let expr = self.metric(0)?;
         let mut texts = [const { String::new() }; 4];
+        let mut span = 0..0;
         for text in &mut texts {
             self.expect(",")?;
+            span = self.peek().span.clone();
             *text = self.text()?;
         }
         self.expect(")")?;
         let [target, replacement, source, pattern] = texts;
-        let span = start..self.before();
         if let Err(error) = crate::compile::anchored(&pattern) {
             let text = error.to_string();
             let cause = text.lines().last().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! From words to a checked tree: recursive descent over stages, precedence climbing over operators.
 
+mod hints;
 mod lexer;
 mod metric;
 mod selector;
@@ -26,8 +27,7 @@ pub const DEPTH_MAX: usize = 120;
 pub fn parse(query: &str) -> Result<Expr, ParseError> {
     let mut parser = Parser::new(query)?;
     let expr = parser.whole()?;
-    parser.end()?;
-    Ok(expr)
+    if parser.peek().kind == Kind::End { Ok(expr) } else { Err(parser.more_behind(&expr)) }
 }
 
 /// Parses a selector without stages, as the endpoints for labels and series take it: `{}` selects everything here.
@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
         }
         let (log, unwrap) = self.log()?;
         match unwrap {
-            Some(_) => Err(self.unexpected("")),
+            Some(_) => Err(self.advised("[5m]", hints::UNWRAP)),
             None => Ok(log),
         }
     }
@@ -239,7 +239,7 @@ impl<'a> Parser<'a> {
     }
 
     fn end(&self) -> Result<(), ParseError> {
-        if self.peek().kind == Kind::End { Ok(()) } else { Err(self.unexpected("")) }
+        if self.peek().kind == Kind::End { Ok(()) } else { Err(self.unexpected(hints::STAGE)) }
     }
 
     /// Reads something one level deeper.
@@ -260,11 +260,14 @@ impl<'a> Parser<'a> {
         if !expected.is_empty() {
             message.push_str(&format!(", expecting {expected}"));
         }
-        ParseError::syntax(self.query, token.span.clone(), message)
+        if token.kind == Kind::Sign("$") {
+            message.push_str(hints::VARIABLE);
+        }
+        ParseError::at(self.query, token.span.clone(), message)
     }
 
     fn meaning(&self, span: Range<usize>, message: impl Into<String>) -> ParseError {
-        ParseError::meaning(self.query, span, message)
+        ParseError::at(self.query, span, message)
     }
 }
 

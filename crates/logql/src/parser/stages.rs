@@ -227,7 +227,7 @@ impl Parser<'_> {
         let text_op = self.match_op();
         let Some(op) = text_op.and_then(comparison_of).or_else(|| self.comparison()) else {
             // `=~` and `!~` take texts only.
-            let Some(op) = text_op else { return Err(self.unexpected("comparison operator")) };
+            let Some(op) = text_op else { return Err(self.no_comparison(&name)) };
             self.at += 1;
             return self.matcher_of(start, name, op).map(LabelExpr::Text);
         };
@@ -272,7 +272,7 @@ impl Parser<'_> {
 }
 
 /// Words that begin a stage.
-const STAGES: [&str; 10] = [
+pub(super) const STAGES: [&str; 10] = [
     "json",
     "logfmt",
     "regexp",

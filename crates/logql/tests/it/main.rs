@@ -4,3 +4,4 @@ mod evaluation;
 mod parser;
 mod properties;
 mod scripts;
+mod together;

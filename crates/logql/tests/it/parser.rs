@@ -17,9 +17,38 @@ fn mistakes_have_a_place() {
         "{app=\"a\"} | regexp \"x\"",
         1,
         11,
-        "parse error : stage '| regexp \"x\"' : at least one named capture",
+        "parse error at line 1, col 11: stage '| regexp \"x\"' : at least one named capture",
     );
     check("", 1, 1, "unexpected $end");
+}
+
+#[test]
+fn mistakes_say_what_could_stand_there() {
+    let selector = "{app=\"a\"}";
+    for (query, column, message) in [
+        ("{} | jsn", 16, "there is no stage \"jsn\", did you mean \"json\"?"),
+        ("{} | status", 19, "\"status\" is no stage, so it is a label to be compared"),
+        ("{} | json | unwrap x", 28, "sum_over_time({…} | unwrap x [5m])"),
+        ("{} = \"x\"", 11, "expecting | or |= or |~"),
+        ("{}[5m]", 10, "count_over_time({…}[5m])"),
+        ("{} + 1", 11, "lines are no numbers"),
+        ("sum({})", 5, "lines are no numbers"),
+        ("app=\"a\"", 1, "a selector stands in braces"),
+        ("", 1, "expecting { or a function or an aggregation or NUMBER"),
+        ("1 +", 4, "expecting a function or an aggregation or NUMBER"),
+        ("rat({}[5m])", 1, "did you mean \"rate\"?"),
+        ("nothing({}[5m])", 1, "there is no function \"nothing\""),
+        ("rate({}[5m]) 5", 21, "expecting an operator or the end"),
+        ("rate({}[$__auto])", 16, "replaced by a dashboard"),
+        ("sum_over_time({}[5m])", 1, "write | unwrap and a label before the window"),
+        ("count_over_time({} | unwrap x [5m])", 1, "leave the unwrap out"),
+        ("rate({}[5m]) by (x)", 1, "sum by (…) (rate(…))"),
+        ("topk(1.5, rate({}[5m]))", 6, "must be a whole number"),
+        ("{} | status =~ 5..", 23, "a text needs quotes"),
+        ("{} |= 'x'", 14, "texts stand in"),
+    ] {
+        check(&query.replace("{}", selector), 1, column, message);
+    }
 }
 
 #[test]

@@ -141,7 +141,7 @@ proptest! {
     fn queries_read_back_as_they_were(query in metric()) {
         match parse(&query) {
             Ok(expr) => round_trip(&expr)?,
-            Err(error) => prop_assert!(error.is_meaning, "{}: {}", query, error),
+            Err(error) => prop_assert!(!error.message.starts_with("syntax error"), "{}: {}", query, error),
         }
     }
 }

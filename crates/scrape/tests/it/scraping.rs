@@ -24,13 +24,14 @@ async fn the_first_scrape_is_soon_and_complete() {
         "[{{job_name: j, scrape_interval: 1h, static_configs: [{{targets: ['{address}'], labels: {{instance: i}}}}]}}]"
     )));
     wait("the first scrape", || rig.store.last(UP).is_some()).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "first scrape after {:?}", start.elapsed());
+    // Long before the interval of an hour is over.
+    assert!(start.elapsed() < Duration::from_secs(120), "first scrape after {:?}", start.elapsed());
     let last = |name: &str| rig.store.last(name).flatten();
     assert_eq!((last(UP), last(A), last(B)), (Some(1.0), Some(1.0), Some(2.5)));
     assert_eq!(last(&report("scrape_samples_scraped")), Some(2.0));
     assert_eq!(last(&report("scrape_samples_post_metric_relabeling")), Some(2.0));
     assert_eq!(last(&report("scrape_series_added")), Some(2.0));
-    assert!(last(&report("scrape_duration_seconds")).is_some_and(|s| s > 0.0 && s < 5.0));
+    assert!(last(&report("scrape_duration_seconds")).is_some_and(|s| s > 0.0 && s < 10.0));
     wait("the target is up", || rig.manager.targets().active[0].health == Health::Up).await;
     let targets = rig.manager.targets();
     let [target] = targets.active.as_slice() else { panic!("{targets:?}") };
@@ -62,9 +63,11 @@ async fn a_vanished_series_gets_one_marker() {
     assert_eq!(rig.store.markers_while_up(A, UP), 0);
     site.say("a 1\nb{l=\"1\"} 3\n");
     wait("it comes back", || rig.store.last(B) == Some(Some(3.0))).await;
-    let expected =
-        rig.own("prometheus_target_scrape_rows_total{way=\"expected\"}").and_then(|n| n.parse::<u64>().ok());
-    assert!(expected.is_some_and(|n| n >= 4), "{expected:?} lines were recognised by their place");
+    wait("lines are recognised by their place", || {
+        let rows = rig.own("prometheus_target_scrape_rows_total{way=\"expected\"}");
+        rows.and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n >= 4)
+    })
+    .await;
     rig.manager.stop().await;
 }
 
@@ -140,7 +143,8 @@ async fn exemplars_come_with_their_series_and_spoil_nothing() {
     .await;
     site.answer(200, "application/openmetrics-text; version=1.0.0");
     let rig = Rig::start(job_for(&site, ""));
-    rig.scrapes(2).await;
+    // Not so many scrapes: on a busy machine they may time out.
+    wait("two exemplars", || rig.store.exemplars().len() >= 2).await;
     let shown = |(series, e): &(Labels, storage::Exemplar)| {
         format!("{} {} {} {}", series.get("x").unwrap_or_default(), e.labels, e.value, e.has_own_time)
     };
@@ -153,7 +157,7 @@ async fn exemplars_come_with_their_series_and_spoil_nothing() {
     // Labels given twice, and a time that the store does not take: the samples stay.
     for x in ["3", "4"] {
         let series = format!(r#"a_total{{instance="i", job="j", x="{x}"}}"#);
-        assert!(rig.store.last(&series).flatten().is_some(), "{series}");
+        assert!(rig.store.values(&series).iter().any(Option::is_some), "{series}");
     }
     rig.manager.stop().await;
 }
@@ -162,7 +166,7 @@ async fn exemplars_come_with_their_series_and_spoil_nothing() {
 async fn explicit_timestamps_are_kept_without_markers() {
     let site = Site::start("a 1 1000\n").await;
     let rig = Rig::start(job_for(&site, "honor_labels: true,"));
-    rig.scrapes(1).await;
+    wait("the sample", || !rig.store.samples(A).is_empty()).await;
     site.say("");
     rig.scrapes(2).await;
     assert_eq!(rig.store.samples(A), [(1000, Some(1.0))]);
@@ -329,8 +333,11 @@ async fn our_own_metrics_can_be_scraped() {
 async fn of_two_lines_for_one_series_the_first_counts() {
     let site = Site::start("a 1\na 2\n").await;
     let rig = Rig::start(job_for(&site, ""));
+    wait("both lines are seen", || {
+        rig.own("prometheus_target_scrapes_sample_duplicate_timestamp_total").is_some_and(|n| n != "0")
+    })
+    .await;
     rig.scrapes(3).await;
     assert!(rig.store.values(A).contains(&Some(1.0)) && !rig.store.values(A).contains(&Some(2.0)));
-    assert!(rig.own("prometheus_target_scrapes_sample_duplicate_timestamp_total").is_some_and(|n| n != "0"));
     rig.manager.stop().await;
 }

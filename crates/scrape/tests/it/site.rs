@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::recorder::Recorder;
 
 /// The longest that a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until `is_true`, looking every few milliseconds; panics with `what` when it does not come true.
 pub(crate) async fn wait(what: &str, mut is_true: impl FnMut() -> bool) {

@@ -12,9 +12,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use net::{Server, ServerLimits};
 use shipper::{BufferOptions, Running, Settings, Shipper};
+use tokio::net::TcpSocket;
 
 /// Long enough for anything that is waited for on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a request is answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,14 +49,19 @@ type Shared = Arc<Mutex<Seen>>;
 pub(crate) struct Receiver {
     server: Option<Server>,
     addr: SocketAddr,
+    /// Bound to its port and never listening, so that nobody else is given it while the receiver is down.
+    _place: TcpSocket,
     seen: Shared,
 }
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
         let seen = Seen { answer: Answer::Take, got: Vec::new(), authorization: None };
-        let addr = "127.0.0.1:0".parse().expect("an address");
-        let mut receiver = Self { server: None, addr, seen: Arc::new(Mutex::new(seen)) };
+        let place = TcpSocket::new_v4().expect("a socket");
+        place.set_reuseaddr(true).expect("set");
+        place.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let addr = place.local_addr().expect("bound");
+        let mut receiver = Self { server: None, addr, _place: place, seen: Arc::new(Mutex::new(seen)) };
         receiver.up().await;
         receiver
     }
@@ -64,7 +70,6 @@ impl Receiver {
         let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(self.seen.clone());
         let limits = ServerLimits { stop_timeout: Duration::from_millis(10), ..ServerLimits::standard() };
         let server = Server::start(net::bind(self.addr).await.expect("a port"), router, limits);
-        self.addr = server.addr();
         self.server = Some(server);
     }
 
@@ -135,13 +140,15 @@ pub(crate) struct Site {
     pub client: String,
     pub job: String,
     pub buffer_bytes: u64,
+    /// How long an answer is waited for: so long that a machine that is halted for a while makes no repeats.
+    pub timeout: &'static str,
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("log")).expect("made");
-        Self { folder, client: String::new(), job: String::new(), buffer_bytes: 64 << 20 }
+        Self { folder, client: String::new(), job: String::new(), buffer_bytes: 64 << 20, timeout: "5m" }
     }
 
     pub(crate) fn log(&self, name: &str) -> PathBuf {
@@ -157,11 +164,12 @@ impl Site {
         let text = format!(
             "positions: {{filename: {root}/positions.yaml, sync_period: 50ms}}\n\
              target_config: {{sync_period: 200ms}}\n\
-             clients:\n- url: {}\n  batchwait: 20ms\n  batchsize: 20000\n  timeout: 500ms\n  \
+             clients:\n- url: {}\n  batchwait: 20ms\n  batchsize: 20000\n  timeout: {}\n  \
              backoff_config: {{min_period: 20ms, max_period: 100ms}}\n{}\
              scrape_configs:\n- job_name: test\n  static_configs:\n  - targets: [localhost]\n    \
              labels: {{job: test, __path__: '{root}/log/*.log', __path_exclude__: '{root}/log/no*'}}\n{}",
             receiver.url(),
+            self.timeout,
             self.client,
             self.job,
         );

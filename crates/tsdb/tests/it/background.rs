@@ -10,7 +10,7 @@ use tsdb::{Db, Maintenance, Metrics, Options, SyncPolicy};
 use crate::world::{World, commit, contents, samples};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn options(dir: &tempfile::TempDir, registry: &mut Registry) -> Options {
     Options {

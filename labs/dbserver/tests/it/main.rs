@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dbserver::{Account, DATABASE, Engine, Error, Log, Options, Server, password_file};
 
 /// A limit for what must not hang; nothing takes this long when it works.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn start(engine: Engine) -> Server {
     Server::start(Options::temporary(engine)).unwrap_or_else(|error| panic!("{engine:?}: {error}"))

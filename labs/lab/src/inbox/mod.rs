@@ -115,7 +115,8 @@ mod tests {
         let client = net::Client::new(net::ClientOptions::named("test")).expect("a client");
         let post = async |path: &str, body: Value| {
             let url = format!("{}{path}", server.url());
-            let answer = client.post_json(&url, &body, &[], Duration::from_secs(5)).await.expect("an answer");
+            let answer =
+                client.post_json(&url, &body, &[], Duration::from_secs(60)).await.expect("an answer");
             (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
         };
         let event = json!({ "routing_key": "k", "event_action": "trigger", "dedup_key": "d" });
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(post("/slack", json!({ "channel": "#a" })).await, (200, "ok".to_owned()));
         assert_eq!(post("/watchdog", json!({ "status": "firing" })).await.0, 200);
         let answer =
-            client.get(&server.url(), &[], Duration::from_secs(5), 1 << 20).await.expect("an answer");
+            client.get(&server.url(), &[], Duration::from_secs(60), 1 << 20).await.expect("an answer");
         let kept: Value = serde_json::from_slice(&answer.body).expect("JSON");
         let kinds: Vec<&str> =
             kept["messages"].as_array().expect("a list").iter().filter_map(|m| m["kind"].as_str()).collect();
@@ -138,7 +139,7 @@ mod tests {
         let listener = net::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
         let server = net::Server::start(listener, routes(), net::ServerLimits::standard());
         let client = net::Client::new(net::ClientOptions::named("test")).expect("a client");
-        let wait = Duration::from_secs(5);
+        let wait = Duration::from_secs(60);
         for n in 0..MESSAGES_MAX + 2 {
             let answer = client
                 .post_json(&server.url(), &serde_json::json!({ "n": n }), &[], wait)

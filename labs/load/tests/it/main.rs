@@ -11,7 +11,7 @@ use load::{Options, Running, Stage, StartError, ThinkTime};
 use net::{Client, ClientOptions, Fetched};
 use shop::{Counts, SEEDED, Shop};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A stage that hurries: eight users at once who hardly think.
 fn hurried(name: &str, duration: Option<Duration>) -> Stage {
@@ -31,7 +31,7 @@ fn options(target: &str, stages: Vec<Stage>) -> Options {
         listen: "127.0.0.1:0".parse().expect("an address"),
         stages,
         seed: 42,
-        request_timeout: Duration::from_secs(10),
+        request_timeout: Duration::from_secs(60),
         traffic: None,
     }
 }
@@ -76,7 +76,7 @@ async fn counts_equal_what_the_server_saw() {
     running.stop().await;
     until("all connections closed", || shop.connections_open() == 0).await;
 
-    let running = start(&shop.server.url(), vec![hurried("first", Some(Duration::from_millis(500)))]).await;
+    let running = start(&shop.server.url(), vec![hurried("first", Some(Duration::from_secs(2)))]).await;
     let (reads_before, writes_before) = (Counts::get(&shop.counts.reads), Counts::get(&shop.counts.writes));
     let orders_before = shop.orders();
     within("the stage", running.finished()).await;
@@ -179,7 +179,7 @@ async fn figures_are_served() {
 async fn stages_run_one_after_another_and_end() {
     let shop = Shop::start().await;
     // Long enough for one good answer on a busy machine.
-    let short = Some(Duration::from_secs(1));
+    let short = Some(Duration::from_secs(3));
     let running = start(&shop.server.url(), vec![hurried("one", short), hurried("two", short)]).await;
     within("both stages", running.finished()).await;
     until("all connections closed", || shop.connections_open() == 0).await;

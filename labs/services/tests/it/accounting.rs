@@ -15,7 +15,7 @@ const ORDER: &str = r#"{"customer_id":10,"items":[{"product_id":101,"quantity":2
 async fn start_orders(folder: &std::path::Path, payments: Option<String>) -> Running {
     let mut options = options(folder, "orders-1");
     options.basics.faults = true;
-    options.payments = payments.map(|url| PaymentOptions { url, timeout: Duration::from_millis(400) });
+    options.payments = payments.map(|url| PaymentOptions { url, timeout: Duration::from_secs(60) });
     services::orders::start(options).await.expect("starts")
 }
 

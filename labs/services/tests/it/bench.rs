@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A limit for what must not hang; nothing takes this long when it works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Options of an instance that keeps everything in `folder`.
 pub(crate) fn options(folder: &Path, instance: &str) -> Options {
@@ -22,7 +22,8 @@ pub(crate) fn options(folder: &Path, instance: &str) -> Options {
         basics: basics(folder, instance),
         database_url: format!("sqlite://{}", folder.join("orders.db").display()),
         database_password_file: None,
-        pool: PoolLimits::standard(),
+        // A busy machine, or a slow disk, refuses nobody.
+        pool: PoolLimits { acquire_timeout: PATIENCE, statement_timeout: PATIENCE, ..PoolLimits::standard() },
         connect_retry: ConnectRetry { tries: 2, wait: Duration::from_millis(10) },
         payments: None,
     }

@@ -8,6 +8,8 @@ use e2e::{RunningMonitor, until};
 use tokio::process::Command;
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// Free ports that are tried where a program cannot take any by itself.
+const PORT_TRIES: usize = 5;
 
 const ROUTES: &str = "route:
   receiver: default
@@ -166,22 +168,32 @@ async fn a_real_prometheus_sends_its_alerts() {
 async fn their_alertmanager(folder: &std::path::Path) -> (tokio::process::Child, String) {
     let config = folder.join("theirs.yml");
     std::fs::write(&config, "route: {receiver: a}\nreceivers: [{name: a}]\n").expect("there is room");
-    // A port that was free a moment ago; it has no way to say which one it took.
-    let port = {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        taken.local_addr().expect("bound").port()
-    };
-    let child = Command::new("prometheus-alertmanager")
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.path={}", folder.join("theirs").display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg("--cluster.listen-address=")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it starts");
-    (child, format!("http://127.0.0.1:{port}"))
+    for _ in 0..PORT_TRIES {
+        // A port that was free a moment ago; it has no way to say which one it took.
+        let port = {
+            let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            taken.local_addr().expect("bound").port()
+        };
+        let mut child = Command::new("prometheus-alertmanager")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.path={}", folder.join("theirs").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--cluster.listen-address=")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        // It ends where somebody else was quicker to take the port.
+        let is_up = until("it listens or ends", LIMIT, async || match child.try_wait().expect("its state") {
+            Some(_) => Ok(false),
+            None => tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map(|_| true),
+        });
+        if is_up.await {
+            return (child, format!("http://127.0.0.1:{port}"));
+        }
+    }
+    panic!("prometheus-alertmanager ended {PORT_TRIES} times before it listened");
 }
 
 /// Found in a file that is written later; told while our own receivers are too; gone when the file is.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use e2e::{RunningLab, until};
-use rustix::process::Signal;
 use serde_json::Value;
 
 /// Scrape, rule, `for`, group: some seconds each in the lab.
@@ -11,10 +10,10 @@ const ALERT_LIMIT: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_instance_is_told_and_its_return_too() {
-    let lab = RunningLab::start(&["--hold", "orders-2"]).await;
+    let mut lab = RunningLab::start(&["--hold", "orders-2"]).await;
     let up = r#"up{job="order-service",instance="orders-2"} == 1"#;
     until("orders-2 is seen", Duration::from_secs(30), async || lab.query(up).await).await;
-    lab.signal("orders-2", Signal::KILL);
+    lab.kill("orders-2").await;
 
     until("InstanceDown fires", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("firing"))).await;
     until("the receiver has it", ALERT_LIMIT, async || delivered(&lab, "firing").await).await;
@@ -36,7 +35,7 @@ async fn a_killed_instance_is_told_and_its_return_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_monitor_keeps_its_samples() {
-    let lab = RunningLab::start(&[]).await;
+    let mut lab = RunningLab::start(&[]).await;
     let seen = r#"sum(count_over_time(up{job="order-service"}[1h]))"#;
     let at_least_six =
         async || lab.query(seen).await.and_then(|n| if n >= 6.0 { Ok(n) } else { Err(n.to_string()) });
@@ -45,11 +44,12 @@ async fn a_killed_monitor_keeps_its_samples() {
     let at = lab.query("time()").await.expect("the time") - 2.0;
     let before = lab.query_at(seen, Some(at)).await.expect("samples");
     let url = lab.url("monitor", "prometheus");
-    lab.signal("monitor", Signal::KILL);
+    lab.kill("monitor").await;
     let after =
         until("the monitor is back", Duration::from_secs(30), async || lab.query_at(seen, Some(at)).await)
             .await;
-    assert_eq!(after, before);
+    // A scrape that took long may have come in with a time before that moment.
+    assert!(after >= before, "{after} of {before}");
     assert_eq!(lab.url("monitor", "prometheus"), url, "a restarted role keeps its address");
     lab.stop().await;
 }
@@ -81,26 +81,31 @@ async fn delivered(lab: &RunningLab, status: &str) -> Result<(), String> {
 /// The monitor is killed twice: while the fault is on, and at the moment in which it ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_monitor_pages_nobody_twice_and_tells_the_end() {
-    let lab = RunningLab::start(&["--hold", "orders-2"]).await;
+    let mut lab = RunningLab::start(&["--hold", "orders-2"]).await;
     let up = r#"up{job="order-service",instance="orders-2"} == 1"#;
     until("orders-2 is seen", Duration::from_secs(30), async || lab.query(up).await).await;
-    lab.signal("orders-2", Signal::KILL);
+    lab.kill("orders-2").await;
     until("the receiver has it", ALERT_LIMIT, async || delivered(&lab, "firing").await).await;
     // Killed between an answer and the note of it, the monitor would rightly tell it once more.
     until("it is noted", ALERT_LIMIT, async || noted(&lab)).await;
 
-    lab.signal("monitor", Signal::KILL);
+    lab.kill("monitor").await;
     until("it fires again", ALERT_LIMIT, async || alert_state(&lab).await.and_then(is("firing"))).await;
 
-    lab.signal("monitor", Signal::KILL);
+    lab.kill("monitor").await;
     let control = lab.url("up", "control");
     lab.post(&format!("{control}/roles/orders-2/release"), &Value::Null).await.expect("an answer");
     until("the receiver knows", ALERT_LIMIT, async || delivered(&lab, "resolved").await).await;
 
     let inbox = lab.json(&lab.url("up", "inbox")).await.expect("the inbox");
     let messages = inbox["messages"].as_array().expect("messages");
-    let told = |status: &str| messages.iter().filter(|m| tells(&m["body"], status)).count();
-    assert_eq!((told("firing"), told("resolved")), (1, 1), "{inbox}");
+    for status in ["firing", "resolved"] {
+        // Another target may have been lost on a busy machine: then its group has rightly more to say.
+        let mut told: Vec<_> =
+            messages.iter().map(|m| &m["body"]).filter(|m| tells(m, status)).map(alerts_of).collect();
+        told.sort();
+        assert!(!told.is_empty() && told.windows(2).all(|two| two[0] != two[1]), "{status}: {inbox}");
+    }
     let ui = lab.url("monitor", "ui");
     let status = lab.json(&format!("{ui}/api/ui/notifications")).await.expect("who was told");
     let records = status["notifications"].as_array().expect("a list");
@@ -120,6 +125,14 @@ fn noted(lab: &RunningLab) -> Result<(), String> {
             && entry["firing"].as_array().is_some_and(|told| !told.is_empty())
     };
     if state["log"].as_array().is_some_and(|log| log.iter().any(told)) { Ok(()) } else { Err(text) }
+}
+
+/// The alerts that a message tells of, each with its status.
+fn alerts_of(message: &Value) -> Vec<String> {
+    let alerts = message["alerts"].as_array().into_iter().flatten();
+    let mut all: Vec<String> = alerts.map(|one| format!("{} {}", one["status"], one["labels"])).collect();
+    all.sort();
+    all
 }
 
 /// Whether a message tells of our alert in this status.

@@ -51,7 +51,10 @@ async fn promtool_reads_our_answers() {
         holds(promtool(&arguments), &["job=\"watchfire\"", "1 @["]).expect("a range");
     }
     holds(promtool(&["series", &format!("--match={selector}"), &url]), &["up", "watchfire"]).expect("series");
-    holds(promtool(&["labels", &url, "job"]), &["watchfire", "order-service"]).expect("labels");
+    until("labels", LIMIT, async || {
+        holds(promtool(&["labels", &url, "job"]), &["watchfire", "order-service"])
+    })
+    .await;
     let refused = promtool(&["instant", &url, "up{"]).expect_err("a wrong query");
     assert!(refused.contains("parse error"), "{refused}");
     lab.stop().await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use e2e::{RunningLab, until};
 use lab::DatabaseKind;
-use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -20,7 +19,7 @@ pub(crate) fn folder() -> TempDir {
 }
 
 async fn lives_on(kind: DatabaseKind, name: &str, up: &str) {
-    let lab = RunningLab::start_on(kind, folder()).await;
+    let mut lab = RunningLab::start_on(kind, folder()).await;
     let orders = format!("{}/api/order", lab.url("gateway", "http"));
     let basket = json!({"customer_id": 4711, "items": [{"product_id": 1, "quantity": 3, "unit_price": 0.1}]});
     let (status, placed) = lab.post(&orders, &basket).await.expect("an answer");
@@ -39,7 +38,7 @@ async fn lives_on(kind: DatabaseKind, name: &str, up: &str) {
         before.urls[name],
         format!("{name}://app_user@{}/orders_db", before.address(name).expect("a place"))
     );
-    lab.signal("db", Signal::KILL);
+    lab.kill("db").await;
     until("the database is back", LIMIT, async || {
         let now = lab.endpoints().0["db"].clone();
         if now.pid.is_some() && now.pid != before.pid && now.urls == before.urls {

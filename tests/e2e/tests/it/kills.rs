@@ -14,7 +14,7 @@ use e2e::{RunningMonitor, Sampled, Target, until, value_of};
 const KILLS: u64 = 5;
 const TARGETS: u64 = 8;
 const SERIES: u64 = 250;
-/// Longest life of a monitor after its first answer.
+/// Longest life of a monitor after its first sample.
 const LIFE_MAX: Duration = Duration::from_millis(4000);
 const LIMIT: Duration = Duration::from_secs(60);
 /// What is compared in one query at the end.
@@ -52,9 +52,14 @@ fn note(seen: &mut Seen, shown: &[Sampled]) {
     }
 }
 
-/// Looks again and again until the life is over.
+/// Looks again and again until the life is over, which begins with the first sample.
 async fn watch(monitor: &RunningMonitor, seen: &mut Seen, life: Duration) {
-    until("an answer", LIMIT, async || monitor.samples("m{i=\"0\"}[5s]", now_s()).await).await;
+    until("a sample", LIMIT, async || {
+        let shown = monitor.samples("m{i=\"0\"}[5s]", now_s()).await?;
+        note(seen, &shown);
+        if shown.is_empty() { Err("none yet".to_owned()) } else { Ok(()) }
+    })
+    .await;
     let begun = Instant::now();
     while begun.elapsed() < life {
         let shown = monitor.samples("m{i=\"0\"}[5s]", now_s()).await.expect("an answer");

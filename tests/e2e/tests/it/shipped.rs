@@ -7,7 +7,7 @@ use lab::DatabaseKind;
 use serde_json::Value;
 
 /// Two scrapes make a rate; a few minutes of dashboards are not waited for.
-const DATA_LIMIT: Duration = Duration::from_secs(90);
+const DATA_LIMIT: Duration = Duration::from_secs(300);
 
 /// What rightly has no data in a healthy lab on an ordinary machine: the dashboard, the start of the panel's title, and why.
 const EMPTY: [(&str, &str, &str); 13] = [

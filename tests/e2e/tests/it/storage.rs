@@ -86,7 +86,11 @@ async fn exemplars_snapshots_and_tools() {
         (&kept[0]["exemplars"], &kept[0]["seriesLabels"]["__name__"]),
         (&exemplars, &"a_total".into())
     );
-    assert_eq!(data(&monitor, "/api/v1/metadata?metric=a").await["a"][0]["help"], "An example.");
+    until("what its target says of it", LIMIT, async || {
+        let told = data(&monitor, "/api/v1/metadata?metric=a").await;
+        if told["a"][0]["help"] == "An example." { Ok(()) } else { Err(told) }
+    })
+    .await;
 
     let in_use = tool(&data_dir, &["verify"]);
     assert!(

@@ -10,9 +10,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crashed_role_comes_back_on_its_ports() {
-    let lab = RunningLab::start(&[]).await;
+    let mut lab = RunningLab::start(&[]).await;
     let before = lab.endpoints().0["orders-1"].clone();
-    lab.signal("orders-1", Signal::KILL);
+    lab.kill("orders-1").await;
     let after = until("orders-1 is back", LIMIT, async || {
         let now = lab.endpoints().0["orders-1"].clone();
         if now.pid.is_none() || now.pid == before.pid { Err("the old process") } else { Ok(now) }

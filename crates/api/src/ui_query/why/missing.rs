@@ -3,9 +3,9 @@
 use columns::TimeRange;
 use model::{DurationMs, Labels, METRIC_NAME, MatchOp, Matcher, TimestampMs};
 use scrape::{Health, TargetStatus};
+use stdx::near::nearest;
 use storage::{Samples, Selection, SeriesSet};
 
-use super::near::nearest;
 use super::{Asked, Kind, Looked, SERIES_LOOKED_AT_MAX, Unknown, Why};
 
 /// Values of a label that are named in a sentence.

@@ -6,7 +6,6 @@
 
 mod blame;
 mod missing;
-mod near;
 
 use columns::{Steps, TimeRange, is_absent};
 use model::TimestampMs;

@@ -9,6 +9,8 @@ use services::orders::domain::{Customer, CustomerId, NewItem, NewOrder, ProductI
 use services::orders::store::{OrderStore, PoolLimits, connect};
 use tokio::task::block_in_place;
 
+use crate::bench::PATIENCE;
+
 /// Where databases come from.
 pub(crate) struct Backend {
     kind: Kind,
@@ -108,7 +110,10 @@ impl Backend {
 }
 
 pub(crate) async fn open(database: &Database) -> Arc<dyn OrderStore> {
-    let opened = connect(&database.url, PoolLimits::standard()).await;
+    // A busy machine refuses nobody.
+    let limits =
+        PoolLimits { acquire_timeout: PATIENCE, statement_timeout: PATIENCE, ..PoolLimits::standard() };
+    let opened = connect(&database.url, limits).await;
     opened.unwrap_or_else(|error| panic!("{}: {error}", database.name))
 }
 

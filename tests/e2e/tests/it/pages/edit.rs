@@ -1,9 +1,8 @@
 //! Empty panels that explain themselves, and panels that are edited in the browser and written to their file.
 
 use std::path::Path;
-use std::time::Duration;
 
-use e2e::{Browser, RunningMonitor, Target, until};
+use e2e::{Browser, RunningMonitor, Target};
 use serde_json::{Value, json};
 
 fn panel(id: u32, title: &str, expr: &str) -> Value {
@@ -189,10 +188,7 @@ async fn refused(browser: &Browser, page: &str, file: &Path) {
     browser.open(&format!("{page}&editPanel=1")).await;
     browser.wait_words("dialog", "is read-only").await;
     fill(browser, ".edit-field input[type=text]:not([list])", "Ours").await;
-    let refusal = async || {
-        browser.eval::<bool>("return document.querySelector('.edit-foot .button-primary').disabled;").await
-    };
-    until("it cannot be saved", Duration::from_secs(10), refusal).await;
+    browser.wait("it cannot be saved", "document.querySelector('.edit-foot .button-primary').disabled").await;
     browser.picture("edit-read-only").await;
 }
 

@@ -31,10 +31,10 @@ async fn a_query_is_typed_completed_run_and_shared() {
 async fn typed(browser: &Browser) {
     // Names come from the store: nobody types them to the end.
     browser.press("sum by (job) (rate(http_requests_t").await;
-    offered(browser, "http_requests_total").await;
+    browser.offered("http_requests_total").await;
     browser.enter().await;
     browser.press("{endpo").await;
-    offered(browser, "endpoint").await;
+    browser.offered("endpoint").await;
     browser.enter().await;
     browser.press("=\"/api/order/").await;
     browser.wait_words(".cm-tooltip-autocomplete", "/api/order/{id}").await;
@@ -53,15 +53,6 @@ async fn typed(browser: &Browser) {
     let expr = address.query_pairs().find(|(name, _)| name == "expr").map(|(_, text)| text.into_owned());
     assert_eq!(expr.as_deref(), Some("sum by (job) (rate(http_requests_total[1m]))"));
     browser.pictures("explore").await;
-}
-
-/// Waits for a name in the list, and until the list takes Enter: not in the moment in which it opens, as nobody has read it then.
-async fn offered(browser: &Browser, name: &str) {
-    browser.wait_words(".cm-tooltip-autocomplete", name).await;
-    let open = "(() => { const list = document.querySelector('.cm-tooltip-autocomplete');
-        if (list !== window.listSeen?.list) window.listSeen = { list, at: performance.now() };
-        return list && performance.now() - window.listSeen.at > 150; })()";
-    browser.wait("the list takes Enter", open).await;
 }
 
 /// What is wrong is said at its place; what gave nothing comes with a reason and what may be meant.

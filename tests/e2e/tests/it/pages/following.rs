@@ -21,7 +21,8 @@ async fn say(monitor: &RunningMonitor, lines: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_followed() {
     let monitor = RunningMonitor::start().await;
-    let relay = Relay::start(monitor.ui_url().trim_start_matches("http://")).await;
+    let relay = Relay::start().await;
+    relay.lead_to(monitor.ui_url());
     let browser = Browser::start(1440, 900).await;
     say(&monitor, &["level=error before", "other words"]).await;
     let query = "%7Bjob%3D%22talk%22%7D%20!%3D%20%22other%22";

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use e2e::{Browser, RunningMonitor, Target, until};
+use e2e::{Browser, Relay, RunningMonitor, Target, until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -50,9 +50,9 @@ fn site(folder: &Path, target: &Target) {
     std::fs::write(folder.join("prometheus.yml"), text).expect("written");
 }
 
-async fn start(folder: &Path, ui: &str) -> RunningMonitor {
+async fn start(folder: &Path) -> RunningMonitor {
     let boards = folder.join("boards");
-    let flags = ["--dashboards", boards.to_str().expect("UTF-8"), "--ui-listen", ui];
+    let flags = ["--dashboards", boards.to_str().expect("UTF-8")];
     RunningMonitor::start_on(&folder.join("prometheus.yml"), &folder.join("data"), &flags).await
 }
 
@@ -61,8 +61,10 @@ async fn a_page_that_refreshes_is_sent_its_rounds() {
     let target = Target::start(3).await;
     let folder = tempfile::tempdir().expect("a folder");
     site(folder.path(), &target);
-    let monitor = start(folder.path(), "127.0.0.1:0").await;
-    let (browser, ui) = (Browser::start(1440, 900).await, monitor.ui_url().to_owned());
+    let monitor = start(folder.path()).await;
+    let relay = Relay::start().await;
+    relay.lead_to(monitor.ui_url());
+    let (browser, ui) = (Browser::start(1440, 900).await, relay.url());
     let page = format!("{ui}/d/live?from=now-2m&to=now&refresh=1s&viewPanel=1");
     browser.open(&page).await;
     browser.wait("a stream", PACED).await;
@@ -77,10 +79,10 @@ async fn a_page_that_refreshes_is_sent_its_rounds() {
     browser.open(&page).await;
     browser.wait("a stream", PACED).await;
     assert_eq!(browser.troubles().await, Vec::<String>::new());
-    let address = ui.trim_start_matches("http://").to_owned();
     monitor.kill().await;
     browser.wait("it is missed", &format!("!({PACED}) && document.querySelector('.lost')")).await;
-    let monitor = start(folder.path(), &address).await;
+    let monitor = start(folder.path()).await;
+    relay.lead_to(monitor.ui_url());
     browser.wait("a stream again", PACED).await;
     rounds_come(&browser).await;
     browser.stop().await;

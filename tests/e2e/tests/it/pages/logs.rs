@@ -68,11 +68,11 @@ async fn switched(browser: &Browser) {
         .wait("the editor has the focus", "document.activeElement?.closest('[data-editor=codemirror]')")
         .await;
     browser.press("{jo").await;
-    offered(browser, "job").await;
+    browser.offered("job").await;
     browser.enter().await;
-    offered(browser, "worker").await;
+    browser.offered("worker").await;
     browser.press("acc").await;
-    offered(browser, "access").await;
+    browser.offered("access").await;
     browser.enter().await;
     browser
         .wait(
@@ -95,15 +95,6 @@ async fn switched(browser: &Browser) {
         format!("document.querySelector('.log-text')?.innerText.includes('/api/order/{}')", REQUESTS - 1);
     browser.wait("the newest is first", &newest).await;
     browser.pictures("explore-logs").await;
-}
-
-async fn offered(browser: &Browser, name: &str) {
-    browser.wait_words(".cm-tooltip-autocomplete", name).await;
-    // The list takes no Enter in the moment in which it opens.
-    let open = "(() => { const list = document.querySelector('.cm-tooltip-autocomplete');
-        if (list?.innerText !== window.listSeen?.text) window.listSeen = { text: list?.innerText, at: performance.now() };
-        return list && performance.now() - window.listSeen.at > 150; })()";
-    browser.wait("the list takes Enter", open).await;
 }
 
 /// Types over the query and runs it.
@@ -249,8 +240,14 @@ async fn saved(browser: &Browser, ui: &str) {
         (&all[0]["labels"]["service"], &all[0]["metadata"]["detected_level"]),
         (&json!("orders"), &json!("error"))
     );
+    // The button says it for a second and a half only.
+    let watch = "const tools = document.querySelector('.log-details .log-tools');
+        new MutationObserver(() => { window.saidCopied ||= tools.innerText.includes('Copied'); })
+            .observe(tools, { subtree: true, childList: true, characterData: true });
+        return null;";
+    browser.eval::<Value>(watch).await.expect("it watches");
     browser.click(".log-details .log-tools button:first-child").await;
-    browser.wait_words(".log-details .log-tools", "Copied").await;
+    browser.wait("it says so", "window.saidCopied").await;
     let copied: String = browser.eval("return navigator.clipboard.readText();").await.expect("a text");
     assert!(copied.starts_with("{\"level\":\"ERROR\""), "{copied}");
 }

@@ -7,7 +7,7 @@ const FIRST_VISIT_BYTES_MAX: u64 = 250_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_of_a_whole_lab() {
-    let lab = RunningLab::start_whole(&["--hold", "reviews"]).await;
+    let mut lab = RunningLab::start_whole(&["--hold", "reviews"]).await;
     let browser = Browser::start(1440, 900).await;
     let ui = lab.url("monitor", "ui").trim_end_matches('/').to_owned();
 
@@ -17,7 +17,7 @@ async fn the_pages_of_a_whole_lab() {
     browser.wait("rates are there", "[...document.querySelectorAll('.tile')].filter((tile) => /[\\d.]+\\/s/.test(tile.innerText)).length >= 12").await;
     first_visit(&browser, "home").await;
 
-    lab.signal("reviews", rustix::process::Signal::KILL);
+    lab.kill("reviews").await;
     worst_first(&browser).await;
     lists(&browser, &ui).await;
     rules_and_status(&browser, &ui).await;
@@ -101,7 +101,7 @@ async fn rules_and_status(browser: &Browser, ui: &str) {
 async fn first_visit(browser: &Browser, name: &str) {
     let script =
         "return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-        .filter((entry) => entry.name.includes('/ui/') || entry.entryType === 'navigation')
+        .filter((entry) => new URL(entry.name).pathname.startsWith('/ui/') || entry.entryType === 'navigation')
         .map((entry) => [entry.name, entry.encodedBodySize]);";
     let all: Vec<(String, u64)> = browser.eval(script).await.expect("figures");
     let bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();

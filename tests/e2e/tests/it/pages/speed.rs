@@ -2,7 +2,8 @@
 //! what a browser takes from the address to the last drawing.
 //!
 //! The limits are those of a release build; for figures: `WATCHFIRE_E2E_BINARY=target/release/watchfire cargo test -p e2e speed
-//! -- --nocapture`. A build without optimisation gets ten times as long, so that the test finds what is slower by nature.
+//! -- --nocapture`. A build without optimisation, on a machine of which nothing is known, gets sixty times as long, so that the test finds
+//! what is slower by nature.
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
@@ -16,7 +17,7 @@ use thirtyfour::error::WebDriverResult;
 /// What the monitor may take for one round of all panels, and the browser from the address to the last drawing.
 const SERVER_MS_MAX: f64 = 300.0;
 const BROWSER_MS_MAX: f64 = 1000.0;
-const UNOPTIMISED: f64 = 10.0;
+const UNOPTIMISED: f64 = 60.0;
 
 const DAY_S: i64 = 86_400;
 const SCRAPE_S: i64 = 15;

@@ -14,8 +14,8 @@ use super::schema::{self, Schema};
 
 /// Numbers of the server's errors.
 const CODES: Codes = Codes {
-    // The server stops; a query or a connection was killed.
-    lost: &["1053", "1317", "1927"],
+    // The server stops; a query or a connection was killed, also while it waited for the next id.
+    lost: &["1053", "1317", "1927", "1467"],
     // A deadlock; MariaDB's row that changed since it was read.
     conflict: &["1213", "1020"],
     // Too many connections or out of memory; a lock that was not given in time; disk or table full; read-only; a limit of the user.

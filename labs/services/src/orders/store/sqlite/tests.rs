@@ -20,6 +20,12 @@ struct Bench {
     path: PathBuf,
 }
 
+/// A busy machine refuses nobody.
+fn patient() -> PoolLimits {
+    let long = std::time::Duration::from_secs(180);
+    PoolLimits { acquire_timeout: long, statement_timeout: long, ..PoolLimits::standard() }
+}
+
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -28,7 +34,7 @@ impl Bench {
     }
 
     async fn open(&self) -> Store {
-        open(&self.path, PoolLimits::standard()).await.expect("opens")
+        open(&self.path, patient()).await.expect("opens")
     }
 
     /// One number from the file, read past the store.
@@ -111,7 +117,7 @@ async fn many_may_open_a_new_file_at_once() {
     let opening: Vec<_> = (0..8)
         .map(|_| {
             let path = path.clone();
-            tokio::spawn(async move { open(&path, PoolLimits::standard()).await.map(drop) })
+            tokio::spawn(async move { open(&path, patient()).await.map(drop) })
         })
         .collect();
     for one in opening {
@@ -125,7 +131,7 @@ async fn who_opens_waits_for_whoever_is_opening() {
     let bench = Bench::new();
     let held = migrate::lock(&bench.path).await.expect("locked");
     let path = bench.path.clone();
-    let mut opening = tokio::spawn(async move { open(&path, PoolLimits::standard()).await.map(drop) });
+    let mut opening = tokio::spawn(async move { open(&path, patient()).await.map(drop) });
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut opening).await.is_err());
     assert!(!bench.path.exists());
     drop(held);
@@ -200,7 +206,7 @@ async fn damaged_newer_and_unreachable_databases_are_told_apart() {
 async fn a_database_that_was_full_takes_orders_again() {
     let bench = Bench::new();
     // One connection only: the one that met the full database is the one that must serve afterwards.
-    let limits = PoolLimits { connections_max: 1, ..PoolLimits::standard() };
+    let limits = PoolLimits { connections_max: 1, ..patient() };
     let store = open(&bench.path, limits).await.expect("opens");
     let limit_pages = async |pages: &'static str| {
         let mut lease = store.lease().await.expect("a connection");

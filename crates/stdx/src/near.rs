@@ -10,7 +10,7 @@ const LETTERS_MAX: usize = 200;
 const OFFERED_MAX: usize = 3;
 
 /// The names that `wanted` may be a slip of, nearest first: a few letters off, or one holds the other.
-pub(super) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut near: Vec<(usize, &str)> =
         names.take(COMPARED_MAX).filter_map(|name| Some((distance_if_near(wanted, name)?, name))).collect();
     near.sort_unstable();
