@@ -24,8 +24,8 @@ use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
 use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
 use crate::peers::{self, Line, PeerOptions, PeerStatus, Peers, Post};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
-use crate::state::State;
 use crate::state::wire::Exchange;
+use crate::state::{Saved, State};
 use crate::status::{AlertStatus, GroupStatus, NotificationRecord, Status};
 use crate::store::Refused;
 use crate::why::{self, Episode, Question, RouteNode, Story};
@@ -150,17 +150,19 @@ impl Dispatcher {
             return Err(PeerError::Stranger);
         }
         let said: Exchange = serde_json::from_slice(body).map_err(|e| PeerError::Nonsense(e.to_string()))?;
-        let (name, boot) = (said.name.clone(), said.boot.clone());
-        let (is_complete, up_ms) = (said.complete, said.up_ms);
-        if boot == peers.boot {
+        if said.boot == peers.boot {
             return Err(PeerError::Nonsense("this monitor is its own peer: look at --peer".to_owned()));
         }
-        let (silences, log) = said.read().map_err(PeerError::Nonsense)?;
-        let is_news = !silences.is_empty() || !log.is_empty();
+        let head = said.head();
+        let is_news = said.has_news();
+        let shared = said.read().map_err(PeerError::Nonsense)?;
         if is_news {
-            self.with_core(|core, now| core.take_over(silences, log, now));
+            self.with_core(|core, now| core.take_over(shared, now));
         }
-        peers.hear(&name, &boot, is_complete, up_ms);
+        if head.complete {
+            lock(&self.shared.core).trust_log();
+        }
+        peers.hear(&head);
         Ok(peers.boot.clone())
     }
 
@@ -183,6 +185,7 @@ impl Dispatcher {
         let (config, counts) = (Arc::new(config), Arc::clone(&metrics));
         let mut core = Core::new(config, receivers, external_url, counts, Arc::clone(&ledger));
         let records = std::mem::take(&mut saved.records).into();
+        let blind = blind_for(&saved, clock.now_ms());
         core.restore(saved, Now { wall: TimestampMs(clock.now_ms()), tick: Instant::now() });
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
@@ -195,7 +198,7 @@ impl Dispatcher {
             slots: Semaphore::new(DELIVERIES_AT_ONCE_MAX),
             ledger: Arc::clone(&ledger),
             failures: Mutex::default(),
-            peers: options.peers.map(|peers| Arc::new(Peers::new(peers))),
+            peers: options.peers.map(|peers| Arc::new(Peers::new(peers, blind))),
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
@@ -288,12 +291,16 @@ impl Dispatcher {
     /// Takes note that somebody has an alert in hand: what it is told of already is not repeated until it ends. False
     /// when it does not fire.
     pub fn acknowledge(&self, alert: Fingerprint, by: &str, comment: &str) -> bool {
-        self.with_core(|core, now| core.acknowledge(alert, by, comment, now))
+        let is_done = self.with_core(|core, now| core.acknowledge(alert, by, comment, now));
+        self.shared.tell_peers();
+        is_done
     }
 
     /// Takes note that nobody has it in hand any more. False when nobody had.
     pub fn unacknowledge(&self, alert: Fingerprint) -> bool {
-        self.with_core(|core, now| core.unacknowledge(alert, now))
+        let is_done = self.with_core(|core, now| core.unacknowledge(alert, now));
+        self.shared.tell_peers();
+        is_done
     }
 
     /// Why somebody was, or was not, told of alerts: alerts that fire first.
@@ -379,6 +386,13 @@ impl Dispatcher {
     }
 }
 
+/// For how long nobody was there before this start; none when there is no past.
+fn blind_for(saved: &Saved, now_ms: i64) -> Duration {
+    let has_past = saved.at > TimestampMs(0);
+    let blind_ms = if has_past { now_ms.saturating_sub(saved.at.0) } else { 0 };
+    Duration::from_millis(u64::try_from(blind_ms).unwrap_or(0))
+}
+
 async fn ended(task: Option<JoinHandle<()>>) {
     let Some(task) = task else { return };
     if let Err(cause) = task.await {
@@ -412,11 +426,17 @@ impl Shared {
         self.peers.as_ref().is_some_and(|peers| peers.is_elder_alive())
     }
 
+    /// Whether this one of a pair has started so lately that it has not heard all senders.
+    fn is_learning(&self) -> bool {
+        self.peers.as_ref().is_some_and(|peers| peers.is_learning())
+    }
+
     /// What others have made of a job since it was decided.
     fn told_meanwhile(&self, job: &Job) -> Option<End> {
         let is_elder_alive = self.is_elder_alive();
         let mut core = lock(&self.core);
         core.has_elder = is_elder_alive;
+        core.is_learning = self.is_learning();
         core.told_meanwhile(job, self.now())
     }
 
@@ -597,7 +617,9 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     if let Some(peers) = &shared.peers {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = peers.settled() => {}
+            have_all = peers.settled() => if !have_all {
+                lock(&shared.core).doubt_log();
+            },
         }
     }
     let mut collect_at = Instant::now() + COLLECT_EVERY;
@@ -624,6 +646,7 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         let jobs = {
             let mut core = lock(&shared.core);
             core.has_elder = is_elder_alive;
+            core.is_learning = shared.is_learning();
             core.due(now)
         };
         shared.changed.notify_one();

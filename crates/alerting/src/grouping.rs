@@ -139,17 +139,25 @@ pub(crate) struct Core {
     unheard: BTreeSet<Labels>,
     /// When this monitor started, if it had a past.
     restored_at: Option<TimestampMs>,
-    /// Another monitor of a pair lives that has been running for longer.
+    /// Another monitor of a pair lives that knows better what happened before our start.
     pub(crate) has_elder: bool,
+    /// We have started so lately that there are senders which we have not heard yet.
+    pub(crate) is_learning: bool,
+    /// Of what the log says of these, another monitor may have told something else since.
+    doubted: BTreeSet<LogKey>,
     /// Alerts that fire, as far as the ledger says.
     open: BTreeSet<Labels>,
     /// Alerts that somebody has in hand; all of them are open.
     acks: BTreeMap<Labels, Ack>,
+    /// Open alerts that nobody has in hand any more, and since when.
+    released: BTreeMap<Labels, TimestampMs>,
     /// What is being told, also of groups that a reload has ended.
     under_way: BTreeSet<LogKey>,
     /// Groups that were due while something of the same name and receiver was under way since before a reload: they are
     /// looked at when that is done.
     waiting: BTreeMap<(String, String), GroupKey>,
+    /// What the clock showed at the last look for what is due.
+    looked_at: TimestampMs,
     /// Counts what is heard of other monitors of a pair, and what the count was when each was heard to be told last.
     heard: u64,
     heard_at: BTreeMap<LogKey, u64>,
@@ -180,10 +188,14 @@ impl Core {
             unheard: BTreeSet::new(),
             restored_at: None,
             has_elder: false,
+            is_learning: false,
+            doubted: BTreeSet::new(),
             open: BTreeSet::new(),
             acks: BTreeMap::new(),
+            released: BTreeMap::new(),
             under_way: BTreeSet::new(),
             waiting: BTreeMap::new(),
+            looked_at: TimestampMs(i64::MIN),
             heard: 0,
             heard_at: BTreeMap::new(),
         }
@@ -292,6 +304,11 @@ impl Core {
 
     /// Flushes all groups that are due and answers what is to be delivered.
     pub(crate) fn due(&mut self, now: Now) -> Vec<Job> {
+        if now.wall < self.looked_at {
+            self.log.set_back(now.wall);
+            self.changes += 1;
+        }
+        self.looked_at = now.wall;
         let due: Vec<GroupKey> = self
             .groups
             .iter()
@@ -318,6 +335,7 @@ impl Core {
             self.waiting.insert((group.key.clone(), group.receiver.clone()), key.clone());
             return Vec::new();
         }
+        self.keep_in_hand(key, now);
         let (jobs, noted, resolved) = self.decide(key, &told_now, now);
         for (log_key, told) in noted {
             self.log.note(log_key, told, repeat_interval, now.wall);
@@ -348,7 +366,7 @@ impl Core {
             let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
             if is_left
                 || alerts.is_empty()
-                || !self.log.must_tell(&log_key, &told, send_resolved, repeats, now.wall)
+                || !self.must_tell((key, &log_key), &told, send_resolved, repeats, now.wall)
             {
                 continue;
             }
@@ -378,6 +396,7 @@ impl Core {
             group.next_flush = now.tick;
         }
         if end == End::Taken {
+            self.doubted.remove(&ticket.log_key);
             self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
             self.changes += 1;
         }

@@ -1,5 +1,6 @@
 //! What each receiver was told last about each group: decides whether it must be told again.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{DurationMs, TimestampMs};
@@ -11,7 +12,7 @@ const RETENTION: DurationMs = DurationMs::from_secs(120 * 3600);
 pub(crate) type LogKey = (String, String, String);
 
 /// What was told, by the alerts' fingerprints.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Told {
     pub(crate) firing: BTreeSet<u64>,
     pub(crate) resolved: BTreeSet<u64>,
@@ -21,8 +22,19 @@ pub(crate) struct Told {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) at: TimestampMs,
+    /// Which of two entries is the later one: `at`, but for what was told in the same moment, or after somebody has set the
+    /// clock back.
+    pub(crate) order: TimestampMs,
     pub(crate) expires_at: TimestampMs,
     pub(crate) told: Told,
+}
+
+impl Entry {
+    /// Whether this is the later of two entries of one key.
+    fn outdoes(&self, known: &Self) -> bool {
+        let rest = |one: &Self| Reverse((one.told.firing.len(), one.told.clone()));
+        (self.order, rest(self)) > (known.order, rest(known))
+    }
 }
 
 /// Entries by receiver and group.
@@ -58,15 +70,37 @@ impl Log {
 
     /// Notes that the receiver was told.
     pub(crate) fn note(&mut self, key: LogKey, told: Told, repeat_interval: DurationMs, now: TimestampMs) {
-        let kept = (2 * repeat_interval.0).min(RETENTION.0);
-        self.0.insert(key, Entry { at: now, expires_at: TimestampMs(now.0 + kept), told });
+        let kept = kept_for(repeat_interval);
+        let order = self.0.get(&key).map_or(now, |before| TimestampMs(now.0.max(before.order.0 + 1)));
+        self.0.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
     }
 
-    /// Takes over what another monitor knows; the later telling counts. Answers what was news.
+    /// Somebody has set the clock back: what was told in what is the future now is due again as if it had been told now, or
+    /// nobody would be reminded until the clock has caught up.
+    pub(crate) fn set_back(&mut self, now: TimestampMs) {
+        for entry in self.0.values_mut().filter(|entry| entry.at > now) {
+            let kept = entry.expires_at.0.saturating_sub(entry.at.0);
+            (entry.at, entry.expires_at) = (now, TimestampMs(now.0.saturating_add(kept)));
+        }
+    }
+
+    /// Keeps the entry for as long again, where more than half of its time is over; true when it was.
+    pub(crate) fn prolong(&mut self, key: &LogKey, repeat_interval: DurationMs, now: TimestampMs) -> bool {
+        let kept = kept_for(repeat_interval);
+        let Some(entry) = self.0.get_mut(key).filter(|entry| entry.expires_at > now) else { return false };
+        let is_old = entry.expires_at.0.saturating_sub(now.0) < kept / 2;
+        if is_old {
+            entry.expires_at = TimestampMs(now.0 + kept);
+        }
+        is_old
+    }
+
+    /// Takes over what another monitor knows; the later telling counts, and of two in the same moment the one after which more
+    /// is still to be told. Answers what was news.
     pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> Vec<LogKey> {
         let mut news = Vec::new();
         for (key, entry) in entries {
-            let is_news = self.0.get(&key).is_none_or(|known| known.at < entry.at);
+            let is_news = self.0.get(&key).is_none_or(|known| entry.outdoes(known));
             if is_news && entry.expires_at > now {
                 self.0.insert(key.clone(), entry);
                 news.push(key);
@@ -92,6 +126,10 @@ impl Log {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogKey, &Entry)> {
         self.0.iter()
     }
+}
+
+fn kept_for(repeat_interval: DurationMs) -> i64 {
+    (2 * repeat_interval.0).min(RETENTION.0)
 }
 
 #[cfg(test)]
@@ -145,6 +183,52 @@ mod tests {
         let must = |current: &Told| log.must_tell(&key, current, true, None, TimestampMs(150));
         assert!(!must(&told(&[1], &[])), "a repeat");
         assert!(must(&told(&[1, 2], &[])) && must(&told(&[], &[1])), "news are told all the same");
+    }
+
+    /// Told again in the same millisecond, and after somebody has set the clock back: the other monitor takes over the later one.
+    #[test]
+    fn the_later_telling_counts_whatever_the_clock_shows() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let (mut here, mut there) = (Log::default(), Log::default());
+        for (at, firing) in [(50_000, 1), (50_000, 2), (10_000, 3), (60_000, 4)] {
+            here.note(key.clone(), told(&[firing], &[]), DurationMs(100_000), TimestampMs(at));
+            let entry = here.get(&key).expect("noted").clone();
+            assert_eq!(entry.at, TimestampMs(at), "it is due again by the clock");
+            there.merge(vec![(key.clone(), entry)], TimestampMs(at));
+            assert_eq!(there.get(&key).expect("heard").told, told(&[firing], &[]));
+        }
+    }
+
+    /// Both told at once, and know the same in the end: that something is still to be told.
+    #[test]
+    fn of_two_tellings_in_the_same_moment_both_keep_the_same_one() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut logs = [Log::default(), Log::default()];
+        for (log, firing) in logs.iter_mut().zip([&[1][..], &[]]) {
+            log.note(key.clone(), told(firing, &[]), DurationMs(100), TimestampMs(1));
+        }
+        let entries = logs.each_ref().map(|log| vec![(key.clone(), log.get(&key).expect("noted").clone())]);
+        let [first, second] = entries;
+        logs[0].merge(second, TimestampMs(2));
+        logs[1].merge(first, TimestampMs(2));
+        assert_eq!(
+            logs.each_ref().map(|log| log.get(&key).expect("there").told.clone()),
+            [Told::default(), Told::default()]
+        );
+    }
+
+    #[test]
+    fn who_was_told_in_the_future_is_reminded_as_if_he_had_been_told_now() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut log = Log::default();
+        log.note(key.clone(), told(&[1], &[]), DurationMs(100), TimestampMs(5000));
+        log.set_back(TimestampMs(1000));
+        let must = |now| log.must_tell(&key, &told(&[1], &[]), true, Some(DurationMs(100)), TimestampMs(now));
+        assert!(!must(1000) && !must(1100) && must(1101));
+        assert_eq!(
+            log.get(&key).map(|entry| (entry.order, entry.expires_at)),
+            Some((TimestampMs(5000), TimestampMs(1200)))
+        );
     }
 
     #[test]

@@ -7,8 +7,9 @@
 //! its note of it, as with one monitor alone.
 //!
 //! After a start nobody is told before the others have said what they know, or [`SETTLE_MAX`] has passed. Alerts themselves are
-//! not shared, so who has just started may believe in one that has ended meanwhile: of what it has not heard of since, it
-//! leaves all news to another that has been running for longer.
+//! not shared, so who has just started may believe in one that has ended meanwhile, and may not know of one that inhibits: for
+//! [`LEARN_FOR`] it leaves everything to another that knows better, and afterwards all news of what it has not heard of since.
+//! Who cannot hear the others after a start doubts its log instead: they may have told ends since it was written.
 
 mod push;
 
@@ -19,6 +20,8 @@ use std::time::Duration;
 use config::Secret;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::state::wire::Exchange;
 
 #[cfg(test)]
 pub(crate) use push::Said;
@@ -35,6 +38,13 @@ pub const ALIVE_FOR: Duration = Duration::from_secs(10);
 
 /// How long a start waits for what others know.
 pub const SETTLE_MAX: Duration = Duration::from_secs(10);
+
+/// How long after its start a monitor may not know of all that fires: whoever has not spoken since then is not believed any
+/// more by the others either. The default of `resolve_timeout`.
+const LEARN_FOR: Duration = Duration::from_secs(300);
+
+/// Who is older by no more than this is not older: a pair that is started together.
+const SAME_MOMENT: Duration = Duration::from_secs(10);
 
 /// The most others. A pair is what this is made for; the order of some more still works.
 pub const PEERS_MAX: usize = 8;
@@ -68,6 +78,8 @@ pub(crate) struct Peers {
     /// Tells this run from an earlier one under the same name.
     pub(crate) boot: String,
     begun: Instant,
+    /// For how long before that nobody was there.
+    blind: Duration,
     heard: Mutex<BTreeMap<String, Heard>>,
     /// Something was heard.
     ear: Notify,
@@ -79,17 +91,19 @@ pub(crate) struct Peers {
 struct Heard {
     at: Instant,
     began: Instant,
+    blind: Duration,
     boot: String,
     /// It has said all that it knows since we began.
     is_complete: bool,
 }
 
 impl Peers {
-    pub(crate) fn new(options: PeerOptions) -> Self {
+    pub(crate) fn new(options: PeerOptions, blind: Duration) -> Self {
         let news = options.urls.iter().map(|_| Notify::new()).collect();
         Self {
             boot: format!("{:016x}", fastrand::u64(..)),
             begun: Instant::now(),
+            blind,
             heard: Mutex::default(),
             ear: Notify::new(),
             news,
@@ -117,17 +131,24 @@ impl Peers {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Takes note of a sign of life of one that has been running for `up_ms`.
-    pub(crate) fn hear(&self, name: &str, boot: &str, is_complete: bool, up_ms: u64) {
+    /// For how long before that nobody was there.
+    pub(crate) fn blind_ms(&self) -> u64 {
+        u64::try_from(self.blind.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes note of a sign of life.
+    pub(crate) fn hear(&self, said: &Exchange) {
+        let (name, boot) = (&said.name, &said.boot);
         let mut heard = self.heard();
         if heard.len() >= 2 * PEERS_MAX && !heard.contains_key(name) {
             heard.retain(|_, one| one.at.elapsed() < ALIVE_FOR);
         }
-        let known = heard.get(name).filter(|one| one.boot == boot);
-        let is_complete = is_complete || known.is_some_and(|one| one.is_complete);
+        let known = heard.get(name).filter(|one| one.boot == *boot);
+        let is_complete = said.complete || known.is_some_and(|one| one.is_complete);
         let at = Instant::now();
-        let began = at.checked_sub(Duration::from_millis(up_ms)).unwrap_or(at);
-        heard.insert(name.to_owned(), Heard { at, began, boot: boot.to_owned(), is_complete });
+        let began = at.checked_sub(Duration::from_millis(said.up_ms)).unwrap_or(at);
+        let blind = Duration::from_millis(said.blind_ms);
+        heard.insert(name.clone(), Heard { at, began, blind, boot: boot.clone(), is_complete });
         drop(heard);
         self.ear.notify_waiters();
     }
@@ -145,19 +166,33 @@ impl Peers {
         living.filter(|(name, one)| (name.as_str(), one.boot.as_str()) < own).count()
     }
 
-    /// Whether another one lives that has been running for longer than this one, and may know better what ended meanwhile.
+    /// Whether another one lives that knows better what there is: it has been running for longer, or, of two that started
+    /// together, it is the one that ran last. Both may think so of themselves, but never each of the other: what is heard of
+    /// the other's age is less by the time that takes.
     pub(crate) fn is_elder_alive(&self) -> bool {
-        self.heard().values().any(|one| one.at.elapsed() < ALIVE_FOR && one.began < self.begun)
+        let (up, known) = (self.begun.elapsed(), self.begun.elapsed() + self.blind);
+        let knows_better = |one: &Heard| {
+            let (its_up, its_known) = (one.began.elapsed(), one.began.elapsed() + one.blind);
+            let is_younger = up > its_up + SAME_MOMENT;
+            !is_younger && (its_up > up + SAME_MOMENT || its_known + SAME_MOMENT < known)
+        };
+        self.heard().values().any(|one| one.at.elapsed() < ALIVE_FOR && knows_better(one))
     }
 
-    /// Waits until the others have said what they know, as far as they are there.
-    pub(crate) async fn settled(&self) {
+    /// Whether there are senders that this monitor has not heard yet.
+    pub(crate) fn is_learning(&self) -> bool {
+        self.begun.elapsed() < LEARN_FOR
+    }
+
+    /// Waits until the others have said what they know, as far as they are there. Answers whether all have.
+    pub(crate) async fn settled(&self) -> bool {
         let deadline = self.begun + SETTLE_MAX;
         loop {
             let ear = self.ear.notified();
             let complete = self.heard().values().filter(|one| one.is_complete).count();
-            if complete >= self.options.urls.len() || Instant::now() >= deadline {
-                return;
+            let have_all = complete >= self.options.urls.len();
+            if have_all || Instant::now() >= deadline {
+                return have_all;
             }
             // Asked again at the deadline, and whenever something is heard; what came between is in `complete`.
             let soon = deadline.min(Instant::now() + HEARTBEAT);
@@ -189,28 +224,59 @@ mod tests {
     use super::*;
 
     fn peers(name: &str, token: Option<&str>) -> Peers {
-        Peers::new(PeerOptions {
+        let options = PeerOptions {
             name: name.to_owned(),
             urls: vec!["http://127.0.0.1:1".to_owned()],
             token: token.map(Secret::new),
             wait: Duration::from_secs(15),
-        })
+        };
+        Peers::new(options, Duration::ZERO)
+    }
+
+    fn said(name: &str, complete: bool, up_s: u64, blind_s: u64) -> Exchange {
+        let (name, boot) = (name.to_owned(), "1".to_owned());
+        Exchange { name, boot, complete, up_ms: up_s * 1000, blind_ms: blind_s * 1000, ..Exchange::hello() }
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_first_by_name_does_not_wait_and_nobody_waits_for_the_dead() {
         let peers = peers("b", None);
         assert_eq!(peers.wait(), Duration::ZERO);
-        peers.hear("c", "1", false, 0);
+        peers.hear(&said("c", false, 0, 0));
         assert_eq!(peers.wait(), Duration::ZERO);
         assert!(!peers.is_elder_alive());
-        peers.hear("a", "1", false, 60_000);
+        peers.hear(&said("a", false, 60, 0));
         assert!(peers.is_elder_alive());
         assert_eq!(peers.wait(), Duration::from_secs(15));
         tokio::time::sleep(ALIVE_FOR).await;
         assert_eq!(peers.wait(), Duration::ZERO);
         assert!(!peers.is_elder_alive());
         assert!(peers.status().iter().all(|peer| !peer.is_alive));
+    }
+
+    /// This one has been running for a minute, `blind_s` after it was there last; the other as it says. Who knows better what
+    /// was before?
+    async fn check_elder(blind_s: u64, (up_s, its_blind_s): (u64, u64), expected: bool) {
+        let mut one = peers("b", None);
+        one.blind = Duration::from_secs(blind_s);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        one.hear(&said("a", false, up_s, its_blind_s));
+        assert_eq!(one.is_elder_alive(), expected, "{blind_s} {up_s} {its_blind_s}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_there_meanwhile_knows_better_and_else_who_was_there_last() {
+        // It has been running for longer, this one has.
+        check_elder(30, (3600, 0), true).await;
+        check_elder(900, (300, 1800), true).await;
+        check_elder(300, (3, 20), false).await;
+        // Both were gone, one of them before the other.
+        check_elder(300, (60, 900), false).await;
+        check_elder(900, (55, 300), true).await;
+        check_elder(900, (65, 300), true).await;
+        // Both are new, or went and came together.
+        check_elder(0, (62, 0), false).await;
+        check_elder(300, (58, 303), false).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -223,9 +289,9 @@ mod tests {
         let (begun, other) = (Instant::now(), std::sync::Arc::clone(&two));
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            other.hear("a", "1", false, 0);
+            other.hear(&said("a", false, 0, 0));
             tokio::time::sleep(Duration::from_secs(2)).await;
-            other.hear("a", "1", true, 0);
+            other.hear(&said("a", true, 0, 0));
         });
         two.settled().await;
         assert_eq!(begun.elapsed(), Duration::from_secs(3));

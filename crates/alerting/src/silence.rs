@@ -1,5 +1,6 @@
 //! Silences: of what nobody is told for a while. Alertmanager's rules for changing, ending and forgetting them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::{DurationMs, Labels, Matcher, TimestampMs};
@@ -111,6 +112,17 @@ impl Silence {
         }
     }
 
+    /// Whether this is the later of two states of one silence.
+    fn outdoes(&self, known: &Self) -> bool {
+        let shortness = |one: &Self| Reverse((one.ends_at, one.starts_at));
+        (self.updated_at, shortness(self)) > (known.updated_at, shortness(known))
+    }
+
+    /// When a change of now happened, as far as its order counts.
+    fn changed_at(&self, now: TimestampMs) -> TimestampMs {
+        TimestampMs(now.0.max(self.updated_at.0 + 1))
+    }
+
     pub(crate) fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
     }
@@ -187,12 +199,13 @@ impl Silences {
         self.all.get(id)
     }
 
-    /// Takes over what another monitor knows; the later change of a silence counts. True when anything was news.
+    /// Takes over what another monitor knows; the later change of a silence counts, and of two in the same moment the one that
+    /// silences less. True when anything was news.
     pub(crate) fn merge(&mut self, silences: Vec<Silence>) -> bool {
         let mut changed = false;
         for silence in silences {
             let is_news = match self.all.get(&silence.id) {
-                Some(known) => known.updated_at < silence.updated_at,
+                Some(known) => silence.outdoes(known),
                 None => self.all.len() < SILENCES_MAX,
             };
             if is_news {
@@ -210,6 +223,8 @@ impl Silences {
             Some(id) => Some(self.all.get(id).ok_or(SilenceError::NotFound)?),
             None => None,
         };
+        // Later than what it was before, also where somebody has set the clock back: the later change counts in a pair.
+        let updated_at = before.map_or(now, |known| known.changed_at(now));
         let (id, starts_at) = match before {
             Some(known) if known.can_become(&draft, now) => (known.id.clone(), draft.starts_at),
             _ if self.all.len() >= SILENCES_MAX => return Err(SilenceError::Full),
@@ -227,7 +242,7 @@ impl Silences {
             matchers: draft.matchers,
             starts_at,
             ends_at: draft.ends_at,
-            updated_at: now,
+            updated_at,
             created_by: draft.created_by,
             comment: draft.comment,
         };
@@ -243,7 +258,7 @@ impl Silences {
             SilenceState::Pending => silence.starts_at = now,
             SilenceState::Active => {}
         }
-        (silence.ends_at, silence.updated_at) = (now, now);
+        (silence.ends_at, silence.updated_at) = (now, silence.changed_at(now));
         Ok(())
     }
 

@@ -132,9 +132,15 @@ fn overlap(old: &Known, news: &Known) -> bool {
 }
 
 /// The outage begins with the first report. A told end counts more than one that was put there; an end in the future
-/// never grows shorter by a report that told none.
+/// never grows shorter by a report that told none, unless it only seems to be in the future because somebody has set the clock
+/// back: it is over, or another one was told since.
 fn merge(old: &Known, news: Known, now: TimestampMs) -> Known {
-    let keeps_end = if news.is_resolved(now) { old.is_resolved(now) } else { !old.timeout };
+    let is_set_back = now < old.updated_at;
+    let keeps_end = if news.is_resolved(now) {
+        old.is_resolved(now)
+    } else {
+        !old.timeout && !old.is_over && (news.timeout || !is_set_back)
+    };
     let ends_at = if keeps_end && old.ends_at > news.ends_at { old.ends_at } else { news.ends_at };
     Known { starts_at: old.starts_at.min(news.starts_at), ends_at, ..news }
 }
@@ -189,11 +195,21 @@ mod tests {
             store.put(alert(10, ends, state), true, TimestampMs(at), DurationMs(100)).expect("valid")
         };
         assert!(put(50, 50, AlertState::Resolved).is_resolved(TimestampMs(20)));
-        assert!(!put(20, 60, AlertState::Firing).is_resolved(TimestampMs(20)), "it is back");
+        let back = put(20, 40, AlertState::Firing);
+        assert!(!back.is_resolved(TimestampMs(20)), "it is back");
+        assert!(back.is_resolved(TimestampMs(40)), "and not believed for longer than its sender asks");
         assert!(
             !put(20, 60, AlertState::Resolved).is_resolved(TimestampMs(20)),
             "an end to come is none yet"
         );
+    }
+
+    #[test]
+    fn an_end_to_come_gives_way_to_a_nearer_one_where_the_clock_is_set_back() {
+        check(&[(1000, 1000, 1100), (950, 900, 1050)], (900, 1050));
+        check(&[(1000, 1000, 1100), (950, 900, 0)], (900, 1100));
+        // By the clock alone it does not.
+        check(&[(400, 400, 1100), (450, 400, 500)], (400, 1100));
     }
 
     #[test]

@@ -73,6 +73,9 @@ enum Command {
     Slo(slo::Slo),
 }
 
+/// What a shell shows of a program that wrote to a pipe which nobody reads any more.
+const ENDED_BY_PIPE: i32 = 141;
+
 fn main() -> ExitCode {
     net::tls::install();
     let arguments = Arguments::parse();
@@ -80,6 +83,10 @@ fn main() -> ExitCode {
         return fail(&error);
     }
     memory::keep_small();
+    if matches!(arguments.command, Command::Alert(_) | Command::Rules(_) | Command::Slo(_) | Command::Tsdb(_))
+    {
+        end_when_nobody_reads();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let ended = runtime.block_on(run(arguments));
@@ -91,6 +98,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// `watchfire alert why Down | head`: whoever reads has seen enough, and printing panics. That is no fault to speak of.
+fn end_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(ENDED_BY_PIPE);
+        }
+        usual(panic);
+    }));
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -117,7 +136,8 @@ fn start_logging(arguments: &Arguments) -> anyhow::Result<()> {
     let usual = match arguments.command {
         Command::Up(_) => "warn",
         Command::Tsdb(_) | Command::Alert(_) => "off",
-        _ => "info",
+        // It logs each certificate that is not believed, which whoever asked says too.
+        _ => "info,rustls_platform_verifier=off",
     };
     let level = arguments.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(level).map_err(|e| anyhow::anyhow!("--log {level}: {e}"))?;

@@ -429,9 +429,21 @@ fn chain(error: &dyn std::error::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let text = innermost.to_string();
+    let text = in_words(innermost.to_string());
     // "Connection refused (os error 111)": the number helps nobody.
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// What is said of certificates by names of types alone.
+fn in_words(text: String) -> String {
+    const SAID: &str = "invalid peer certificate: ";
+    const WORDS: [(&str, &str); 3] = [
+        ("UnknownIssuer", "it is signed by nobody who is trusted here; ca_file names whom to trust"),
+        ("Other(OtherError(CaUsedAsEndEntity))", "it is signed by itself; ca_file names whom to trust"),
+        ("BadSignature", "its signature is wrong"),
+    ];
+    let word = text.strip_prefix(SAID).and_then(|kind| WORDS.iter().find(|(name, _)| *name == kind));
+    word.map_or(text.clone(), |(_, words)| format!("{SAID}{words}"))
 }
 
 #[cfg(test)]
@@ -447,6 +459,18 @@ mod tests {
     async fn serve(router: Router) -> Server {
         let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
         Server::start(listener, router, ServerLimits::standard())
+    }
+
+    #[test]
+    fn certificates_are_spoken_of_in_words() {
+        for (text, expected) in [
+            ("invalid peer certificate: UnknownIssuer", "signed by nobody who is trusted here"),
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "signed by itself"),
+            ("invalid peer certificate: certificate expired: x", "certificate expired: x"),
+            ("Connection refused", "Connection refused"),
+        ] {
+            assert!(in_words(text.to_owned()).contains(expected), "{text}");
+        }
     }
 
     /// For an answer that comes, however busy the machine is.

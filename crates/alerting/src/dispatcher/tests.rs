@@ -43,6 +43,37 @@ struct Inbox {
 }
 
 impl Inbox {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            begun: Instant::now(),
+            jumped_ms: 0.into(),
+            status: Mutex::new(200),
+            slow: Mutex::default(),
+            taken: Mutex::default(),
+        })
+    }
+
+    /// What was taken: second, names that fired, names that had ended.
+    fn told(&self) -> Vec<String> {
+        let shown = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
+        let all = lock(&self.taken);
+        all.iter().map(|t| format!("{} {}|{}", t.second, shown(&t.firing), shown(&t.resolved))).collect()
+    }
+
+    /// An alert that began `age_s` seconds ago and is to be believed for `valid_s` more.
+    fn alert(&self, name: &str, age_s: i64, valid_s: i64, state: AlertState) -> Alert {
+        let now = self.wall_ms();
+        let group = name.get(..1).unwrap_or_default();
+        Alert {
+            labels: Labels::from_pairs([("alertname", "A"), ("group", group), ("name", name)]),
+            annotations: Labels::empty(),
+            starts_at: TimestampMs(now - age_s * 1000),
+            ends_at: TimestampMs(now + valid_s * 1000),
+            state,
+            generator_url: String::new(),
+        }
+    }
+
     fn wall_ms(&self) -> i64 {
         let passed = i64::try_from(self.begun.elapsed().as_millis()).expect("short tests");
         START_MS + passed + self.jumped_ms.load(std::sync::atomic::Ordering::Relaxed)
@@ -73,7 +104,12 @@ impl Notify for Inbox {
     }
 }
 
-fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher, Registry) {
+fn start(
+    config: &str,
+    inbox: &Arc<Inbox>,
+    disk: &disk::MemDisk,
+    peers: Option<PeerOptions>,
+) -> (Dispatcher, Registry) {
     let clock = Arc::new(TokioClock(Arc::clone(inbox)));
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
@@ -90,7 +126,7 @@ fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher,
         };
         config.receivers.iter().map(|(name, receiver)| (name.clone(), of(receiver))).collect()
     });
-    let options = Options { external_url: "http://mon".to_owned(), peers: None };
+    let options = Options { external_url: "http://mon".to_owned(), peers };
     let dir = Path::new("/data/alerting");
     let state = State::open(
         Arc::new(disk.clone()),
@@ -103,6 +139,16 @@ fn start(config: &str, inbox: &Arc<Inbox>, disk: &disk::MemDisk) -> (Dispatcher,
     (Dispatcher::start_with(parse(config), state, build, clock, metrics, options), registry)
 }
 
+/// Ends a dispatcher where it stands.
+async fn kill(dispatcher: &Dispatcher) {
+    let tasks = [&dispatcher.task, &dispatcher.keeper, &dispatcher.scribe].map(|task| lock(task).take());
+    let pushers = std::mem::take(&mut *lock(&dispatcher.pushers));
+    for task in tasks.into_iter().flatten().chain(pushers) {
+        task.abort();
+        assert!(task.await.is_err_and(|end| end.is_cancelled()), "it ran until it was killed");
+    }
+}
+
 struct Bench {
     inbox: Arc<Inbox>,
     dispatcher: Dispatcher,
@@ -113,28 +159,18 @@ struct Bench {
 
 impl Bench {
     fn new(config: &str) -> Self {
-        let inbox = Arc::new(Inbox {
-            begun: Instant::now(),
-            jumped_ms: 0.into(),
-            status: Mutex::new(200),
-            slow: Mutex::default(),
-            taken: Mutex::default(),
-        });
+        let inbox = Inbox::new();
         let disk = disk::MemDisk::new();
-        let (dispatcher, registry) = start(config, &inbox, &disk);
+        let (dispatcher, registry) = start(config, &inbox, &disk, None);
         Self { inbox, dispatcher, registry, config: config.to_owned(), disk }
     }
 
     /// Kills the dispatcher where it stands and starts another one `down_s` later.
     async fn kill(&mut self, down_s: u64) {
-        for task in [&self.dispatcher.task, &self.dispatcher.keeper, &self.dispatcher.scribe] {
-            let task = lock(task).take().expect("it runs");
-            task.abort();
-            assert!(task.await.is_err_and(|end| end.is_cancelled()), "it ran until it was killed");
-        }
+        kill(&self.dispatcher).await;
         self.disk.crash(disk::Crash::PowerLoss, down_s);
         tokio::time::sleep(Duration::from_secs(down_s)).await;
-        (self.dispatcher, self.registry) = start(&self.config, &self.inbox, &self.disk);
+        (self.dispatcher, self.registry) = start(&self.config, &self.inbox, &self.disk, None);
     }
 
     /// Reports an alert that began `age_s` seconds ago and is to be believed for `valid_s` more.
@@ -148,23 +184,12 @@ impl Bench {
     }
 
     fn report(&self, name: &str, age_s: i64, valid_s: i64, state: AlertState) {
-        let now = self.inbox.wall_ms();
-        let group = name.get(..1).unwrap_or_default();
-        self.dispatcher.put(vec![Alert {
-            labels: Labels::from_pairs([("alertname", "A"), ("group", group), ("name", name)]),
-            annotations: Labels::empty(),
-            starts_at: TimestampMs(now - age_s * 1000),
-            ends_at: TimestampMs(now + valid_s * 1000),
-            state,
-            generator_url: String::new(),
-        }]);
+        self.dispatcher.put(vec![self.inbox.alert(name, age_s, valid_s, state)]);
     }
 
     /// What was taken: second, names that fired, names that had ended.
     fn taken(&self) -> Vec<String> {
-        let shown = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
-        let all = lock(&self.inbox.taken);
-        all.iter().map(|t| format!("{} {}|{}", t.second, shown(&t.firing), shown(&t.resolved))).collect()
+        self.inbox.told()
     }
 
     fn answer(&self, status: u16) {
@@ -460,5 +485,6 @@ async fn a_real_webhook_is_posted() {
 mod jumps;
 mod ledger;
 mod muting;
+mod pair;
 mod restarts;
 mod simulation;

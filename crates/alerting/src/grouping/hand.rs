@@ -2,9 +2,10 @@
 
 use model::{Labels, TimestampMs};
 
-use super::{Core, GroupKey, Now};
+use super::{Core, Group, GroupKey, Now};
 use crate::ledger::{EndedHow, Fingerprint, Wait, Way, What, pairs};
 use crate::route::Route;
+use crate::state::wire::Hand;
 use crate::status::Ack;
 use crate::store::Known;
 use crate::why::passed;
@@ -63,12 +64,14 @@ impl Core {
         ended.iter().for_each(|labels| self.note_end_of(labels, now));
     }
 
-    /// Notes that an alert ended because it was heard of no more, if it did.
+    /// Notes that an alert ended because it was heard of no more, if it did. It is over then: setting the clock back does not
+    /// bring it back.
     pub(super) fn note_end_of(&mut self, labels: &Labels, now: Now) {
         let known = self.store.get(labels).filter(|alert| alert.is_resolved(now.wall));
-        if let Some(ended) = known.map(|alert| alert.ends_at) {
-            self.close(labels, ended, EndedHow::Unheard, now);
-        }
+        let Some(known) = known.filter(|_| self.open.contains(labels)) else { return };
+        let over = Known { is_over: true, ..(**known).clone() };
+        self.close(labels, over.ends_at, EndedHow::Unheard, now);
+        self.renew(over, now);
     }
 
     /// Notes the end of an alert whose beginning was noted.
@@ -76,6 +79,7 @@ impl Core {
         if !self.open.remove(labels) {
             return;
         }
+        self.released.remove(labels);
         self.changes += u64::from(self.acks.remove(labels).is_some());
         self.record(now, What::Ended { alert: Fingerprint::of(labels), ended, how });
     }
@@ -84,21 +88,79 @@ impl Core {
     pub(crate) fn acknowledge(&mut self, alert: Fingerprint, by: &str, comment: &str, now: Now) -> bool {
         let Some(labels) = self.open_alert(alert) else { return false };
         let cut = |text: &str| text.chars().take(ACK_TEXT_CHARS_MAX).collect::<String>();
-        let ack = Ack { by: cut(by), comment: cut(comment), at: now.wall };
+        let at = self.next_in_hand(&labels, now);
+        self.take_in_hand(labels, Ack { by: cut(by), comment: cut(comment), at }, now);
+        true
+    }
+
+    fn take_in_hand(&mut self, labels: Labels, ack: Ack, now: Now) {
+        let alert = Fingerprint::of(&labels);
         self.record(now, What::Acknowledged { alert, by: ack.by.clone(), comment: ack.comment.clone() });
+        self.released.remove(&labels);
         self.acks.insert(labels, ack);
         self.changes += 1;
-        true
+    }
+
+    fn release(&mut self, labels: Labels, at: TimestampMs, now: Now) -> bool {
+        let had = self.acks.remove(&labels).is_some();
+        if had {
+            self.changes += 1;
+            self.record(now, What::Unacknowledged { alert: Fingerprint::of(&labels) });
+        }
+        self.released.insert(labels, at);
+        had
+    }
+
+    /// Since when it has been in somebody's hand, or in nobody's any more.
+    fn in_hand_since(&self, labels: &Labels) -> Option<TimestampMs> {
+        self.acks.get(labels).map(|ack| ack.at).or_else(|| self.released.get(labels).copied())
+    }
+
+    /// Now; later than before, also where somebody has set the clock back: in a pair the later word counts.
+    fn next_in_hand(&self, labels: &Labels, now: Now) -> TimestampMs {
+        let before = self.in_hand_since(labels);
+        before.map_or(now.wall, |before| TimestampMs(now.wall.0.max(before.0 + 1)))
+    }
+
+    /// Who has what in hand, and what nobody has any more, as far as it changed since.
+    pub(super) fn hands(&self, is_fresh: impl Fn(TimestampMs) -> bool) -> Vec<Hand> {
+        let held = self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.at, Some(ack.clone())));
+        let free = self.released.iter().map(|(labels, at)| (labels.clone(), *at, None));
+        held.chain(free).filter(|(_, at, _)| is_fresh(*at)).collect()
+    }
+
+    /// Takes over what another monitor of a pair knows of who has what in hand: of alerts that fire here, and not of an earlier
+    /// outage of theirs.
+    pub(super) fn hear_hands(&mut self, hands: Vec<Hand>, now: Now) {
+        for (labels, at, ack) in hands {
+            let is_of_now = self.store.get(&labels).is_some_and(|alert| alert.starts_at <= at);
+            let is_news = self.in_hand_since(&labels).is_none_or(|before| before < at);
+            match ack {
+                _ if !is_of_now || !is_news || !self.open.contains(&labels) => {}
+                Some(ack) => self.take_in_hand(labels, ack, now),
+                None => drop(self.release(labels, at, now)),
+            }
+        }
+    }
+
+    /// What somebody has in hand is not told again, however long that takes: the log must not forget that it was told.
+    pub(super) fn keep_in_hand(&mut self, key: &GroupKey, now: Now) {
+        let is_in_hand = |group: &&Group| group.alerts.keys().any(|labels| self.acks.contains_key(labels));
+        let Some(group) = self.groups.get(key).filter(is_in_hand) else { return };
+        let (name, receiver, repeat_interval) = (&group.key, &group.receiver, group.repeat_interval);
+        for integration in self.receivers.get(receiver).map_or(&[][..], Vec::as_slice) {
+            let log_key = (name.clone(), receiver.clone(), integration.place());
+            self.changes += u64::from(self.log.prolong(&log_key, repeat_interval, now.wall));
+        }
     }
 
     /// Nobody has it in hand any more. False when nobody had.
     pub(crate) fn unacknowledge(&mut self, alert: Fingerprint, now: Now) -> bool {
-        let had = self.open_alert(alert).is_some_and(|labels| self.acks.remove(&labels).is_some());
-        if had {
-            self.changes += 1;
-            self.record(now, What::Unacknowledged { alert });
-        }
-        had
+        let Some(labels) = self.open_alert(alert).filter(|labels| self.acks.contains_key(labels)) else {
+            return false;
+        };
+        let at = self.next_in_hand(&labels, now);
+        self.release(labels, at, now)
     }
 
     fn open_alert(&self, alert: Fingerprint) -> Option<Labels> {

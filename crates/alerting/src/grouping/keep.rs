@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Labels, TimestampMs};
+use model::{DurationMs, Labels, TimestampMs};
 
-use super::{Core, End, Group, GroupKey, Job, Now};
+use super::{Core, End, Group, GroupKey, Job, Now, is_in_hand};
 use crate::fingerprint::fingerprint;
 use crate::ledger::{EndedHow, What};
-use crate::log::{Entry, Log, LogKey};
+use crate::log::{Log, LogKey, Told};
 use crate::silence::{Silence, SilenceDraft, SilenceError, Silences};
 use crate::state::Saved;
-use crate::state::wire::Exchange;
+use crate::state::wire::{Exchange, Shared};
 use crate::store::Known;
 
 /// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
@@ -32,20 +32,25 @@ impl Core {
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
         self.restored_at = Some(now.wall);
         self.log = Log::restored(saved.log);
+        self.log.set_back(now.wall);
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
             let open = !alert.is_resolved(saved.at);
             let believed_for = alert.ends_at.0.saturating_sub(alert.updated_at.0);
             let until = now.wall.0.saturating_add(believed_for);
-            let ends_at = match (open, alert.from_rules) {
-                (false, _) => alert.ends_at,
-                (true, true) => TimestampMs(until),
-                (true, false) => TimestampMs(until.max(alert.ends_at.0)),
+            let (ends_at, updated_at) = match (open, alert.from_rules) {
+                (false, _) => (alert.ends_at, now.wall),
+                // An end that another program told stays where the clock was set back. So does the time at which it was
+                // told, or the alert would be believed for longer with each restart.
+                (true, false) if !alert.timeout && alert.ends_at.0 > until => {
+                    (alert.ends_at, alert.updated_at)
+                }
+                (true, _) => (TimestampMs(until), now.wall),
             };
             if open && alert.from_rules {
                 self.awaited.insert(alert.labels.clone());
             }
-            let alert = Arc::new(Known { ends_at, updated_at: now.wall, ..(*alert).clone() });
+            let alert = Arc::new(Known { ends_at, updated_at, ..(*alert).clone() });
             self.store.restore(Arc::clone(&alert));
             self.inhibition.insert(&alert.labels);
             if open {
@@ -107,7 +112,7 @@ impl Core {
         self.close(labels, now.wall, EndedHow::Gone, now);
     }
 
-    fn renew(&mut self, alert: Known, now: Now) {
+    pub(super) fn renew(&mut self, alert: Known, now: Now) {
         let alert = Arc::new(alert);
         self.store.restore(Arc::clone(&alert));
         self.group(&alert, false, now);
@@ -151,13 +156,19 @@ impl Core {
         // Of what happened in the same moment nothing is missed, and little is told twice.
         let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
         let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
-        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)))
+        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)), self.hands(fresh))
     }
 
     /// Takes over what another monitor of a pair knows.
-    pub(crate) fn take_over(&mut self, silences: Vec<Silence>, log: Vec<(LogKey, Entry)>, now: Now) -> bool {
+    pub(crate) fn take_over(&mut self, (silences, log, hands): Shared, now: Now) -> bool {
+        self.hear_hands(hands, now);
         let told = self.log.merge(log, now.wall);
+        // Of another monitor whose clock is ahead, or was.
+        self.log.set_back(now.wall);
         let changed = self.silences.merge(silences) || !told.is_empty();
+        for key in &told {
+            self.doubted.remove(key);
+        }
         self.changes += u64::from(changed);
         self.heard += 1;
         self.heard_at.extend(told.iter().cloned().map(|key| (key, self.heard)));
@@ -167,10 +178,41 @@ impl Core {
         changed
     }
 
-    /// Whether a group is left to another monitor: there are alerts in it that only the time before our start speaks for,
-    /// and another has been running since then. It has the time to tell their ends; one that it does not know of is told
-    /// here.
+    /// What the log says may be outdated: another monitor of a pair, which cannot be heard now, may have told ends since. What
+    /// fires is told once more when it is heard of, for two messages are better than none.
+    pub(crate) fn doubt_log(&mut self) {
+        self.doubted = self.log.iter().map(|(key, _)| key.clone()).collect();
+    }
+
+    /// The other monitor has said all that it knows.
+    pub(crate) fn trust_log(&mut self) {
+        self.doubted.clear();
+    }
+
+    /// Whether a receiver is to be told; with `repeats` also of what it knows already.
+    pub(super) fn must_tell(
+        &self,
+        (group, log_key): (&GroupKey, &LogKey),
+        told: &Told,
+        send_resolved: bool,
+        repeats: Option<DurationMs>,
+        now: TimestampMs,
+    ) -> bool {
+        let is_heard = |group: &Group| {
+            let heard = group.alerts.keys().filter(|labels| !self.unheard.contains(*labels));
+            heard.map(fingerprint).any(|print| told.firing.contains(&print))
+        };
+        let is_in_doubt = self.doubted.contains(log_key) && self.groups.get(group).is_some_and(is_heard);
+        is_in_doubt || self.log.must_tell(log_key, told, send_resolved, repeats, now)
+    }
+
+    /// Whether a group is left to another monitor that knows better. For a while after our start all are: alerts that we have
+    /// not heard of yet may inhibit, or belong to the group. Later those are with alerts that only the time before our start
+    /// speaks for: the other has the time to tell their ends; one that it does not know of is told here.
     pub(super) fn is_left_to_elder(&self, key: &GroupKey, now: TimestampMs) -> bool {
+        if self.has_elder && self.is_learning {
+            return true;
+        }
         let group = self.groups.get(key).filter(|_| self.has_elder && !self.unheard.is_empty());
         group.is_some_and(|group| {
             let patience_ms = i64::try_from(group.group_interval.as_millis()).unwrap_or(i64::MAX);
@@ -211,8 +253,11 @@ impl Core {
         if self.is_left_to_elder(&ticket.group, now.wall) {
             return Some(End::Outdated);
         }
-        let (send_resolved, repeat) = (job.integration.send_resolved, Some(ticket.repeat_interval));
-        if !self.log.must_tell(&ticket.log_key, &ticket.told, send_resolved, repeat, now.wall) {
+        let is_in_hand = is_in_hand(&self.acks, &job.notification.alerts);
+        let (send_resolved, repeat) =
+            (job.integration.send_resolved, (!is_in_hand).then_some(ticket.repeat_interval));
+        let keys = (&ticket.group, &ticket.log_key);
+        if !self.must_tell(keys, &ticket.told, send_resolved, repeat, now.wall) {
             return Some(End::ToldByPeer);
         }
         if job.notification.alerts.is_empty() {

@@ -13,13 +13,17 @@ const SAID_EVERY: DurationMs = DurationMs::from_secs(600);
 /// The most calls that are remembered to fail. Beyond it all are forgotten, and their next failures are events again.
 const CALLS_MAX: usize = 20_000;
 
+/// So many different answers of a call that fails are news; who says something else each time says nothing new by it.
+const ANSWERS_MAX: usize = 8;
+
 /// Calls that fail, by receiver, integration and group.
 #[derive(Debug, Default)]
 pub(crate) struct Failures(HashMap<(String, String, String), Failing>);
 
 #[derive(Debug)]
 struct Failing {
-    answer: String,
+    /// What it said so far.
+    answers: Vec<String>,
     total: u32,
     skipped: u32,
     said_at: TimestampMs,
@@ -36,16 +40,16 @@ impl Failures {
         if self.0.len() >= CALLS_MAX {
             self.0.clear();
         }
-        let fresh = || Failing { answer: tried.answer.clone(), total: 0, skipped: 0, said_at: now };
+        let fresh = || Failing { answers: Vec::new(), total: 0, skipped: 0, said_at: now };
         let failing = self.0.entry(key).or_insert_with(fresh);
-        if failing.answer != tried.answer {
-            tried.skipped = failing.skipped;
-            *failing = Failing { total: 1, ..fresh() };
-            return Some(tried);
-        }
         failing.total = failing.total.saturating_add(1);
+        let is_new = failing.answers.len() < ANSWERS_MAX && !failing.answers.contains(&tried.answer);
+        if is_new {
+            failing.answers.push(tried.answer.clone());
+        }
         // The first, second, fourth, eighth…
-        if !failing.total.is_power_of_two() && now.0 - failing.said_at.0 < SAID_EVERY.0 {
+        let is_said = is_new || failing.total.is_power_of_two();
+        if !is_said && now.0 - failing.said_at.0 < SAID_EVERY.0 {
             failing.skipped += 1;
             return None;
         }
@@ -85,10 +89,19 @@ mod tests {
         assert_eq!(said.collect::<Vec<_>>(), [(1, 0), (2, 0), (4, 1), (8, 3), (16, 7), (32, 15)]);
         // Another answer is news, and so is success.
         assert_eq!(failures.sift(tried("500", false), TimestampMs(41)).map(|t| t.skipped), Some(8));
-        assert_eq!(failures.sift(tried("500", false), TimestampMs(42)).map(|t| t.skipped), Some(0));
-        assert_eq!(failures.sift(tried("500", false), TimestampMs(43)), None);
-        assert_eq!(failures.sift(tried("ok", true), TimestampMs(44)).map(|t| t.skipped), Some(1));
+        // One that comes by turns is none.
+        assert_eq!(failures.sift(tried("500", false), TimestampMs(42)), None);
+        assert_eq!(failures.sift(tried("503", false), TimestampMs(43)), None);
+        assert_eq!(failures.sift(tried("ok", true), TimestampMs(44)).map(|t| t.skipped), Some(2));
         assert_eq!(failures.sift(tried("500", false), TimestampMs(45)).map(|t| t.skipped), Some(0));
+    }
+
+    /// A request's number, a time to the microsecond.
+    #[test]
+    fn who_says_something_else_each_time_does_not_fill_the_ledger() {
+        let mut failures = Failures::default();
+        let sift = |n: i64| failures.sift(tried(&format!("no room for request {n}"), false), TimestampMs(n));
+        assert_eq!((0..1000).filter_map(sift).count(), ANSWERS_MAX + 6);
     }
 
     #[test]

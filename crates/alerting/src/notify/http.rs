@@ -18,6 +18,9 @@ use crate::template::{Library, Renderer};
 /// How much of an answer is kept.
 const ANSWER_SHOWN_BYTES: usize = 500;
 
+/// The client waits so much longer than the caller, so that of two limits at the same moment always the same one is told.
+const ENDED_BY_CALLER: Duration = Duration::from_secs(1);
+
 /// A request that tells somebody of something.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
@@ -64,8 +67,10 @@ pub(crate) struct HttpNotifier {
 impl Notify for HttpNotifier {
     fn attempt<'a>(&'a self, notification: &'a Notification, timeout: Duration) -> Attempt<'a> {
         Box::pin(async move {
-            let limit = self.timeout;
-            let timeout = if limit == DurationMs::ZERO { timeout } else { timeout.min(limit.to_std()) };
+            let limit = self.timeout.to_std();
+            // Whoever calls ends it when all its time is over, and says so.
+            let is_shorter = !limit.is_zero() && limit < timeout;
+            let timeout = if is_shorter { limit } else { timeout.saturating_add(ENDED_BY_CALLER) };
             let client = self.client.as_ref().map_err(|cause| failed(cause.clone()))?;
             let request = self.request(notification).map_err(failed)?;
             let headers: Vec<(&str, &str)> =

@@ -91,6 +91,10 @@ impl Other {
         }
         let is_everything = self.boot.is_some() && self.since.is_none();
         let now = shared.now().wall.0;
+        if self.since.is_some_and(|since| now < since) {
+            // Somebody has set the clock back: what has changed since then seems to be older.
+            self.since = None;
+        }
         let bodies = match &self.boot {
             // Who it is comes first.
             None => vec![Exchange::hello()],
@@ -101,7 +105,7 @@ impl Other {
             body.name.clone_from(&peers.options.name);
             body.boot.clone_from(&peers.boot);
             body.complete = is_everything && at + 1 == count;
-            body.up_ms = peers.up_ms();
+            (body.up_ms, body.blind_ms) = (peers.up_ms(), peers.blind_ms());
             let boot = line.say(&body).await?;
             if self.boot.as_ref() != Some(&boot) {
                 (self.boot, self.since) = (Some(boot), None);

@@ -35,7 +35,10 @@ fn sample() -> Saved {
     Saved {
         at: TimestampMs(8),
         alerts: vec![Arc::new(alert)],
-        log: vec![(key, Entry { at: TimestampMs(6), expires_at: TimestampMs(99), told })],
+        log: vec![(
+            key,
+            Entry { at: TimestampMs(6), order: TimestampMs(7), expires_at: TimestampMs(99), told },
+        )],
         silences: vec![silence],
         records: Vec::new(),
         acks: vec![(

@@ -43,6 +43,8 @@ pub(crate) struct LogBody {
     receiver: String,
     integration: String,
     at: i64,
+    #[serde(default)]
+    order: Option<i64>,
     expires_at: i64,
     firing: Vec<u64>,
     resolved: Vec<u64>,
@@ -94,12 +96,28 @@ pub(crate) struct Exchange {
     /// For how long it has been running, in milliseconds.
     #[serde(default)]
     pub(crate) up_ms: u64,
+    /// For how long before that nobody was there, in milliseconds; 0 when it began from nothing.
+    #[serde(default)]
+    pub(crate) blind_ms: u64,
     pub(crate) silences: Vec<SilenceBody>,
     pub(crate) log: Vec<LogBody>,
+    #[serde(default)]
+    pub(crate) hands: Vec<HandBody>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HandBody {
+    labels: Pairs,
+    at: i64,
+    /// Who, and what he said.
+    held: Option<(String, String)>,
+}
+
+/// An alert that somebody has in hand, or nobody any more, since when.
+pub(crate) type Hand = (Labels, TimestampMs, Option<Ack>);
+
 /// What monitors of a pair share.
-pub(crate) type Shared = (Vec<Silence>, Vec<(LogKey, Entry)>);
+pub(crate) type Shared = (Vec<Silence>, Vec<(LogKey, Entry)>, Vec<Hand>);
 
 /// Pieces of so many bytes are pushed; a server takes two mebibytes.
 const EXCHANGE_BYTES: usize = 1 << 20;
@@ -110,10 +128,18 @@ impl Exchange {
         Self::default()
     }
 
-    /// Silences and log entries, in pieces that a server takes; at least one.
+    /// Who says it, without what.
+    pub(crate) fn head(&self) -> Self {
+        let (name, boot) = (self.name.clone(), self.boot.clone());
+        let (complete, up_ms, blind_ms) = (self.complete, self.up_ms, self.blind_ms);
+        Self { name, boot, complete, up_ms, blind_ms, ..Self::default() }
+    }
+
+    /// Silences, log entries and who has what in hand, in pieces that a server takes; at least one.
     pub(crate) fn pieces<'a>(
         silences: impl Iterator<Item = &'a Silence>,
         log: impl Iterator<Item = (&'a LogKey, &'a Entry)>,
+        hands: Vec<Hand>,
     ) -> Vec<Self> {
         let mut pieces = vec![Self::hello()];
         let mut bytes = 0;
@@ -134,13 +160,25 @@ impl Exchange {
             room(&mut pieces, 150 + key.0.len() + key.1.len() + 21 * told);
             pieces.last_mut().expect("one is there").log.push(LogBody::of(key, entry));
         }
+        for hand in hands {
+            let labels: usize = hand.0.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+            let words = hand.2.as_ref().map_or(0, |ack| ack.by.len() + ack.comment.len());
+            room(&mut pieces, 60 + labels + words);
+            pieces.last_mut().expect("one is there").hands.push(HandBody::of(hand));
+        }
         pieces
+    }
+
+    /// Whether there is more to it than a sign of life.
+    pub(crate) fn has_news(&self) -> bool {
+        !(self.silences.is_empty() && self.log.is_empty() && self.hands.is_empty())
     }
 
     /// What it holds.
     pub(crate) fn read(self) -> Result<Shared, String> {
         let silences = self.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?;
-        Ok((silences, self.log.into_iter().map(LogBody::read).collect()))
+        let log = self.log.into_iter().map(LogBody::read).collect();
+        Ok((silences, log, self.hands.into_iter().map(HandBody::read).collect()))
     }
 }
 
@@ -198,6 +236,18 @@ impl AlertBody {
     }
 }
 
+impl HandBody {
+    fn of((labels, at, ack): Hand) -> Self {
+        Self { labels: pairs(&labels), at: at.0, held: ack.map(|ack| (ack.by, ack.comment)) }
+    }
+
+    fn read(self) -> Hand {
+        let at = TimestampMs(self.at);
+        let held = self.held.map(|(by, comment)| Ack { by, comment, at });
+        (Labels::from_pairs(self.labels), at, held)
+    }
+}
+
 impl AckBody {
     fn of(labels: &Labels, ack: &Ack) -> Self {
         Self { labels: pairs(labels), by: ack.by.clone(), comment: ack.comment.clone(), at: ack.at.0 }
@@ -217,6 +267,7 @@ impl LogBody {
             receiver,
             integration,
             at: entry.at.0,
+            order: Some(entry.order.0),
             expires_at: entry.expires_at.0,
             firing: entry.told.firing.iter().copied().collect(),
             resolved: entry.told.resolved.iter().copied().collect(),
@@ -226,7 +277,8 @@ impl LogBody {
     fn read(self) -> ((String, String, String), Entry) {
         let told =
             Told { firing: self.firing.into_iter().collect(), resolved: self.resolved.into_iter().collect() };
-        let entry = Entry { at: TimestampMs(self.at), expires_at: TimestampMs(self.expires_at), told };
+        let (at, order) = (TimestampMs(self.at), TimestampMs(self.order.unwrap_or(self.at)));
+        let entry = Entry { at, order, expires_at: TimestampMs(self.expires_at), told };
         ((self.group, self.receiver, self.integration), entry)
     }
 }

@@ -147,7 +147,11 @@ impl Words<'_> {
             None => format!("{who} could not be told"),
         };
         let next = match tried.again_in_ms {
-            Some(_) => "it is being tried again".to_owned(),
+            // Of many tries that fail alike the ledger has the first and then ever fewer.
+            Some(_) if self.is_now && self.story.ended.is_none() => {
+                format!("it is tried again, and anew when the group is due, at {}", moment(way.way.look_at))
+            }
+            Some(_) => "it is tried again".to_owned(),
             None if self.is_now && self.story.ended.is_none() => {
                 format!("it is tried again when the group is due, at {}", moment(way.way.look_at))
             }
@@ -284,7 +288,7 @@ fn answer(tried: &Attempted) -> String {
     let took = lasting_ms(tried.took_ms);
     let kind = if tried.integration.starts_with("email") { "SMTP" } else { "HTTP" };
     if !tried.taken {
-        return format!("{} after {took}", tried.answer);
+        return format!("{} ({took})", tried.answer);
     }
     let code = tried.status.map_or_else(|| "taken".to_owned(), |status| format!("{kind} {status}"));
     match tried.answer.as_str() {
@@ -311,8 +315,8 @@ fn attempt(tried: &Attempted) -> (&'static str, String) {
     let more = if tried.more { " and more" } else { "" };
     let skipped = match tried.skipped {
         0 => String::new(),
-        1 => " One try before it failed like the one above.".to_owned(),
-        count => format!(" {count} tries before it failed like the one above."),
+        1 => " One try before it failed as others above.".to_owned(),
+        count => format!(" {count} tries before it failed as others above."),
     };
     let count = if tried.number == 1 { String::new() } else { format!(", try {}", tried.number) };
     if tried.taken {

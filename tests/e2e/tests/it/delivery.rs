@@ -110,6 +110,16 @@ async fn a_monitor_that_is_killed_before_the_delivery_tells_after_it_and_once() 
     monitor.kill().await;
 }
 
+/// `watchfire … | head`: who prints to nobody any more ends, without complaint.
+fn nobody_reads(arguments: &[&str]) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = std::process::Command::new(binary());
+    let ended = command.args(arguments).stdout(writer).stderr(Stdio::piped()).spawn().expect("it runs");
+    let ended = ended.wait_with_output().expect("it ends");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(141), ""));
+}
+
 /// Somebody else answers under the receiver's name: nothing is sent to him, and the answer says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_certificate_is_told_and_nothing_is_sent() {
@@ -157,11 +167,15 @@ async fn a_wrong_certificate_is_told_and_nothing_is_sent() {
         .expect("it runs");
     let answer = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!output.status.success(), "{answer}");
-    assert!(answer.contains("NOT TAKEN") && answer.to_lowercase().contains("certificate"), "{answer}");
+    assert!(
+        answer.contains("NOT TAKEN") && answer.contains("certificate: it is signed by itself"),
+        "{answer}"
+    );
     let why =
         Command::new(binary()).args(["alert", "why", "Never", "--url", monitor.ui_url()]).output().await;
     let why = String::from_utf8_lossy(&why.expect("it runs").stdout).into_owned();
     assert!(why.contains("nobody was told"), "{why}");
+    nobody_reads(&["alert", "why", "Never", "--url", monitor.ui_url()]);
     server.kill().await.expect("it ends");
     drop(said);
     monitor.kill().await;

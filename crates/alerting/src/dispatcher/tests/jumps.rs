@@ -42,3 +42,18 @@ async fn a_new_alert_after_a_jump_back_is_told() {
     until(&bench, 200).await;
     assert_eq!(bench.taken()[..2], ["10 a1|", "130 a1,a2|"]);
 }
+
+/// Its sender is gone; the clock is set back after its end was told.
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_unheard_stays_ended() {
+    let bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 240);
+    until(&bench, 300).await;
+    bench.inbox.jumped_ms.store(-200_000, Ordering::Relaxed);
+    assert!(bench.dispatcher.alerts().is_empty());
+    until(&bench, 900).await;
+    assert_eq!(bench.taken(), ["10 a1|", "250 |a1"]);
+    bench.fire("a1", 0, 240);
+    until(&bench, 920).await;
+    assert_eq!(bench.taken()[2..], ["910 a1|"]);
+}

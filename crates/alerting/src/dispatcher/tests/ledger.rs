@@ -154,9 +154,8 @@ async fn what_somebody_has_in_hand_is_not_repeated_and_its_end_is_told() {
     assert!(bench.dispatcher.acknowledge(alert, "you", ""));
     bench.resolve("a1", 3 * 3600 + 100);
     until(&bench, 4 * 3600).await;
-    let taken = bench.taken();
-    assert_eq!((taken.len(), &*taken[0]), (3, "10 a1|"), "{taken:?}");
-    assert!(taken[1].ends_with(" a1|") && taken[2].ends_with(" |a1"), "{taken:?}");
+    // Repeated only when nobody had it in hand any more, though the log keeps an entry for two hours by itself.
+    assert_eq!(bench.taken(), ["10 a1|", "10801 a1|", "10921 |a1"]);
     let episode = bench.dispatcher.history(10).episodes.remove(0);
     assert_eq!(episode.acknowledged_by.as_deref(), Some("you"));
 }

@@ -126,3 +126,23 @@ async fn an_end_that_was_told_is_not_in_later_messages() {
     until(&bench, 300).await;
     assert_eq!(bench.taken(), ["10 a1,a2|", "70 a2|a1", "250 a2,a3|"]);
 }
+
+/// Another program has told it once, and will never speak again. The clock is set back between, so its end stays where it was told;
+/// two restarts must not make it later.
+#[tokio::test(start_paused = true)]
+async fn restarts_do_not_prolong_an_alert() {
+    let mut bench = Bench::new(CONFIG);
+    bench.dispatcher.put_from_outside(vec![bench.inbox.alert("a1", 0, 240, AlertState::Firing)]);
+    until(&bench, 30).await;
+    bench.inbox.jumped_ms.store(-600_000, std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..3 {
+        bench.kill(10).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    let ends: Vec<i64> =
+        bench.dispatcher.alerts().iter().map(|alert| (alert.ends_at.0 - START_MS) / 1000).collect();
+    assert_eq!(ends, [240]);
+    // It is believed until then by the clock as it is now.
+    until(&bench, 960).await;
+    assert_eq!(bench.taken(), ["10 a1|", "850 |a1"]);
+}

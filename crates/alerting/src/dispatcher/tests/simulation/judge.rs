@@ -29,7 +29,9 @@ struct View {
     /// The latest that the clock showed since.
     wall_max: i64,
     done_ms: i64,
-    /// Whoever told it may not know: it was killed too soon after.
+    /// Which monitor told it.
+    by: usize,
+    /// Monitors may not know what it was told: one was killed too soon after, or both told it in the same moment.
     is_doubtful: bool,
 }
 
@@ -64,6 +66,8 @@ pub(super) struct Judge {
     /// Until when something else than alerts is the reason for what is late: of all, and of each route.
     pub(super) disturbed_until: i64,
     pub(super) routes_disturbed_until: Vec<i64>,
+    /// A monitor has forgotten who was told, and what the other knows of that is of a time that the clock will show again.
+    pub(super) is_muddled: bool,
     views: BTreeMap<Key, View>,
     past: BTreeMap<(usize, usize), Past>,
     trace: VecDeque<String>,
@@ -80,6 +84,7 @@ impl Judge {
             started_ms: [0; 2],
             together_since: Some(0),
             disturbed_until: 0,
+            is_muddled: false,
             views: BTreeMap::new(),
             past: BTreeMap::new(),
             trace: VecDeque::new(),
@@ -181,12 +186,21 @@ impl Judge {
     }
 
     /// A receiver has it, that was called at `began_ms`; the answer comes `answer_ms` later.
-    pub(super) fn taken(&mut self, message: &Message, began_ms: i64, (ms, wall): (i64, i64), answer_ms: i64) {
+    pub(super) fn taken(
+        &mut self,
+        monitor: usize,
+        message: &Message,
+        began_ms: i64,
+        (ms, wall): (i64, i64),
+        answer_ms: i64,
+    ) {
         self.taken += 1;
+        let told = (&message.firing, &message.resolved);
         let (route, call, _) = &message.key;
         let repeat_ms = seconds(self.facts.plan.routes[*route].repeat_interval_s);
         let wants_ends = self.facts.plan.routes[*route].calls[*call];
         let before = self.views.get(&message.key).cloned();
+        let mut is_doubtful = false;
         if let Some(view) = &before {
             let has_begun = !message.firing.is_subset(&view.firing);
             let has_ended = wants_ends && !message.resolved.is_subset(&view.resolved);
@@ -198,9 +212,13 @@ impl Judge {
                         || self.was_not_told(*alert, *route, view)
                 });
             let is_due = wall - view.wall > repeat_ms || view.wall_max - view.wall >= 2 * repeat_ms;
-            let is_news = has_begun || has_ended || all_ended || may_be_again || is_due;
+            let is_news = has_begun || has_ended || all_ended || may_be_again;
+            let is_news =
+                is_news || is_due && !self.are_in_hand(&message.firing, view.done_ms + repeat_ms, ms);
             // What two monitors try in the same moment, none can know of the other.
             let is_at_once = self.patience_ms > 0 && began_ms <= view.done_ms + AT_ONCE_MS;
+            // Neither knows which of the two the receiver had last.
+            is_doubtful = is_at_once && view.by != monitor && (&view.firing, &view.resolved) != told;
             let knew = self.patience_ms == 0 || self.are_together(ms) && !is_at_once;
             if !is_news && !view.is_doubtful && knew {
                 self.wrong(ms, format!("r{route} was told again: {message:?}, after {view:?}"));
@@ -212,9 +230,20 @@ impl Judge {
             wall,
             wall_max: wall,
             done_ms: ms + answer_ms,
-            is_doubtful: false,
+            by: monitor,
+            is_doubtful,
         };
         self.views.insert(message.key.clone(), view);
+    }
+
+    /// Whether somebody has all of them in hand, as all monitors know, and took them before they were to be told again.
+    fn are_in_hand(&self, alerts: &BTreeSet<usize>, before_ms: i64, ms: i64) -> bool {
+        let is_in_hand = |number: &usize| {
+            let alert = &self.facts.alerts[*number];
+            let since_ms = alert.in_hand_since_ms;
+            alert.in_hand == Some(true) && since_ms < before_ms && ms - since_ms > self.patience_ms
+        };
+        !alerts.is_empty() && alerts.iter().all(is_in_hand)
     }
 
     /// Whether there was a time since then at which it was not to be told for sure.
@@ -229,9 +258,9 @@ impl Judge {
         }
     }
 
-    /// A monitor dies: what it has not written is forgotten.
-    pub(super) fn killed(&mut self, ms: i64) {
-        for view in self.views.values_mut().filter(|view| ms - view.done_ms < 3_000) {
+    /// A monitor dies: what it has not written since then is forgotten.
+    pub(super) fn killed(&mut self, unwritten_since: i64) {
+        for view in self.views.values_mut().filter(|view| view.done_ms > unwritten_since) {
             view.is_doubtful = true;
         }
     }
@@ -251,12 +280,29 @@ impl Judge {
         )
     }
 
-    /// Looks at all alerts and receivers, at each step.
-    pub(super) fn observe(&mut self, ms: i64, wall: i64) {
-        self.views.values_mut().for_each(|view| view.wall_max = view.wall_max.max(wall));
+    /// Takes note of how things are. To be called before anything changes, too: an alert that nobody speaks of any more ends
+    /// between two steps, and may fire again at the next.
+    pub(super) fn remember_all(&mut self, ms: i64, wall: i64) {
         for alert in 0..self.facts.alerts.len() {
             for route in self.facts.plan.ways(&self.facts.alerts[alert].labels) {
                 self.remember(alert, route, ms, wall);
+            }
+        }
+        self.facts.alerts.iter_mut().for_each(|alert| alert.passes(wall));
+    }
+
+    /// Looks at all alerts and receivers, at each step.
+    pub(super) fn observe(&mut self, ms: i64, wall: i64) {
+        for view in self.views.values_mut() {
+            if view.wall > wall {
+                // The clock was set back: it is as if it had been told now.
+                (view.wall, view.wall_max) = (wall, wall);
+            }
+            view.wall_max = view.wall_max.max(wall);
+        }
+        self.remember_all(ms, wall);
+        for alert in 0..self.facts.alerts.len() {
+            for route in self.facts.plan.ways(&self.facts.alerts[alert].labels) {
                 for call in 0..self.facts.plan.routes[route].calls.len() {
                     self.is_told(alert, (route, call), ms, wall);
                 }
@@ -298,6 +344,9 @@ impl Judge {
             if !believes {
                 self.wrong(ms, format!("r{route} was not told that alert {alert} fires: {past:?}, {view:?}"));
             } else if let Some(view) = &view
+                && !self.is_muddled
+                && self.facts.alerts[alert].in_hand == Some(false)
+                && is_late(self.facts.alerts[alert].in_hand_since_ms)
                 && wall - view.wall > repeat_ms + interval_ms + LATE_MS + 2 * self.patience_ms
             {
                 self.wrong(ms, format!("r{route} was not reminded of alert {alert}: {past:?}, {view:?}"));

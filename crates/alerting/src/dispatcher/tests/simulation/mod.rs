@@ -2,23 +2,25 @@
 //! fail or are slow, clocks that are set, kills and restarts; alone, or as a pair whose line is cut and heals. What is true is
 //! worked out apart from the code under test ([`truth`]), and every message is held against it ([`judge`]).
 
+mod disks;
 mod judge;
 mod plan;
+mod silences;
 mod truth;
 mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use disks::SimDisk;
 use fastrand::Rng;
 use judge::Judge;
-use model::{Alert, AlertState, Labels, MatchOp, Matcher, TimestampMs};
-use plan::{Condition, LabelSet, Plan, VALUES};
-use truth::{Facts, TrueAlert, TrueSilence};
+use model::{Alert, AlertState, Labels, TimestampMs};
+use plan::{LabelSet, Plan, VALUES};
+use truth::{Facts, TrueAlert};
 use world::{Weather, World};
 
 use super::lock;
-use crate::silence::SilenceDraft;
 
 /// As many as fit some seconds on a slow machine; `WATCHFIRE_SIM_SEEDS` asks for more, `WATCHFIRE_SIM_SEED` for one.
 const SEEDS: u64 = 25;
@@ -54,15 +56,19 @@ struct Simulation {
     rng: Rng,
     world: Arc<World>,
     is_pair: bool,
-    disks: [disk::MemDisk; 2],
-    /// When each was last alive, and when it is started again.
-    died_at: [i64; 2],
+    disks: [SimDisk; 2],
+    /// When each was last alive, since the beginning and by the clock, and when it is started again.
+    died_at: [(i64, i64); 2],
     back_at: [Option<i64>; 2],
     heals_at: Option<i64>,
     senders: Vec<Sender>,
     /// Until when the weather of each receiver lasts.
     weather_until: Vec<i64>,
     silences_changed: bool,
+    /// Somebody has set the clock back.
+    was_set_back: bool,
+    /// A monitor has come back that may have forgotten silences whose makers were told so.
+    is_forgetful: bool,
 }
 
 fn random_alerts(rng: &mut Rng) -> Vec<TrueAlert> {
@@ -87,7 +93,7 @@ impl Simulation {
         let facts = Facts { plan, alerts, silences: Vec::new(), are_silences_open: false };
         let routes = facts.plan.routes.len();
         let world = World::new(Judge::new(facts, if is_pair { 45_000 } else { 0 }));
-        let disks = [disk::MemDisk::new(), disk::MemDisk::new()];
+        let disks = [SimDisk::new(seed), SimDisk::new(!seed)];
         for (which, disk) in disks.iter().enumerate().take(1 + usize::from(is_pair)) {
             world::start(&world, which, is_pair, disk);
         }
@@ -105,12 +111,14 @@ impl Simulation {
             world,
             is_pair,
             disks,
-            died_at: [0; 2],
+            died_at: [(0, 0); 2],
             back_at: [None; 2],
             heals_at: None,
             senders,
             weather_until: vec![0; routes],
             silences_changed: false,
+            was_set_back: false,
+            is_forgetful: false,
         }
     }
 
@@ -129,15 +137,20 @@ impl Simulation {
             let wait = u64::try_from(next - self.world.ms()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(wait)).await;
             let ms = self.world.ms();
+            lock(&self.world.judge).remember_all(ms, self.world.wall());
             let is_evening = ms > DAY_MS - EVENING_MS;
             self.line(ms, is_evening);
             self.kills(ms, is_evening).await;
             self.weather(ms, is_evening);
+            self.break_disks(ms, is_evening);
             if !is_evening {
                 self.clock(ms);
                 self.reload(ms);
                 self.silence(ms).await;
+                self.hand(ms);
             }
+            // A silence that cannot be written takes its time.
+            let ms = self.world.ms();
             self.senders(ms, is_evening);
             self.look(ms);
         }
@@ -160,11 +173,8 @@ impl Simulation {
         let mut judge = lock(&self.world.judge);
         judge.observe(ms, wall);
         let facts = judge.facts.clone();
-        judge.facts.alerts.iter_mut().for_each(|alert| alert.passes(wall));
-        let settled = !self.is_pair
-            || judge.together_since.is_some_and(|since| ms - since > RESOLVE_TIMEOUT_MS + PAIR_NOTICES_MS);
         drop(judge);
-        if settled {
+        if self.is_settled(ms) {
             for monitor in self.world.monitors() {
                 agrees(&facts, &monitor.alerts(), wall);
             }
@@ -187,18 +197,26 @@ impl Simulation {
             } else if !is_evening && self.chance(150) {
                 let down = self.minutes(0, if self.is_pair { 20 } else { 5 });
                 self.back_at[which] = Some(ms + if self.chance(2) { 0 } else { down });
-                self.died_at[which] = ms;
-                lock(&self.world.judge).killed(ms);
+                let unwritten = self.disks[which].unwritten_since(ms);
+                self.died_at[which] = (unwritten, self.world.wall() - (ms - unwritten));
+                lock(&self.world.judge).killed(unwritten);
                 if self.chance(4) {
                     self.world.note(format!("m{which} is stopped"));
                     let monitor = self.world.take(which).expect("it lives");
                     monitor.stop().await;
                 } else {
                     self.world.note(format!("m{which} is killed"));
-                    let seed = self.rng.u64(..);
-                    world::kill(&self.world, which, &self.disks[which], seed).await;
+                    let crash = SimDisk::random_crash(&mut self.rng);
+                    world::kill(&self.world, which, &self.disks[which].disk, crash).await;
                 }
                 self.apart(ms);
+                if !self.disks[which].is_sound() {
+                    // What it had heard of the other may be forgotten, and who has what in hand.
+                    self.silences_changed = true;
+                    self.let_go();
+                    lock(&self.world.judge).is_muddled |= self.was_set_back;
+                }
+                self.disks[which].recovers();
             }
         }
     }
@@ -212,11 +230,16 @@ impl Simulation {
         lock(&self.world.judge).started_ms[which] = ms;
         if is_alone {
             // It hears of nobody who knows better what happened meanwhile.
-            let died = self.died_at[which];
-            let recently = ms - died + 10 * MINUTE_MS;
+            let (died, by_the_clock) = self.died_at[which];
+            let long_ago = by_the_clock - 10 * MINUTE_MS;
             let mut judge = lock(&self.world.judge);
-            judge.facts.alerts.iter_mut().for_each(|alert| alert.is_left_open(died, wall, recently));
+            judge.facts.alerts.iter_mut().for_each(|alert| alert.is_left_open(died, wall, long_ago));
         }
+        let mut judge = lock(&self.world.judge);
+        judge.facts.alerts.iter_mut().for_each(|alert| alert.is_counted_anew(wall));
+        self.is_forgetful |= judge.facts.silences.iter().any(|silence| silence.is_unsaved);
+        drop(judge);
+        self.agree_on_silences(ms);
         self.disturb(ms);
         self.together(ms);
     }
@@ -224,14 +247,30 @@ impl Simulation {
     /// Monitors do not all hear each other any more.
     fn apart(&mut self, ms: i64) {
         self.disturb(ms);
-        let (mut judge, wall) = (lock(&self.world.judge), self.world.wall());
-        if judge.together_since.take().is_some() {
+        if self.is_pair {
+            self.let_go();
+        }
+        let mut judge = lock(&self.world.judge);
+        if judge.together_since.take().is_some_and(|since| ms - since > PAIR_NOTICES_MS) {
             self.silences_changed = false;
         }
-        // Who has just started now believes in what it has not heard of since: nobody is there who knows better.
+        drop(judge);
+        // Nobody is there any more who knows better than the one that has just started.
+        self.leave_unheard_open();
+    }
+
+    /// Who has just started believes in what it has not heard of since.
+    fn leave_unheard_open(&self) {
+        let (mut judge, wall) = (lock(&self.world.judge), self.world.wall());
         let young = judge.started_ms.into_iter().max().unwrap_or(0);
         let unheard = judge.facts.alerts.iter_mut().filter(|alert| self.is_pair && alert.said_ms < young);
-        unheard.for_each(|alert| alert.is_left_open(0, wall, ms));
+        unheard.for_each(|alert| alert.is_left_open(0, wall, i64::MIN));
+    }
+
+    /// Whether all monitors know what senders have said for long enough.
+    fn is_settled(&self, ms: i64) -> bool {
+        let together_since = lock(&self.world.judge).together_since;
+        !self.is_pair || together_since.is_some_and(|at| ms - at > RESOLVE_TIMEOUT_MS + PAIR_NOTICES_MS)
     }
 
     /// Perhaps they do again.
@@ -266,21 +305,6 @@ impl Simulation {
         self.agree_on_silences(ms);
     }
 
-    /// What was changed while they could not hear each other is known to all some seconds later.
-    fn agree_on_silences(&self, ms: i64) {
-        let mut judge = lock(&self.world.judge);
-        let is_settled = judge.together_since.is_some_and(|since| ms - since > PAIR_NOTICES_MS);
-        judge.facts.are_silences_open = !is_settled && self.silences_changed;
-    }
-
-    /// Somebody is about to change a silence.
-    fn silence_changes(&mut self, ms: i64) {
-        self.silences_changed = true;
-        if self.is_pair {
-            self.agree_on_silences(ms);
-        }
-    }
-
     fn weather(&mut self, ms: i64, is_evening: bool) {
         for route in 0..self.weather_until.len() {
             let is_fair = lock(&self.world.weather)[route].is_fair();
@@ -304,14 +328,56 @@ impl Simulation {
         }
     }
 
+    fn break_disks(&mut self, ms: i64, is_evening: bool) {
+        // Who comes back finds a sound disk: a start on a broken one is tested with the real binary.
+        let living = (0..2).filter(|which| self.world.monitor(*which).is_some());
+        for which in living.collect::<Vec<_>>() {
+            if let Some(what) = self.disks[which].step(&mut self.rng, ms, is_evening) {
+                self.world.note(format!("the disk of m{which}: {what}"));
+            }
+        }
+    }
+
     fn clock(&mut self, ms: i64) {
-        if self.is_pair || !self.chance(250) {
+        if !self.chance(250) {
             return;
         }
         let by = [-3_000, 3_000, -90_000, 90_000, -40 * MINUTE_MS, 40 * MINUTE_MS][self.rng.usize(..6)];
         self.world.note(format!("the clock is set by {} s", by / 1000));
+        // What one of them has not heard of since its start it would have believed for some minutes; now that may be longer.
+        self.leave_unheard_open();
         self.world.jump(by);
+        self.was_set_back |= by < 0;
+        self.let_go();
         self.disturb(ms);
+    }
+
+    /// Somebody takes an alert in hand, or says that he has it no more.
+    fn hand(&mut self, ms: i64) {
+        let monitor = if self.is_pair { self.rng.usize(..2) } else { 0 };
+        let (number, wall) = (self.rng.usize(..ALERTS), self.world.wall());
+        let Some(monitor) = self.world.monitor(monitor).filter(|_| self.chance(25)) else { return };
+        let mut judge = lock(&self.world.judge);
+        let is_known = !self.is_pair || judge.together_since.is_some_and(|at| ms - at > PAIR_NOTICES_MS);
+        let alert = &mut judge.facts.alerts[number];
+        let labels = Labels::from_pairs(alert.labels.clone());
+        let print = crate::ledger::Fingerprint::of(&labels);
+        let takes = alert.in_hand == Some(false);
+        let is_done = if takes { monitor.acknowledge(print, "me", "") } else { monitor.unacknowledge(print) };
+        let fires = alert.fires(wall) == Some(true);
+        assert!(
+            is_done || !takes || !fires || self.is_pair,
+            "alert {number} fires and cannot be taken in hand"
+        );
+        if is_done {
+            alert.changes_hands(ms, (is_known && fires).then_some(takes));
+            judge.note(ms, format!("alert {number} is in hand: {takes}"));
+        }
+    }
+
+    /// It may be forgotten who has what in hand.
+    fn let_go(&self) {
+        lock(&self.world.judge).facts.alerts.iter_mut().for_each(TrueAlert::may_be_let_go);
     }
 
     fn reload(&mut self, ms: i64) {
@@ -326,103 +392,6 @@ impl Simulation {
         }
         lock(&self.world.judge).facts.plan = plan;
         self.disturb(ms);
-    }
-
-    async fn silence(&mut self, ms: i64) {
-        let known = lock(&self.world.judge).facts.silences.len();
-        let Some(monitor) = self.world.monitor(if self.is_pair { self.rng.usize(..2) } else { 0 }) else {
-            return;
-        };
-        if self.chance(50) {
-            let conditions: Vec<Condition> =
-                (0..self.rng.usize(1..3)).map(|_| Condition::random(&mut self.rng)).collect();
-            let wall = self.world.wall();
-            let starts = if self.rng.bool() { wall } else { wall + self.minutes(1, 10) };
-            let ends = starts + self.minutes(2, 60);
-            let silence = TrueSilence { id: String::new(), conditions, starts, ends };
-            self.set(&monitor, silence, None, ms).await;
-        } else if known > 0 && self.chance(60) {
-            let which = self.rng.usize(..known);
-            let mut silence = lock(&self.world.judge).facts.silences[which].clone();
-            let wall = self.world.wall();
-            silence.ends = wall.max(silence.starts) + self.minutes(2, 40);
-            if self.rng.bool() {
-                silence.conditions.push(Condition::random(&mut self.rng));
-            }
-            self.set(&monitor, silence, Some(which), ms).await;
-        } else if known > 0 && self.chance(60) {
-            let which = self.rng.usize(..known);
-            let id = lock(&self.world.judge).facts.silences[which].id.clone();
-            let wall = self.world.wall();
-            self.silence_changes(ms);
-            let ended = monitor.expire_silence(&id).await;
-            self.until_known().await;
-            self.world.note(format!("silence {id} is ended: {ended:?}"));
-            if ended.is_ok() {
-                let mut judge = lock(&self.world.judge);
-                let silence = &mut judge.facts.silences[which];
-                (silence.starts, silence.ends) = (silence.starts.min(wall), wall);
-            }
-        }
-    }
-
-    /// Until the other monitor has heard of it too.
-    async fn until_known(&self) {
-        if self.is_pair {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Makes or changes a silence, and takes note of it as somebody would who knows the rules for that.
-    async fn set(
-        &mut self,
-        monitor: &super::Dispatcher,
-        silence: TrueSilence,
-        which: Option<usize>,
-        ms: i64,
-    ) {
-        let matcher = |one: &Condition| {
-            let op = match (one.is_equal, one.is_regex) {
-                (true, false) => MatchOp::Equal,
-                (false, false) => MatchOp::NotEqual,
-                (true, true) => MatchOp::Regex,
-                (false, true) => MatchOp::NotRegex,
-            };
-            Matcher::new(one.name.clone(), op, one.value()).expect("a plain pattern")
-        };
-        let wall = self.world.wall();
-        let draft = SilenceDraft {
-            id: which.map(|_| silence.id.clone()),
-            matchers: silence.conditions.iter().map(matcher).collect(),
-            starts_at: TimestampMs(silence.starts),
-            ends_at: TimestampMs(silence.ends),
-            created_by: "sim".to_owned(),
-            comment: String::new(),
-        };
-        self.silence_changes(ms);
-        let set = monitor.set_silence(draft).await;
-        self.until_known().await;
-        self.world.note(format!("silence {silence:?}: {set:?}"));
-        let would_hold_all = silence.conditions.iter().all(|one| one.holds(&LabelSet::new()));
-        let mut judge = lock(&self.world.judge);
-        let Ok(id) = set else {
-            let may_fail = would_hold_all
-                || which.is_some() && judge.together_since.is_none_or(|since| ms - since < PAIR_NOTICES_MS);
-            assert!(may_fail, "a silence was refused: {set:?}");
-            return;
-        };
-        assert!(!would_hold_all, "a silence of everything was taken");
-        let all = &mut judge.facts.silences;
-        if let Some(old) = which.map(|which| &mut all[which]) {
-            if old.id == id {
-                (old.starts, old.ends) = (silence.starts, silence.ends);
-                return;
-            }
-            if old.ends > wall {
-                (old.starts, old.ends) = (old.starts.min(wall), wall);
-            }
-        }
-        all.push(TrueSilence { id, starts: silence.starts.max(wall), ..silence });
     }
 
     fn senders(&mut self, ms: i64, is_evening: bool) {

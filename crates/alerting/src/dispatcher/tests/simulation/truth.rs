@@ -37,6 +37,9 @@ pub(super) struct TrueAlert {
     open_until: i64,
     said_at: i64,
     pub(super) said_ms: i64,
+    /// Whether somebody has it in hand, and since when it is so.
+    pub(super) in_hand: Truth,
+    pub(super) in_hand_since_ms: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +48,8 @@ pub(super) struct TrueSilence {
     pub(super) conditions: Vec<Condition>,
     pub(super) starts: i64,
     pub(super) ends: i64,
+    /// Whoever changed it was told that this may be forgotten.
+    pub(super) is_unsaved: bool,
 }
 
 impl TrueSilence {
@@ -58,13 +63,21 @@ pub(super) struct Facts {
     pub(super) plan: Plan,
     pub(super) alerts: Vec<TrueAlert>,
     pub(super) silences: Vec<TrueSilence>,
-    /// Whether monitors may disagree about silences.
+    /// Whether monitors may disagree about silences, or one may have forgotten some.
     pub(super) are_silences_open: bool,
 }
 
 impl TrueAlert {
     pub(super) fn new(labels: LabelSet) -> Self {
-        Self { labels, sure_until: i64::MIN, open_until: i64::MIN, said_at: 0, said_ms: -1 }
+        Self {
+            labels,
+            sure_until: i64::MIN,
+            open_until: i64::MIN,
+            said_at: 0,
+            said_ms: -1,
+            in_hand: Some(false),
+            in_hand_since_ms: 0,
+        }
     }
 
     /// Its sender says that it fires and is to be believed for so long.
@@ -79,20 +92,50 @@ impl TrueAlert {
     pub(super) fn ended(&mut self, ms: i64, wall: i64) {
         (self.sure_until, self.open_until) = (i64::MIN, i64::MIN);
         (self.said_ms, self.said_at) = (ms, wall);
+        self.in_hand = Some(false);
     }
 
     /// Time passes: of what nobody has said anything for too long, nothing can be said if the clock is set back.
     pub(super) fn passes(&mut self, wall: i64) {
-        if wall >= self.sure_until {
+        if self.sure_until > i64::MIN && wall >= self.sure_until {
+            self.sure_until = i64::MIN;
+            self.may_be_let_go();
+        }
+        if wall >= self.open_until {
+            self.may_be_let_go();
+        }
+    }
+
+    /// Somebody has it in hand from now on, or nobody any more.
+    pub(super) fn changes_hands(&mut self, ms: i64, in_hand: Truth) {
+        (self.in_hand, self.in_hand_since_ms) = (in_hand, ms);
+    }
+
+    /// Something happened by which it may be forgotten that somebody has it in hand.
+    pub(super) fn may_be_let_go(&mut self) {
+        if self.in_hand == Some(true) {
+            self.in_hand = None;
+        }
+    }
+
+    /// A monitor of a pair is started anew: it counts anew for how long to believe, which is less than what is left where the clock
+    /// was set back.
+    pub(super) fn is_counted_anew(&mut self, wall: i64) {
+        if self.said_at > wall {
             self.sure_until = i64::MIN;
         }
     }
 
-    /// A monitor is started anew that has heard nothing since `died_ms`: what fired shortly before may be believed, for as
+    /// A monitor is started anew that has heard nothing since `died_ms`: what had not ended `long_ago` may be believed, for as
     /// long again as its sender asked.
-    pub(super) fn is_left_open(&mut self, died_ms: i64, wall: i64, recently_ms: i64) {
-        if self.open_until < wall - recently_ms && self.said_ms < died_ms {
+    pub(super) fn is_left_open(&mut self, died_ms: i64, wall: i64, long_ago: i64) {
+        let was_over = self.open_until < long_ago && self.said_ms < died_ms;
+        if was_over || self.said_ms < 0 {
             return;
+        }
+        // Who has it in hand is known after a restart, if that was written.
+        if self.sure_until == i64::MIN || self.in_hand_since_ms > died_ms {
+            self.may_be_let_go();
         }
         let believed = self.open_until.saturating_sub(self.said_at).max(super::RESOLVE_TIMEOUT_MS);
         self.sure_until = i64::MIN;
