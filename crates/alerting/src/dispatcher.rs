@@ -159,10 +159,10 @@ impl Dispatcher {
         if is_news {
             self.with_core(|core, now| core.take_over(shared, now));
         }
+        peers.hear(&head);
         if head.complete {
             lock(&self.shared.core).trust_log();
         }
-        peers.hear(&head);
         Ok(peers.boot.clone())
     }
 
@@ -386,11 +386,12 @@ impl Dispatcher {
     }
 }
 
-/// For how long nobody was there before this start; none when there is no past.
+/// For how long nobody was there before this start: for ever when there is no past.
 fn blind_for(saved: &Saved, now_ms: i64) -> Duration {
-    let has_past = saved.at > TimestampMs(0);
-    let blind_ms = if has_past { now_ms.saturating_sub(saved.at.0) } else { 0 };
-    Duration::from_millis(u64::try_from(blind_ms).unwrap_or(0))
+    if saved.at <= TimestampMs(0) {
+        return peers::BLIND_FOR_EVER;
+    }
+    Duration::from_millis(u64::try_from(now_ms.saturating_sub(saved.at.0)).unwrap_or(0))
 }
 
 async fn ended(task: Option<JoinHandle<()>>) {
@@ -617,9 +618,13 @@ async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     if let Some(peers) = &shared.peers {
         tokio::select! {
             () = stop.cancelled() => return,
-            have_all = peers.settled() => if !have_all {
-                lock(&shared.core).doubt_log();
-            },
+            () = peers.settled() => {
+                // Asked under the lock: whoever says the last of it meanwhile takes the doubts back.
+                let mut core = lock(&shared.core);
+                if !peers.have_all() {
+                    core.doubt_log();
+                }
+            }
         }
     }
     let mut collect_at = Instant::now() + COLLECT_EVERY;

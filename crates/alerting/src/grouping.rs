@@ -41,6 +41,9 @@ pub(crate) const GROUPS_MAX: usize = 20_000;
 /// A notification may take as long as `group_interval`, but at least this long: Alertmanager's minimum.
 const NOTIFY_TIME_MIN: Duration = Duration::from_secs(10);
 
+/// How soon a group is looked at again whose news another monitor of a pair is to tell: as soon as that one counts as dead.
+const LOOK_AFTER_ELDER: Duration = crate::peers::ALIVE_FOR;
+
 /// The same moment on both clocks: the wall's for what alerts say, the steady one for timers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
@@ -85,6 +88,7 @@ pub(crate) struct Ticket {
     log_key: LogKey,
     told: Told,
     repeat_interval: DurationMs,
+    told_every: DurationMs,
     /// How much had been heard of other monitors when it was decided to tell.
     heard: u64,
 }
@@ -116,7 +120,16 @@ struct InFlight {
 }
 
 /// What comes of a look at a group.
-type Decided = (Vec<Job>, Vec<(LogKey, Told)>, Vec<Arc<Known>>);
+#[derive(Default)]
+struct Decided {
+    jobs: Vec<Job>,
+    /// What only the log has to know, because all has ended and the receiver does not want to hear of ends.
+    noted: Vec<(LogKey, Told)>,
+    /// Ends that are told when all of that is.
+    resolved: Vec<Arc<Known>>,
+    /// There is something to tell that another monitor of the pair is to tell.
+    is_left: bool,
+}
 
 /// Alerts, groups and log.
 pub(crate) struct Core {
@@ -324,7 +337,7 @@ impl Core {
         let Some(group) = self.groups.get_mut(key) else { return Vec::new() };
         group.next_flush = now.tick + group.group_interval;
         group.has_flushed = true;
-        let repeat_interval = group.repeat_interval;
+        let told_every = group.told_every();
         if let Some(in_flight) = &mut group.in_flight {
             in_flight.flush_after = true;
             return Vec::new();
@@ -336,13 +349,16 @@ impl Core {
             return Vec::new();
         }
         self.keep_in_hand(key, now);
-        let (jobs, noted, resolved) = self.decide(key, &told_now, now);
+        let Decided { jobs, noted, resolved, is_left } = self.decide(key, &told_now, now);
         for (log_key, told) in noted {
-            self.log.note(log_key, told, repeat_interval, now.wall);
+            self.log.note(log_key, told, told_every, now.wall);
             self.changes += 1;
         }
         self.under_way.extend(jobs.iter().map(|job| job.ticket.log_key.clone()));
         if let Some(group) = self.groups.get_mut(key) {
+            // The other may die before it has told.
+            let look_again = if is_left { LOOK_AFTER_ELDER } else { group.group_interval };
+            group.next_flush = now.tick + look_again.min(group.group_interval);
             let outstanding = jobs.len();
             group.in_flight = Some(InFlight { outstanding, failed: false, resolved, flush_after: false });
         }
@@ -352,40 +368,42 @@ impl Core {
         jobs
     }
 
-    /// What is to be told of a group now; what only the log has to know, because all has ended and the receiver does not want
-    /// to hear of ends; and the ends that are told when all of that is.
+    /// What is to be told of a group now.
     fn decide(&self, key: &GroupKey, told_now: &BTreeSet<Labels>, now: Now) -> Decided {
         let Some(group) = self.groups.get(key) else { return Decided::default() };
         let (alerts, told) = group.snapshot(told_now, now.wall);
         let repeats = (!is_in_hand(&self.acks, &alerts)).then_some(group.repeat_interval);
         let is_left = self.is_left_to_elder(key, now.wall);
         let integrations = self.receivers.get(&group.receiver).map_or(&[][..], Vec::as_slice);
-        let (mut jobs, mut noted) = (Vec::new(), Vec::new());
+        let mut decided = Decided::default();
         for integration in integrations {
             let log_key: LogKey = (group.key.clone(), group.receiver.clone(), integration.place());
             let (send_resolved, repeat_interval) = (integration.send_resolved, group.repeat_interval);
-            if is_left
-                || alerts.is_empty()
-                || !self.must_tell((key, &log_key), &told, send_resolved, repeats, now.wall)
+            if alerts.is_empty() || !self.must_tell((key, &log_key), &told, send_resolved, repeats, now.wall)
             {
+                continue;
+            }
+            if is_left {
+                decided.is_left = true;
                 continue;
             }
             let wanted = |alert: &&NotifiedAlert| send_resolved || alert.ended_at.is_none();
             let alerts: Vec<NotifiedAlert> = alerts.iter().filter(wanted).cloned().collect();
             if alerts.is_empty() {
-                noted.push((log_key, told.clone()));
+                decided.noted.push((log_key, told.clone()));
                 continue;
             }
             let (told, serial) = (told.clone(), group.serial);
+            let (told_every, heard) = (group.told_every(), self.heard);
             let ticket =
-                Ticket { group: key.clone(), serial, log_key, told, repeat_interval, heard: self.heard };
-            jobs.push(group.job(integration, alerts, ticket, &self.external_url));
+                Ticket { group: key.clone(), serial, log_key, told, repeat_interval, told_every, heard };
+            decided.jobs.push(group.job(integration, alerts, ticket, &self.external_url));
         }
         // Ends that another monitor is still to tell stay here too, should that one die.
         let is_owed = |alert: &&Arc<Known>| is_left && self.is_believed(group, &alert.labels);
         let ended = group.alerts.values().filter(|alert| alert.is_resolved(now.wall));
-        let resolved = ended.filter(|alert| !is_owed(alert)).cloned().collect();
-        (jobs, noted, resolved)
+        decided.resolved = ended.filter(|alert| !is_owed(alert)).cloned().collect();
+        decided
     }
 
     /// Takes note of a job that is done, well or not.
@@ -397,7 +415,7 @@ impl Core {
         }
         if end == End::Taken {
             self.doubted.remove(&ticket.log_key);
-            self.log.note(ticket.log_key, ticket.told, ticket.repeat_interval, now.wall);
+            self.log.note(ticket.log_key, ticket.told, ticket.told_every, now.wall);
             self.changes += 1;
         }
         let group = self.groups.get_mut(&ticket.group).filter(|group| group.serial == ticket.serial);
@@ -482,6 +500,12 @@ fn is_in_hand(acks: &BTreeMap<Labels, Ack>, alerts: &[NotifiedAlert]) -> bool {
 }
 
 impl Group {
+    /// How often a receiver is told of what still fires: a repeat waits for the group's next look.
+    fn told_every(&self) -> DurationMs {
+        let group_interval_ms = i64::try_from(self.group_interval.as_millis()).unwrap_or(i64::MAX);
+        self.repeat_interval.max(DurationMs(group_interval_ms))
+    }
+
     fn new(route: &Route, labels: &Labels, serial: u64, now: Now) -> Self {
         Self {
             serial,

@@ -68,10 +68,11 @@ impl Log {
         repeat_interval.is_some_and(|interval| entry.at.0 < now.0 - interval.0)
     }
 
-    /// Notes that the receiver was told.
-    pub(crate) fn note(&mut self, key: LogKey, told: Told, repeat_interval: DurationMs, now: TimestampMs) {
-        let kept = kept_for(repeat_interval);
-        let order = self.0.get(&key).map_or(now, |before| TimestampMs(now.0.max(before.order.0 + 1)));
+    /// Notes that the receiver was told; what goes on is told every so often.
+    pub(crate) fn note(&mut self, key: LogKey, told: Told, told_every: DurationMs, now: TimestampMs) {
+        let kept = kept_for(told_every);
+        let order =
+            self.0.get(&key).map_or(now, |before| TimestampMs(now.0.max(before.order.0.saturating_add(1))));
         self.0.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
     }
 
@@ -79,14 +80,15 @@ impl Log {
     /// nobody would be reminded until the clock has caught up.
     pub(crate) fn set_back(&mut self, now: TimestampMs) {
         for entry in self.0.values_mut().filter(|entry| entry.at > now) {
-            let kept = entry.expires_at.0.saturating_sub(entry.at.0);
-            (entry.at, entry.expires_at) = (now, TimestampMs(now.0.saturating_add(kept)));
+            entry.at = now;
+            // No sooner than before: where the clock is put right again, what was told must still be known.
+            entry.expires_at = entry.expires_at.min(TimestampMs(now.0.saturating_add(RETENTION.0)));
         }
     }
 
     /// Keeps the entry for as long again, where more than half of its time is over; true when it was.
-    pub(crate) fn prolong(&mut self, key: &LogKey, repeat_interval: DurationMs, now: TimestampMs) -> bool {
-        let kept = kept_for(repeat_interval);
+    pub(crate) fn prolong(&mut self, key: &LogKey, told_every: DurationMs, now: TimestampMs) -> bool {
+        let kept = kept_for(told_every);
         let Some(entry) = self.0.get_mut(key).filter(|entry| entry.expires_at > now) else { return false };
         let is_old = entry.expires_at.0.saturating_sub(now.0) < kept / 2;
         if is_old {
@@ -128,8 +130,8 @@ impl Log {
     }
 }
 
-fn kept_for(repeat_interval: DurationMs) -> i64 {
-    (2 * repeat_interval.0).min(RETENTION.0)
+fn kept_for(told_every: DurationMs) -> i64 {
+    told_every.0.saturating_mul(2).min(RETENTION.0)
 }
 
 #[cfg(test)]
@@ -227,7 +229,7 @@ mod tests {
         assert!(!must(1000) && !must(1100) && must(1101));
         assert_eq!(
             log.get(&key).map(|entry| (entry.order, entry.expires_at)),
-            Some((TimestampMs(5000), TimestampMs(1200)))
+            Some((TimestampMs(5000), TimestampMs(5200)))
         );
     }
 

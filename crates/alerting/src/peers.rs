@@ -43,6 +43,9 @@ pub const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// more by the others either. The default of `resolve_timeout`.
 const LEARN_FOR: Duration = Duration::from_secs(300);
 
+/// Who has no past knows nothing of what was before.
+pub(crate) const BLIND_FOR_EVER: Duration = Duration::from_millis(u64::MAX);
+
 /// Who is older by no more than this is not older: a pair that is started together.
 const SAME_MOMENT: Duration = Duration::from_secs(10);
 
@@ -184,15 +187,18 @@ impl Peers {
         self.begun.elapsed() < LEARN_FOR
     }
 
-    /// Waits until the others have said what they know, as far as they are there. Answers whether all have.
-    pub(crate) async fn settled(&self) -> bool {
+    /// Whether all others have said what they know.
+    pub(crate) fn have_all(&self) -> bool {
+        self.heard().values().filter(|one| one.is_complete).count() >= self.options.urls.len()
+    }
+
+    /// Waits until the others have said what they know, as far as they are there.
+    pub(crate) async fn settled(&self) {
         let deadline = self.begun + SETTLE_MAX;
         loop {
             let ear = self.ear.notified();
-            let complete = self.heard().values().filter(|one| one.is_complete).count();
-            let have_all = complete >= self.options.urls.len();
-            if have_all || Instant::now() >= deadline {
-                return have_all;
+            if self.have_all() || Instant::now() >= deadline {
+                return;
             }
             // Asked again at the deadline, and whenever something is heard; what came between is in `complete`.
             let soon = deadline.min(Instant::now() + HEARTBEAT);
@@ -235,7 +241,8 @@ mod tests {
 
     fn said(name: &str, complete: bool, up_s: u64, blind_s: u64) -> Exchange {
         let (name, boot) = (name.to_owned(), "1".to_owned());
-        Exchange { name, boot, complete, up_ms: up_s * 1000, blind_ms: blind_s * 1000, ..Exchange::hello() }
+        let blind_ms = blind_s.saturating_mul(1000);
+        Exchange { name, boot, complete, up_ms: up_s * 1000, blind_ms, ..Exchange::hello() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,7 +265,7 @@ mod tests {
     /// was before?
     async fn check_elder(blind_s: u64, (up_s, its_blind_s): (u64, u64), expected: bool) {
         let mut one = peers("b", None);
-        one.blind = Duration::from_secs(blind_s);
+        one.blind = Duration::from_millis(blind_s.saturating_mul(1000));
         tokio::time::sleep(Duration::from_secs(60)).await;
         one.hear(&said("a", false, up_s, its_blind_s));
         assert_eq!(one.is_elder_alive(), expected, "{blind_s} {up_s} {its_blind_s}");
@@ -274,7 +281,11 @@ mod tests {
         check_elder(300, (60, 900), false).await;
         check_elder(900, (55, 300), true).await;
         check_elder(900, (65, 300), true).await;
-        // Both are new, or went and came together.
+        // Only one of them has a past.
+        check_elder(u64::MAX, (62, 900), true).await;
+        check_elder(900, (62, u64::MAX), false).await;
+        check_elder(u64::MAX, (62, u64::MAX), false).await;
+        // Both went and came together.
         check_elder(0, (62, 0), false).await;
         check_elder(300, (58, 303), false).await;
     }

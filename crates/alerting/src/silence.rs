@@ -120,7 +120,7 @@ impl Silence {
 
     /// When a change of now happened, as far as its order counts.
     fn changed_at(&self, now: TimestampMs) -> TimestampMs {
-        TimestampMs(now.0.max(self.updated_at.0 + 1))
+        TimestampMs(now.0.max(self.updated_at.0.saturating_add(1)))
     }
 
     pub(crate) fn matches(&self, labels: &Labels) -> bool {

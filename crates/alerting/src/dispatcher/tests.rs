@@ -217,6 +217,20 @@ async fn until(bench: &Bench, second: u64) {
     tokio::time::sleep_until(bench.inbox.begun + Duration::from_secs(second)).await;
 }
 
+/// Nobody looks again before ten minutes are over, long after the last repeat was due: its end is told all the same.
+#[tokio::test(start_paused = true)]
+async fn an_end_is_told_where_a_group_is_looked_at_more_seldom_than_it_is_repeated() {
+    let bench = Bench::new(
+        &CONFIG
+            .replace("group_interval: 1m, repeat_interval: 1h", "group_interval: 10m, repeat_interval: 2m"),
+    );
+    bench.fire("a1", 0, 240);
+    until(&bench, 60).await;
+    bench.resolve("a1", 60);
+    until(&bench, 900).await;
+    assert_eq!(bench.taken(), ["10 a1|", "610 |a1"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_group_waits_and_is_told_together() {
     let bench = Bench::new(CONFIG);

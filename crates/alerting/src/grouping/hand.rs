@@ -87,13 +87,14 @@ impl Core {
     /// Somebody has an alert in hand. False when it does not fire.
     pub(crate) fn acknowledge(&mut self, alert: Fingerprint, by: &str, comment: &str, now: Now) -> bool {
         let Some(labels) = self.open_alert(alert) else { return false };
-        let cut = |text: &str| text.chars().take(ACK_TEXT_CHARS_MAX).collect::<String>();
         let at = self.next_in_hand(&labels, now);
-        self.take_in_hand(labels, Ack { by: cut(by), comment: cut(comment), at }, now);
+        self.take_in_hand(labels, Ack { by: by.to_owned(), comment: comment.to_owned(), at }, now);
         true
     }
 
     fn take_in_hand(&mut self, labels: Labels, ack: Ack, now: Now) {
+        let cut = |text: &str| text.chars().take(ACK_TEXT_CHARS_MAX).collect::<String>();
+        let ack = Ack { by: cut(&ack.by), comment: cut(&ack.comment), at: ack.at };
         let alert = Fingerprint::of(&labels);
         self.record(now, What::Acknowledged { alert, by: ack.by.clone(), comment: ack.comment.clone() });
         self.released.remove(&labels);
@@ -119,7 +120,7 @@ impl Core {
     /// Now; later than before, also where somebody has set the clock back: in a pair the later word counts.
     fn next_in_hand(&self, labels: &Labels, now: Now) -> TimestampMs {
         let before = self.in_hand_since(labels);
-        before.map_or(now.wall, |before| TimestampMs(now.wall.0.max(before.0 + 1)))
+        before.map_or(now.wall, |before| TimestampMs(now.wall.0.max(before.0.saturating_add(1))))
     }
 
     /// Who has what in hand, and what nobody has any more, as far as it changed since.
@@ -130,10 +131,12 @@ impl Core {
     }
 
     /// Takes over what another monitor of a pair knows of who has what in hand: of alerts that fire here, and not of an earlier
-    /// outage of theirs.
+    /// outage of theirs. What was said before this monitor was there is of the outage that still goes on there: each finds out by
+    /// itself when it began.
     pub(super) fn hear_hands(&mut self, hands: Vec<Hand>, now: Now) {
         for (labels, at, ack) in hands {
-            let is_of_now = self.store.get(&labels).is_some_and(|alert| alert.starts_at <= at);
+            let was_away = self.restored_at.is_some_and(|started| at < started);
+            let is_of_now = self.store.get(&labels).is_some_and(|alert| was_away || alert.starts_at <= at);
             let is_news = self.in_hand_since(&labels).is_none_or(|before| before < at);
             match ack {
                 _ if !is_of_now || !is_news || !self.open.contains(&labels) => {}
@@ -147,10 +150,10 @@ impl Core {
     pub(super) fn keep_in_hand(&mut self, key: &GroupKey, now: Now) {
         let is_in_hand = |group: &&Group| group.alerts.keys().any(|labels| self.acks.contains_key(labels));
         let Some(group) = self.groups.get(key).filter(is_in_hand) else { return };
-        let (name, receiver, repeat_interval) = (&group.key, &group.receiver, group.repeat_interval);
+        let (name, receiver, told_every) = (&group.key, &group.receiver, group.told_every());
         for integration in self.receivers.get(receiver).map_or(&[][..], Vec::as_slice) {
             let log_key = (name.clone(), receiver.clone(), integration.place());
-            self.changes += u64::from(self.log.prolong(&log_key, repeat_interval, now.wall));
+            self.changes += u64::from(self.log.prolong(&log_key, told_every, now.wall));
         }
     }
 

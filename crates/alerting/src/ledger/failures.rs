@@ -2,6 +2,7 @@
 //! hold nothing else after a day.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use model::{DurationMs, TimestampMs};
 
@@ -22,8 +23,8 @@ pub(crate) struct Failures(HashMap<(String, String, String), Failing>);
 
 #[derive(Debug)]
 struct Failing {
-    /// What it said so far.
-    answers: Vec<String>,
+    /// Hashes of what it said so far.
+    answers: Vec<u64>,
     total: u32,
     skipped: u32,
     said_at: TimestampMs,
@@ -43,9 +44,12 @@ impl Failures {
         let fresh = || Failing { answers: Vec::new(), total: 0, skipped: 0, said_at: now };
         let failing = self.0.entry(key).or_insert_with(fresh);
         failing.total = failing.total.saturating_add(1);
-        let is_new = failing.answers.len() < ANSWERS_MAX && !failing.answers.contains(&tried.answer);
+        let mut hasher = DefaultHasher::new();
+        tried.answer.hash(&mut hasher);
+        let answer = hasher.finish();
+        let is_new = failing.answers.len() < ANSWERS_MAX && !failing.answers.contains(&answer);
         if is_new {
-            failing.answers.push(tried.answer.clone());
+            failing.answers.push(answer);
         }
         // The first, second, fourth, eighth…
         let is_said = is_new || failing.total.is_power_of_two();

@@ -96,7 +96,7 @@ pub(crate) struct Exchange {
     /// For how long it has been running, in milliseconds.
     #[serde(default)]
     pub(crate) up_ms: u64,
-    /// For how long before that nobody was there, in milliseconds; 0 when it began from nothing.
+    /// For how long before that nobody was there, in milliseconds; the greatest number when it began from nothing.
     #[serde(default)]
     pub(crate) blind_ms: u64,
     pub(crate) silences: Vec<SilenceBody>,

@@ -129,6 +129,52 @@ async fn who_has_just_started_tells_when_the_other_dies() {
     assert_eq!(two.inbox.told(), ["180 a1|"]);
 }
 
+/// The elder dies when the other has left an alert to it, which is then not to wait for the group's next turn.
+#[tokio::test(start_paused = true)]
+async fn what_was_left_to_the_other_is_told_soon_after_it_dies() {
+    let two = Two::new(CONFIG);
+    two.until(60).await;
+    two.kill(0).await;
+    two.until(120).await;
+    two.start(0);
+    two.until(140).await;
+    two.put("a1", 0, AlertState::Firing);
+    // "a" has left it to "b" at 150, and "b" waits its turn until 165.
+    two.until(155).await;
+    two.kill(1).await;
+    two.until(400).await;
+    let told = two.inbox.told();
+    let (second, what) = told[0].split_once(' ').expect("a time");
+    assert_eq!((what, told.len()), ("a1|", 1), "{told:?}");
+    assert!((160..=180).contains(&second.parse::<u64>().expect("seconds")), "{told:?}");
+}
+
+/// "b" was away when it began, and each finds out by itself when that was.
+#[tokio::test(start_paused = true)]
+async fn what_was_in_hand_before_a_start_is_heard_of_after_it() {
+    let two = Two::new(CONFIG);
+    let monitor = |which: usize| lock(&two.living[which]).clone().expect("it lives");
+    let labels = two.inbox.alert("a1", 0, 0, AlertState::Firing).labels;
+    two.until(20).await;
+    two.kill(1).await;
+    two.until(60).await;
+    two.put("a1", 0, AlertState::Firing);
+    two.until(100).await;
+    assert!(monitor(0).acknowledge(crate::ledger::Fingerprint::of(&labels), "me", "on it"));
+    two.until(130).await;
+    two.start(1);
+    for second in (160..900).step_by(60) {
+        two.until(second).await;
+        let age_s = i64::try_from(second).expect("small");
+        // A rule of its own has found it later.
+        for (which, age_s) in [(0, age_s - 60), (1, age_s - 160)] {
+            monitor(which).put(vec![two.inbox.alert("a1", age_s, 240, AlertState::Firing)]);
+        }
+    }
+    let acks = |which: usize| monitor(which).with_core(|core, _| core.saved(TimestampMs(0)).1.acks.len());
+    assert_eq!((acks(0), acks(1)), (1, 1));
+}
+
 /// What was changed after that has an earlier time than what the other has heard of last.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_hides_no_news_from_the_other() {
