@@ -167,6 +167,13 @@ impl Block {
         ChunkView::parse(chunks, at).ok_or_else(|| damaged(offset_bytes))
     }
 
+    /// Where the chunk begins whose sum is wrong, of those that this one needs.
+    pub(crate) fn damage_of(&self, chunk: &ChunkRef) -> Option<u64> {
+        let chunks = self.bytes.get(..self.footer.index.start)?;
+        let at = usize::try_from(chunk.entry.offset_bytes).ok()?;
+        chunk::damage(chunks, at).map(|at| at as u64)
+    }
+
     /// Appends the samples of a series in `range` that are not deleted.
     pub(crate) fn samples(&self, place: u32, range: TimeRange, out: &mut Samples) -> Result<(), QueryError> {
         let mut own = Samples::default();

@@ -146,12 +146,18 @@ fn series(block: &Block, place: u32, labels: &Labels, damage: &mut Vec<Damage>) 
     let (mut all, mut samples) = (0, Samples::default());
     for chunk in block.chunks(place, TimeRange::ALL).map_err(|_| undecodable(block))? {
         let offset_bytes = chunk.entry.offset_bytes;
-        let mut fault = |what: &str| {
+        let mut fault = |offset_bytes, what: &str| {
             let reason = format!("a chunk of {labels}: {what}");
             damage.extend(Fault::Place { offset_bytes, reason }.into_damage(&block.path));
         };
         let Ok(view) = block.chunk(&chunk) else {
-            fault("its checksum is wrong, or it cannot be decoded");
+            match block.damage_of(&chunk) {
+                Some(at) if at != offset_bytes => {
+                    fault(at, "the checksum of the chunk that has its times is wrong")
+                }
+                Some(_) => fault(offset_bytes, "its checksum is wrong"),
+                None => fault(offset_bytes, "it cannot be decoded"),
+            }
             continue;
         };
         samples.clear();
@@ -161,7 +167,7 @@ fn series(block: &Block, place: u32, labels: &Labels, damage: &mut Vec<Damage>) 
         let is_sorted =
             times.is_sorted_by(|a, b| a < b) && times.first().is_some_and(|first| *first > last_ms);
         if !is_sorted || ends != (Some(chunk.entry.first_ms), Some(chunk.entry.last_ms)) {
-            fault("its times are not those that the index says");
+            fault(offset_bytes, "its times are not those that the index says");
         }
         last_ms = chunk.entry.last_ms;
         all += times.len() as u64;

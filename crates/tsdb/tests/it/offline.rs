@@ -67,6 +67,26 @@ fn damage_is_found_where_it_is_and_left_alone() {
     assert_eq!(verified(&world).damage, []);
 }
 
+/// Whoever takes the times of a damaged chunk cannot be read either, and it is said which chunk that is.
+#[test]
+fn a_damaged_chunk_is_named_by_all_that_have_its_times() {
+    /// The first chunk stands behind the header of its block.
+    const FIRST_AT: u64 = 16;
+    let world = closed();
+    let block = files(&world).into_iter().find(|file| file.extension().is_some_and(|kind| kind == "block"));
+    let block = block.expect("a block");
+    world.disk.mem().tamper(&block, |bytes| bytes[FIRST_AT as usize + 25] ^= 0x10).unwrap();
+    let damage = verified(&world).damage;
+    assert!(damage.iter().all(|one| one.file == block && one.offset_bytes == FIRST_AT), "{damage:?}");
+    let (own, borrowed): (Vec<_>, Vec<_>) =
+        damage.iter().partition(|one| one.reason.ends_with("its checksum is wrong"));
+    assert_eq!(own.len(), 1, "{damage:?}");
+    assert!(
+        !borrowed.is_empty() && borrowed.iter().all(|one| one.reason.contains("has its times")),
+        "{damage:?}"
+    );
+}
+
 #[test]
 fn a_store_in_use_is_not_touched() {
     let world = world();
