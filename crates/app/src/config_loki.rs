@@ -367,7 +367,7 @@ mod tests {
             ),
             (
                 "limits_config: {retention_stream: [{selector: 'a', period: 1d}]}",
-                "loki.yml:1:47: \"a\" is no selector: parse error at line 1, col 1: syntax error: unexpected IDENTIFIER",
+                "loki.yml:1:47: \"a\" is no selector: parse error at line 1, col 1: syntax error: unexpected IDENTIFIER, expecting a function or an aggregation; there is no function \"a\"",
             ),
             (
                 "limits_config: {retention_stream: [{selector: '{a=\"b\"} |= \"c\"', period: 1d}]}",
