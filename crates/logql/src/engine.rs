@@ -14,8 +14,8 @@ use crate::eval;
 /// Stack of each worker: evaluation recurses as deep as the parser lets an expression be.
 const WORKER_STACK_BYTES: usize = 16 << 20;
 
-/// Queries that have the time of one when they are asked together: four at once share the workers anyway.
-const TOGETHER: usize = 4;
+/// Queries that have the time of one when they are read together: four at once share the workers anyway.
+pub(crate) const TOGETHER: usize = 4;
 
 /// How an engine evaluates and what it refuses. Limits without another word are Loki's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,8 @@ pub struct EngineOptions {
     /// in a small team's machine. Functions that are read together may hold no more than that in all; the largest are then put off and
     /// read by themselves ([`Stats::put_off`]).
     pub held_bytes_max: usize,
-    /// How long a query may take (`query_timeout`).
+    /// How long a query may take (`query_timeout`). Of queries that are asked together the time of each runs while it is read or
+    /// evaluated only, and the slower the more are read with it: as if they were read four at a time.
     pub timeout: Duration,
     /// Worker threads; 0 takes one a core.
     pub threads: usize,
@@ -58,10 +59,14 @@ impl EngineOptions {
         }
     }
 
-    /// How long queries may take that are asked together: as long as so many would, [`TOGETHER`] at a time.
+    /// When to give up queries that are asked together: nothing that goes on as it should takes so long, since each has no more than its
+    /// own time. The time of one more is for what they wait before they begin.
     pub fn timeout_of(&self, queries: usize) -> Duration {
-        let times = u32::try_from(queries.div_ceil(TOGETHER)).unwrap_or(u32::MAX);
-        self.timeout.saturating_mul(times.max(1))
+        match u32::try_from(queries) {
+            Ok(0 | 1) => self.timeout,
+            Ok(queries) => self.timeout.saturating_mul(queries.saturating_add(1)),
+            Err(_) => Duration::MAX,
+        }
     }
 }
 
@@ -212,8 +217,7 @@ impl Engine {
     }
 
     /// Evaluates metric queries together: lines that several of them ask for are read once, and what they do with them alike is done
-    /// once. The answers are those that they would have one by one; none is there before all are. Their time is what they would have four
-    /// at a time. Blocks until done: call it off the async threads.
+    /// once. The answers are those that they would have one by one; none is there before all are. Blocks until done: call it off the async threads.
     pub fn metrics(
         &self,
         store: &dyn LogQuery,

@@ -1,0 +1,130 @@
+//! Metric queries that are asked together: one group of readings after the other goes through the store, and a query is evaluated as soon
+//! as all of it was read. So a slow one takes the time of those only with which it is read, and little waits to be evaluated.
+
+use std::time::{Duration, Instant};
+
+use storage::LogQuery;
+
+use super::metric::Evaluator;
+use super::readings::{Asker, Reading, functions, together};
+use super::shared::{self, Outcome};
+use crate::engine::{EngineOptions, MetricAnswer, MetricRequest, TOGETHER};
+use crate::error::EvalError;
+
+/// Evaluates metric queries together: what they have in common is read once.
+pub(crate) fn metrics(
+    options: &EngineOptions,
+    store: &dyn LogQuery,
+    requests: &[MetricRequest<'_>],
+) -> Vec<Result<MetricAnswer, EvalError>> {
+    let askers: Vec<Result<Asker<'_>, EvalError>> =
+        requests.iter().map(|request| Asker::new(options, request)).collect();
+    let mut round = Round { options, store, queries: Vec::new(), readings: Vec::new(), places: Vec::new() };
+    requests.iter().zip(&askers).for_each(|(request, asker)| round.add(request, asker));
+    let groups = together(&round.readings);
+    for group in &groups {
+        round.read(group);
+        round.evaluate(|query| query.is_ready());
+    }
+    round.evaluate(|_| true);
+    let answers = round.queries.into_iter().map(|query| query.answer);
+    let none = || Err(EvalError::Invalid("the query was not evaluated".to_owned()));
+    answers.map(|answer| answer.unwrap_or_else(none)).collect()
+}
+
+/// A query, as far as it is.
+struct Query<'a> {
+    request: &'a MetricRequest<'a>,
+    asker: Option<&'a Asker<'a>>,
+    /// What became of each function, in the order in which they are evaluated; `None` before it was read.
+    outcomes: Vec<Option<Outcome>>,
+    /// How long it may still take.
+    left: Duration,
+    answer: Option<Result<MetricAnswer, EvalError>>,
+}
+
+impl Query<'_> {
+    /// Whether nothing need be read any more. Those of which something was put off come last.
+    fn is_ready(&self) -> bool {
+        self.outcomes.iter().all(|outcome| !matches!(outcome, None | Some(Outcome::PutOff)))
+    }
+}
+
+struct Round<'a> {
+    options: &'a EngineOptions,
+    store: &'a dyn LogQuery,
+    queries: Vec<Query<'a>>,
+    readings: Vec<Reading<'a>>,
+    /// Of each reading its query, and which of its functions it is.
+    places: Vec<(usize, usize)>,
+}
+
+impl<'a> Round<'a> {
+    fn add(&mut self, request: &'a MetricRequest<'a>, asker: &'a Result<Asker<'a>, EvalError>) {
+        let left = self.options.timeout;
+        let asker = match asker {
+            Ok(asker) => asker,
+            Err(error) => {
+                let (outcomes, answer) = (Vec::new(), Some(Err(error.clone())));
+                return self.queries.push(Query { request, asker: None, outcomes, left, answer });
+            }
+        };
+        let mut outcomes = Vec::new();
+        for (expr, early) in functions(request.query) {
+            match Reading::new(expr, early, asker) {
+                Ok(reading) => {
+                    self.readings.push(reading);
+                    self.places.push((self.queries.len(), outcomes.len()));
+                    outcomes.push(None);
+                }
+                Err(error) => outcomes.push(Some(Outcome::Failed(error))),
+            }
+        }
+        self.queries.push(Query { request, asker: Some(asker), outcomes, left, answer: None });
+    }
+
+    /// Reads a group.
+    fn read(&mut self, group: &[usize]) {
+        let mut queries: Vec<usize> = group.iter().map(|reading| self.places[*reading].0).collect();
+        queries.dedup();
+        let outcomes = self.timed(&queries, |round| {
+            let readings: Vec<&Reading<'_>> = group.iter().map(|reading| &round.readings[*reading]).collect();
+            shared::read(round.options, round.store, &readings)
+        });
+        for (reading, outcome) in group.iter().zip(outcomes) {
+            let (query, function) = self.places[*reading];
+            self.queries[query].outcomes[function] = Some(outcome);
+        }
+    }
+
+    /// Evaluates those that have no answer yet.
+    fn evaluate(&mut self, is_due: impl Fn(&Query<'_>) -> bool) {
+        for i in 0..self.queries.len() {
+            let query = &mut self.queries[i];
+            let (None, Some(asker), true) = (&query.answer, query.asker, is_due(query)) else { continue };
+            let (request, outcomes) = (query.request, std::mem::take(&mut query.outcomes));
+            let outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::PutOff)).collect();
+            let answer = self.timed(&[i], |round| {
+                Evaluator::new(round.options, round.store, asker, outcomes).answer(request)
+            });
+            self.queries[i].answer = Some(answer);
+        }
+    }
+
+    /// Works on the time of these queries. It runs the slower the more they are: each goes through with what the others need too.
+    fn timed<T>(&mut self, queries: &[usize], work: impl FnOnce(&Self) -> T) -> T {
+        let slower = u32::try_from(queries.len().div_ceil(TOGETHER)).unwrap_or(u32::MAX).max(1);
+        for query in queries.iter().map(|query| &self.queries[*query]) {
+            if let Some(asker) = query.asker {
+                asker.guard.restart(query.left.saturating_mul(slower));
+            }
+        }
+        let started = Instant::now();
+        let done = work(self);
+        let took = started.elapsed() / slower;
+        for query in queries {
+            self.queries[*query].left = self.queries[*query].left.saturating_sub(took);
+        }
+        done
+    }
+}

@@ -1,0 +1,110 @@
+//! What queries of a round that are not read together do to one another: nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use columns::vector::{Cancel, Stop};
+use logql::ast::Metric;
+use logql::script::MemoryLogs;
+use logql::{Engine, EngineOptions, EvalError, Expr, MetricAnswer, MetricRequest, MetricValue, parse};
+use model::{Labels, Matcher, TimestampNs};
+use storage::{LogFollow, LogQuery, LogSelection, QueryError, StreamSet};
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A store that takes its time to find streams of `app="slow"`.
+struct Slow {
+    logs: MemoryLogs,
+    takes: Duration,
+}
+
+impl LogQuery for Slow {
+    fn select(&self, selection: &LogSelection<'_>) -> Result<Box<dyn StreamSet>, QueryError> {
+        if selection.matchers.iter().any(|matcher| matcher.value == "slow") {
+            std::thread::sleep(self.takes);
+        }
+        self.logs.select(selection)
+    }
+
+    fn label_names(&self, selection: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
+        self.logs.label_names(selection)
+    }
+
+    fn label_values(&self, name: &str, selection: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
+        self.logs.label_values(name, selection)
+    }
+
+    fn time_span(&self) -> Option<(TimestampNs, TimestampNs)> {
+        self.logs.time_span()
+    }
+
+    fn follow(&self, matchers: &[Matcher], follower: &Arc<dyn LogFollow>) {
+        self.logs.follow(matchers, follower);
+    }
+}
+
+/// As many lines in each stream, each with an id of its own.
+fn logs(apps: &[&str], lines: i64) -> MemoryLogs {
+    let logs = MemoryLogs::new();
+    for app in apps {
+        let stream = Labels::from_pairs([("app", *app)]);
+        for i in 1..=lines {
+            logs.add(&stream, TimestampNs(i * 1_000_000), &format!("id={i} n=1"), &Labels::empty());
+        }
+    }
+    logs
+}
+
+/// The answers at one moment, which is five seconds after the first.
+fn asked(
+    options: EngineOptions,
+    store: &dyn LogQuery,
+    texts: &[&str],
+) -> Vec<Result<MetricAnswer, EvalError>> {
+    let parsed = |text: &&str| match parse(text) {
+        Ok(Expr::Metric(query)) => query,
+        other => panic!("{text}: {other:?}"),
+    };
+    let queries: Vec<Metric> = texts.iter().map(parsed).collect();
+    let (cancel, start) = (Cancel::new(), TimestampNs(5_000_000_000));
+    let request = |query| MetricRequest { query, start, step_ms: 1, count: 1, cancel: &cancel };
+    let requests: Vec<_> = queries.iter().map(request).collect();
+    Engine::new(EngineOptions { threads: 1, ..options }).metrics(store, &requests)
+}
+
+/// The one number of an answer.
+fn number(answer: &Result<MetricAnswer, EvalError>) -> Result<f64, EvalError> {
+    match answer {
+        Ok(MetricAnswer { value: MetricValue::Vector(series), .. }) => Ok(series[0].values[0]),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+#[test]
+fn a_slow_query_takes_its_own_time_and_not_that_of_others() {
+    let store = Slow { logs: logs(&["a", "slow", "b"], 10), takes: TIMEOUT + TIMEOUT / 5 };
+    let texts = [
+        r#"sum(count_over_time({app="a"}[5s]))"#,
+        r#"sum(count_over_time({app="slow"}[5s]))"#,
+        r#"sum(count_over_time({app="b"}[5s]))"#,
+        r#"sum(count_over_time({app="a"}[5s])) + sum(count_over_time({app="b"}[5s]))"#,
+        r#"sum(count_over_time({app="b"}[5s])) + sum(count_over_time({app="slow"} |= "id"[5s]))"#,
+        "vector(7)",
+    ];
+    let options = EngineOptions { timeout: TIMEOUT, ..EngineOptions::standard() };
+    let answers: Vec<_> = asked(options, &store, &texts).iter().map(number).collect();
+    let late = || Err(EvalError::from(Stop::Timeout));
+    assert_eq!(answers, [Ok(10.0), late(), Ok(10.0), Ok(20.0), late(), Ok(7.0)]);
+}
+
+#[test]
+fn more_than_four_that_are_read_together_have_more_time() {
+    let store = Slow { logs: logs(&["slow"], 10), takes: TIMEOUT + TIMEOUT / 5 };
+    let options = || EngineOptions { timeout: TIMEOUT, ..EngineOptions::standard() };
+    let texts = [r#"sum(count_over_time({app="slow"}[5s]))"#; 5];
+    let five: Vec<_> = asked(options(), &store, &texts).iter().map(number).collect();
+    assert_eq!(five, vec![Ok(10.0); 5]);
+    let four: Vec<_> = asked(options(), &store, &texts[..4]).iter().map(number).collect();
+    assert_eq!(four, vec![Err(EvalError::from(Stop::Timeout)); 4]);
+}
