@@ -234,7 +234,7 @@ impl<'a> Evaluator<'a> {
         early: Option<&Grouping>,
     ) -> Result<Vec<SeriesSamples>, EvalError> {
         let reading = Reading::new(expr, early, self.asker)?;
-        match shared::read(self.options, self.store, &[&reading]).pop() {
+        match shared::read(self.options, self.store, &[&reading], 0).pop() {
             Some(Outcome::Series(series)) => Ok(series),
             Some(Outcome::Failed(error)) => Err(error),
             // Who is alone is never put off.

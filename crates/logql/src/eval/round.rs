@@ -87,9 +87,11 @@ impl<'a> Round<'a> {
     fn read(&mut self, group: &[usize]) {
         let mut queries: Vec<usize> = group.iter().map(|reading| self.places[*reading].0).collect();
         queries.dedup();
+        let waiting = self.queries.iter().flat_map(|query| &query.outcomes);
+        let held = waiting.flatten().map(Outcome::bytes).sum();
         let outcomes = self.timed(&queries, |round| {
             let readings: Vec<&Reading<'_>> = group.iter().map(|reading| &round.readings[*reading]).collect();
-            shared::read(round.options, round.store, &readings)
+            shared::read(round.options, round.store, &readings, held)
         });
         for (reading, outcome) in group.iter().zip(outcomes) {
             let (query, function) = self.places[*reading];

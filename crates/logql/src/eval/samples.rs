@@ -125,6 +125,12 @@ impl SeriesSamples {
         size_of::<(i64, f64, f64)>()
     }
 
+    /// How much room it takes, as it is counted while lines are read.
+    pub(super) fn bytes(&self) -> usize {
+        let samples = size_of_val(&*self.times_ms) + size_of_val(&*self.values) + size_of_val(&*self.counts);
+        samples + SERIES_BYTES + 2 * self.labels.heap_bytes()
+    }
+
     /// Puts samples of several streams in order of time.
     pub(super) fn settle(&mut self, join: Join) {
         if self.times_ms.is_sorted() && join == Join::Never {

@@ -108,3 +108,46 @@ fn more_than_four_that_are_read_together_have_more_time() {
     let four: Vec<_> = asked(options(), &store, &texts[..4]).iter().map(number).collect();
     assert_eq!(four, vec![Err(EvalError::from(Stop::Timeout)); 4]);
 }
+
+/// How many functions were put off, and the numbers. Each function holds some 900 kB of series before it counts them.
+fn held(held_bytes_max: usize, texts: &[&str]) -> (u64, Vec<Result<f64, EvalError>>) {
+    let options = EngineOptions { held_bytes_max, ..EngineOptions::standard() };
+    let answers = asked(options, &logs(&["a", "b", "c", "d"], 3000), texts);
+    let put_off = answers.iter().flatten().map(|answer| answer.stats.put_off).sum();
+    (put_off, answers.iter().map(number).collect())
+}
+
+#[test]
+fn what_waits_for_another_reading_is_held_within_the_same_bound() {
+    let all = r#"count(count_over_time({app="a"} | logfmt [5s])) + count(count_over_time({app="b"} | logfmt [5s]))
+        + count(count_over_time({app="c"} | logfmt [5s])) + count(count_over_time({app="d"} | logfmt [5s]))"#;
+    assert_eq!(held(100 << 20, &[all]), (0, vec![Ok(12_000.0)]));
+    // One may wait, and the others are read when it is their turn.
+    assert_eq!(held(1_200_000, &[all]), (3, vec![Ok(12_000.0)]));
+    let (_, refused) = held(500_000, &[all]);
+    assert!(matches!(&refused[0], Err(EvalError::TooMuch { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_query_is_evaluated_before_others_are_read() {
+    let texts =
+        ["a", "b", "c", "d"].map(|app| format!(r#"count(count_over_time({{app="{app}"}} | logfmt [5s]))"#));
+    let texts = texts.each_ref().map(String::as_str);
+    assert_eq!(held(1_200_000, &texts), (0, vec![Ok(3000.0); 4]));
+}
+
+#[test]
+fn what_a_failed_query_held_is_there_for_the_others() {
+    let store = logs(&["a", "b"], 3000);
+    let stream = Labels::from_pairs([("app", "a")]);
+    store.add(&stream, TimestampNs(4_000_000_000), "id=x n=none", &Labels::empty());
+    let texts = [
+        r#"count(sum_over_time({app=~"a|b"} | app="a" | logfmt | unwrap n [5s]))"#,
+        r#"count(count_over_time({app=~"a|b"} | app="b" | logfmt [5s]))"#,
+    ];
+    let options = EngineOptions { held_bytes_max: 1_200_000, ..EngineOptions::standard() };
+    let answers = asked(options, &store, &texts);
+    assert!(matches!(&answers[0], Err(EvalError::Pipeline(_))), "{answers:?}");
+    assert_eq!(number(&answers[1]), Ok(3000.0));
+    assert_eq!(answers[1].as_ref().map(|answer| answer.stats.put_off), Ok(0));
+}
