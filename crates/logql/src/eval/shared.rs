@@ -153,6 +153,11 @@ impl<'a> Scan<'a> {
                 own.push(*part);
             }
             if let Err(error) = check_bytes(self.options, &own) {
+                // Parts may be larger than its own span would have them.
+                if self.readings.len() > 1 {
+                    self.put_off(lane, &mut self.held());
+                    continue;
+                }
                 self.fail(lane, error);
             }
             own.dedup_by_key(|part| part.stream);
@@ -210,18 +215,18 @@ impl<'a> Scan<'a> {
         if self.is_alone {
             return held.total > self.options.held_bytes_max;
         }
-        while held.total > self.options.held_bytes_max && self.put_off(&mut held) {}
+        while held.total > self.options.held_bytes_max {
+            let awake = each_lane(self.awake(all_of(self.readings.len())));
+            let Some(most) = awake.max_by_key(|lane| held.of[*lane]) else { break };
+            self.put_off(most, &mut held);
+        }
         false
     }
 
-    /// Puts off the reading that holds most, if there is one still.
-    fn put_off(&self, held: &mut Held) -> bool {
-        let awake = each_lane(self.awake(all_of(self.readings.len())));
-        let Some(most) = awake.max_by_key(|lane| held.of[*lane]) else { return false };
-        self.fates[most].is_put_off.store(true, Ordering::Relaxed);
-        self.end(most, held);
-        self.readings[most].asker.counters.put_off();
-        true
+    fn put_off(&self, lane: usize, held: &mut Held) {
+        self.fates[lane].is_put_off.store(true, Ordering::Relaxed);
+        self.end(lane, held);
+        self.readings[lane].asker.counters.put_off();
     }
 }
 
@@ -235,6 +240,20 @@ struct Lane {
     samples: Samples,
     /// Bytes held that were not told yet.
     untold: usize,
+}
+
+impl Lane {
+    /// Counts bytes that are held more for a reading with these keys.
+    ///
+    /// # Errors
+    /// When they are too many for the reading alone.
+    fn hold(&mut self, scan: &Scan<'_>, (lane, keys): (usize, &Keys), bytes: usize) -> Result<(), EvalError> {
+        self.untold += bytes;
+        if self.untold >= TELL_BYTES && scan.is_too_much(lane, std::mem::take(&mut self.untold)) {
+            return Err(self.samples.too_many(keys, scan.options.held_bytes_max));
+        }
+        Ok(())
+    }
 }
 
 /// What one worker has.
@@ -294,8 +313,15 @@ impl Taking {
             let ours = keys.join(theirs);
             for lane in each_lane(group.lanes) {
                 let Some(Lane { samples, untold }) = lanes[lane].take() else { continue };
-                self.lanes[lane].samples.join(samples, &ours);
-                self.lanes[lane].untold += untold;
+                let own = &mut self.lanes[lane];
+                if scan.is_over(lane) {
+                    *own = Lane::default();
+                    continue;
+                }
+                let more = own.samples.join(samples, &ours);
+                if let Err(error) = own.hold(scan, (lane, keys), untold + more) {
+                    scan.fail(lane, error);
+                }
             }
         }
         self
@@ -377,14 +403,8 @@ impl<'b, 't> Visit<'b, 't> {
 
     /// Counts bytes that are held more for a reading; it leaves when they are too many.
     fn hold(&mut self, lane: usize, bytes: usize, group: usize) {
-        let own = &mut self.taking.lanes[lane];
-        own.untold += bytes;
-        if own.untold < TELL_BYTES {
-            return;
-        }
-        if self.scan.is_too_much(lane, std::mem::take(&mut own.untold)) {
-            let keys = &self.taking.keys[group];
-            let error = own.samples.too_many(keys, self.scan.options.held_bytes_max);
+        let Taking { keys, lanes, .. } = &mut *self.taking;
+        if let Err(error) = lanes[lane].hold(self.scan, (lane, &keys[group]), bytes) {
             self.leave(lane, error);
         }
     }

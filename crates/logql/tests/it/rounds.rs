@@ -6,24 +6,32 @@ use std::time::Duration;
 use columns::vector::{Cancel, Stop};
 use logql::ast::Metric;
 use logql::script::MemoryLogs;
-use logql::{Engine, EngineOptions, EvalError, Expr, MetricAnswer, MetricRequest, MetricValue, parse};
+use logql::{Engine, EngineOptions, EvalError, Expr, Limit, MetricAnswer, MetricRequest, MetricValue, parse};
 use model::{Labels, Matcher, TimestampNs};
-use storage::{LogFollow, LogQuery, LogSelection, QueryError, StreamSet};
+use storage::{LineBatch, LogFollow, LogQuery, LogSelection, Needles, PartInfo, QueryError, StreamSet};
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A store that takes its time to find streams of `app="slow"`.
-struct Slow {
+/// A store that does something to what it found.
+struct Wrapped {
     logs: MemoryLogs,
-    takes: Duration,
+    found: fn(Box<dyn StreamSet>, &LogSelection<'_>) -> Box<dyn StreamSet>,
 }
 
-impl LogQuery for Slow {
-    fn select(&self, selection: &LogSelection<'_>) -> Result<Box<dyn StreamSet>, QueryError> {
+/// Takes more than the time of a query to find streams of `app="slow"`.
+fn slow(logs: MemoryLogs) -> Wrapped {
+    let found = |found: Box<dyn StreamSet>, selection: &LogSelection<'_>| {
         if selection.matchers.iter().any(|matcher| matcher.value == "slow") {
-            std::thread::sleep(self.takes);
+            std::thread::sleep(TIMEOUT + TIMEOUT / 5);
         }
-        self.logs.select(selection)
+        found
+    };
+    Wrapped { logs, found }
+}
+
+impl LogQuery for Wrapped {
+    fn select(&self, selection: &LogSelection<'_>) -> Result<Box<dyn StreamSet>, QueryError> {
+        Ok((self.found)(self.logs.select(selection)?, selection))
     }
 
     fn label_names(&self, selection: &LogSelection<'_>) -> Result<Vec<String>, QueryError> {
@@ -83,7 +91,7 @@ fn number(answer: &Result<MetricAnswer, EvalError>) -> Result<f64, EvalError> {
 
 #[test]
 fn a_slow_query_takes_its_own_time_and_not_that_of_others() {
-    let store = Slow { logs: logs(&["a", "slow", "b"], 10), takes: TIMEOUT + TIMEOUT / 5 };
+    let store = slow(logs(&["a", "slow", "b"], 10));
     let texts = [
         r#"sum(count_over_time({app="a"}[5s]))"#,
         r#"sum(count_over_time({app="slow"}[5s]))"#,
@@ -100,7 +108,7 @@ fn a_slow_query_takes_its_own_time_and_not_that_of_others() {
 
 #[test]
 fn more_than_four_that_are_read_together_have_more_time() {
-    let store = Slow { logs: logs(&["slow"], 10), takes: TIMEOUT + TIMEOUT / 5 };
+    let store = slow(logs(&["slow"], 10));
     let options = || EngineOptions { timeout: TIMEOUT, ..EngineOptions::standard() };
     let texts = [r#"sum(count_over_time({app="slow"}[5s]))"#; 5];
     let five: Vec<_> = asked(options(), &store, &texts).iter().map(number).collect();
@@ -150,4 +158,52 @@ fn what_a_failed_query_held_is_there_for_the_others() {
     assert!(matches!(&answers[0], Err(EvalError::Pipeline(_))), "{answers:?}");
     assert_eq!(number(&answers[1]), Ok(3000.0));
     assert_eq!(answers[1].as_ref().map(|answer| answer.stats.put_off), Ok(0));
+}
+
+/// Streams whose parts are the larger the longer the span is for which they were asked.
+struct Cut {
+    found: Box<dyn StreamSet>,
+    parts: Vec<Vec<PartInfo>>,
+}
+
+impl StreamSet for Cut {
+    fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    fn labels(&self, i: usize) -> &Labels {
+        self.found.labels(i)
+    }
+
+    fn parts(&self, i: usize) -> &[PartInfo] {
+        &self.parts[i]
+    }
+
+    fn read(
+        &self,
+        i: usize,
+        part: usize,
+        needles: &Needles,
+        out: &mut LineBatch,
+    ) -> Result<usize, QueryError> {
+        self.found.read(i, part, needles, out)
+    }
+}
+
+#[test]
+fn who_would_read_too_much_in_company_only_is_read_by_itself() {
+    let store = Wrapped {
+        logs: logs(&["a"], 5000),
+        found: |found, selection| {
+            let seconds = (selection.range.until.0 - selection.range.from.0) as usize / 1_000_000_000;
+            let larger = |info: &PartInfo| PartInfo { bytes: info.bytes * seconds.max(1), ..*info };
+            let parts = (0..found.len()).map(|i| found.parts(i).iter().map(larger).collect());
+            Box::new(Cut { parts: parts.collect(), found })
+        },
+    };
+    let texts = [r#"sum(count_over_time({app="a"}[1s]))"#, r#"sum(count_over_time({app="a"}[5s]))"#];
+    let options = EngineOptions { bytes_max: 30_000, ..EngineOptions::standard() };
+    let answers = asked(options, &store, &texts);
+    assert_eq!(number(&answers[0]), Ok(1000.0));
+    assert!(answers[1].as_ref().is_err_and(|error| error.limit() == Some(Limit::Bytes)), "{answers:?}");
 }
