@@ -34,7 +34,7 @@ pub struct EngineOptions {
     pub bytes_max: u64,
     /// Bytes that a query may hold for its series before they are aggregated: a third of what the monitor is meant to take
     /// in a small team's machine. Functions that are read together may hold no more than that in all; the largest are then put off and
-    /// read by themselves ([`Stats::put_off`]).
+    /// read by themselves ([`Together::put_off`]).
     pub held_bytes_max: usize,
     /// How long a query may take (`query_timeout`). Of queries that are asked together the time of each runs while it is read or
     /// evaluated only, and the slower the more are read with it: as if they were read four at a time.
@@ -177,7 +177,16 @@ pub struct Stats {
     pub lines_read: u64,
     /// Lines that passed all stages.
     pub lines_passed: u64,
-    /// Functions that were too much to be read together with those of other queries, and were read by themselves after them.
+}
+
+/// What came of queries that were asked together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Together {
+    /// An answer each, in the order of the queries.
+    pub answers: Vec<Result<MetricAnswer, EvalError>>,
+    /// Queries that read something together with others of them.
+    pub shared: u64,
+    /// Functions that were too much to be read together with others, and were read by themselves after them.
     pub put_off: u64,
 }
 
@@ -218,11 +227,7 @@ impl Engine {
 
     /// Evaluates metric queries together: lines that several of them ask for are read once, and what they do with them alike is done
     /// once. The answers are those that they would have one by one; none is there before all are. Blocks until done: call it off the async threads.
-    pub fn metrics(
-        &self,
-        store: &dyn LogQuery,
-        requests: &[MetricRequest<'_>],
-    ) -> Vec<Result<MetricAnswer, EvalError>> {
+    pub fn metrics(&self, store: &dyn LogQuery, requests: &[MetricRequest<'_>]) -> Together {
         self.pool.install(|| eval::metrics(&self.options, store, requests))
     }
 
@@ -236,7 +241,7 @@ impl Engine {
         request: &MetricRequest<'_>,
     ) -> Result<MetricAnswer, EvalError> {
         let one = MetricRequest { ..*request };
-        let answer = self.metrics(store, &[one]).pop();
+        let answer = self.metrics(store, &[one]).answers.pop();
         answer.unwrap_or_else(|| Err(EvalError::Invalid("one query has one answer".to_owned())))
     }
 }

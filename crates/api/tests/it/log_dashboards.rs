@@ -10,6 +10,8 @@ use crate::services::{NOW_MS, Site, labels};
 
 const LINES: i64 = 400;
 const STEP_MS: i64 = 15_000;
+/// How many times the engine was asked.
+const QUERIES: &str = "prometheus_engine_query_duration_histogram_seconds_count";
 
 /// Ten minutes of what the lab's services log; numbers are quarters, whose sums are exact in any order.
 fn fill(site: &Site) {
@@ -106,8 +108,36 @@ async fn panels_of_a_round_answer_what_they_answer_one_by_one() {
     assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, 0.0);
     let endpoints = check(&site, "endpoint-performance-logs.json").await;
     assert!(endpoints >= 16, "{endpoints}");
-    // All but the panel of lines.
-    assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, endpoints as f64 - 1.0);
+    // All but the panel of lines and that of the profiler, whose lines no other panel reads.
+    assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, endpoints as f64 - 2.0);
     assert!(check(&site, "flask-observability-dashboard.json").await >= 3);
+    site.stop().await;
+}
+
+fn target(id: &str, expr: &str, step_ms: i64) -> Value {
+    json!({ "id": id, "expr": expr, "language": "logql", "step_ms": step_ms })
+}
+
+#[tokio::test]
+async fn a_round_without_a_query_that_parses_evaluates_nothing() {
+    let site = Site::start().await;
+    let answers = asked(&site, &[target("A", "sum(", STEP_MS), target("B", "count(", STEP_MS)]).await;
+    assert!(answers.iter().all(|answer| answer["error"]["message"].is_string()), "{answers:?}");
+    assert_eq!(site.metric(QUERIES).await, 0.0);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn functions_of_a_single_query_that_are_put_off_are_counted() {
+    let site = Site::start().await;
+    fill(&site);
+    let seventy = vec![r#"sum(count_over_time({job="access"}[5m]))"#; 70].join(" + ");
+    let at = (NOW_MS * 1_000_000).to_string();
+    let query = format!("({seventy}) + ({seventy})");
+    let (code, body) = site.post_loki("/loki/api/v1/query", &[("query", &query), ("time", &at)]).await;
+    assert_eq!(code, 200, "{body}");
+    // 128 of them are read together.
+    assert_eq!(site.metric("watchfire_api_line_readings_put_off_total").await, 12.0);
+    assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, 0.0);
     site.stop().await;
 }

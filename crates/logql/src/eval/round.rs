@@ -8,15 +8,20 @@ use storage::LogQuery;
 use super::metric::Evaluator;
 use super::readings::{Asker, Reading, functions, together};
 use super::shared::{self, Outcome};
-use crate::engine::{EngineOptions, MetricAnswer, MetricRequest, TOGETHER};
+use super::tree::LANES_MAX;
+use crate::engine::{EngineOptions, MetricAnswer, MetricRequest, TOGETHER, Together};
 use crate::error::EvalError;
+
+/// Functions of a round that are made ready before the first of them is read, and may be read together: the patterns of each may take a
+/// megabyte. Further ones are put off, to be read when it is their turn.
+const READINGS_MAX: usize = LANES_MAX;
 
 /// Evaluates metric queries together: what they have in common is read once.
 pub(crate) fn metrics(
     options: &EngineOptions,
     store: &dyn LogQuery,
     requests: &[MetricRequest<'_>],
-) -> Vec<Result<MetricAnswer, EvalError>> {
+) -> Together {
     let askers: Vec<Result<Asker<'_>, EvalError>> =
         requests.iter().map(|request| Asker::new(options, request)).collect();
     let mut round = Round { options, store, queries: Vec::new(), readings: Vec::new(), places: Vec::new() };
@@ -27,9 +32,11 @@ pub(crate) fn metrics(
         round.evaluate(|query| query.is_ready());
     }
     round.evaluate(|_| true);
+    let shared = round.queries.iter().filter(|query| query.is_shared).count() as u64;
+    let put_off = askers.iter().flatten().map(|asker| asker.counters.put_offs()).sum();
     let answers = round.queries.into_iter().map(|query| query.answer);
     let none = || Err(EvalError::Invalid("the query was not evaluated".to_owned()));
-    answers.map(|answer| answer.unwrap_or_else(none)).collect()
+    Together { answers: answers.map(|answer| answer.unwrap_or_else(none)).collect(), shared, put_off }
 }
 
 /// A query, as far as it is.
@@ -40,6 +47,8 @@ struct Query<'a> {
     outcomes: Vec<Option<Outcome>>,
     /// How long it may still take.
     left: Duration,
+    /// Whether anything of it was read together with another query.
+    is_shared: bool,
     answer: Option<Result<MetricAnswer, EvalError>>,
 }
 
@@ -66,11 +75,17 @@ impl<'a> Round<'a> {
             Ok(asker) => asker,
             Err(error) => {
                 let (outcomes, answer) = (Vec::new(), Some(Err(error.clone())));
-                return self.queries.push(Query { request, asker: None, outcomes, left, answer });
+                let asker = None;
+                return self.queries.push(Query { request, asker, outcomes, left, is_shared: false, answer });
             }
         };
         let mut outcomes = Vec::new();
         for (expr, early) in functions(request.query) {
+            if self.readings.len() == READINGS_MAX {
+                asker.counters.put_off();
+                outcomes.push(Some(Outcome::PutOff));
+                continue;
+            }
             match Reading::new(expr, early, asker) {
                 Ok(reading) => {
                     self.readings.push(reading);
@@ -80,13 +95,17 @@ impl<'a> Round<'a> {
                 Err(error) => outcomes.push(Some(Outcome::Failed(error))),
             }
         }
-        self.queries.push(Query { request, asker: Some(asker), outcomes, left, answer: None });
+        let (asker, is_shared, answer) = (Some(asker), false, None);
+        self.queries.push(Query { request, asker, outcomes, left, is_shared, answer });
     }
 
     /// Reads a group.
     fn read(&mut self, group: &[usize]) {
         let mut queries: Vec<usize> = group.iter().map(|reading| self.places[*reading].0).collect();
         queries.dedup();
+        if queries.len() > 1 {
+            queries.iter().for_each(|query| self.queries[*query].is_shared = true);
+        }
         let waiting = self.queries.iter().flat_map(|query| &query.outcomes);
         let held = waiting.flatten().map(Outcome::bytes).sum();
         let outcomes = self.timed(&queries, |round| {

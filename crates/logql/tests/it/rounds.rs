@@ -6,7 +6,9 @@ use std::time::Duration;
 use columns::vector::{Cancel, Stop};
 use logql::ast::Metric;
 use logql::script::MemoryLogs;
-use logql::{Engine, EngineOptions, EvalError, Expr, Limit, MetricAnswer, MetricRequest, MetricValue, parse};
+use logql::{
+    Engine, EngineOptions, EvalError, Expr, Limit, MetricAnswer, MetricRequest, MetricValue, Together, parse,
+};
 use model::{Labels, Matcher, TimestampNs};
 use storage::{LineBatch, LogFollow, LogQuery, LogSelection, Needles, PartInfo, QueryError, StreamSet};
 
@@ -64,11 +66,7 @@ fn logs(apps: &[&str], lines: i64) -> MemoryLogs {
 }
 
 /// The answers at one moment, which is five seconds after the first.
-fn asked(
-    options: EngineOptions,
-    store: &dyn LogQuery,
-    texts: &[&str],
-) -> Vec<Result<MetricAnswer, EvalError>> {
+fn asked(options: EngineOptions, store: &dyn LogQuery, texts: &[&str]) -> Together {
     let parsed = |text: &&str| match parse(text) {
         Ok(Expr::Metric(query)) => query,
         other => panic!("{text}: {other:?}"),
@@ -101,7 +99,7 @@ fn a_slow_query_takes_its_own_time_and_not_that_of_others() {
         "vector(7)",
     ];
     let options = EngineOptions { timeout: TIMEOUT, ..EngineOptions::standard() };
-    let answers: Vec<_> = asked(options, &store, &texts).iter().map(number).collect();
+    let answers: Vec<_> = asked(options, &store, &texts).answers.iter().map(number).collect();
     let late = || Err(EvalError::from(Stop::Timeout));
     assert_eq!(answers, [Ok(10.0), late(), Ok(10.0), Ok(20.0), late(), Ok(7.0)]);
 }
@@ -111,17 +109,16 @@ fn more_than_four_that_are_read_together_have_more_time() {
     let store = slow(logs(&["slow"], 10));
     let options = || EngineOptions { timeout: TIMEOUT, ..EngineOptions::standard() };
     let texts = [r#"sum(count_over_time({app="slow"}[5s]))"#; 5];
-    let five: Vec<_> = asked(options(), &store, &texts).iter().map(number).collect();
+    let five: Vec<_> = asked(options(), &store, &texts).answers.iter().map(number).collect();
     assert_eq!(five, vec![Ok(10.0); 5]);
-    let four: Vec<_> = asked(options(), &store, &texts[..4]).iter().map(number).collect();
+    let four: Vec<_> = asked(options(), &store, &texts[..4]).answers.iter().map(number).collect();
     assert_eq!(four, vec![Err(EvalError::from(Stop::Timeout)); 4]);
 }
 
 /// How many functions were put off, and the numbers. Each function holds some 900 kB of series before it counts them.
 fn held(held_bytes_max: usize, texts: &[&str]) -> (u64, Vec<Result<f64, EvalError>>) {
     let options = EngineOptions { held_bytes_max, ..EngineOptions::standard() };
-    let answers = asked(options, &logs(&["a", "b", "c", "d"], 3000), texts);
-    let put_off = answers.iter().flatten().map(|answer| answer.stats.put_off).sum();
+    let Together { answers, put_off, .. } = asked(options, &logs(&["a", "b", "c", "d"], 3000), texts);
     (put_off, answers.iter().map(number).collect())
 }
 
@@ -154,10 +151,10 @@ fn what_a_failed_query_held_is_there_for_the_others() {
         r#"count(count_over_time({app=~"a|b"} | app="b" | logfmt [5s]))"#,
     ];
     let options = EngineOptions { held_bytes_max: 1_200_000, ..EngineOptions::standard() };
-    let answers = asked(options, &store, &texts);
+    let Together { answers, put_off, shared } = asked(options, &store, &texts);
+    assert_eq!((put_off, shared), (0, 2));
     assert!(matches!(&answers[0], Err(EvalError::Pipeline(_))), "{answers:?}");
     assert_eq!(number(&answers[1]), Ok(3000.0));
-    assert_eq!(answers[1].as_ref().map(|answer| answer.stats.put_off), Ok(0));
 }
 
 /// Streams whose parts are the larger the longer the span is for which they were asked.
@@ -203,7 +200,21 @@ fn who_would_read_too_much_in_company_only_is_read_by_itself() {
     };
     let texts = [r#"sum(count_over_time({app="a"}[1s]))"#, r#"sum(count_over_time({app="a"}[5s]))"#];
     let options = EngineOptions { bytes_max: 30_000, ..EngineOptions::standard() };
-    let answers = asked(options, &store, &texts);
-    assert_eq!(number(&answers[0]), Ok(1000.0));
+    let Together { answers, put_off, .. } = asked(options, &store, &texts);
+    // Both were put off, the one that failed too.
+    assert_eq!((number(&answers[0]), put_off), (Ok(1000.0), 2));
     assert!(answers[1].as_ref().is_err_and(|error| error.limit() == Some(Limit::Bytes)), "{answers:?}");
+}
+
+#[test]
+fn of_very_many_functions_the_last_are_read_when_it_is_their_turn() {
+    let sum = vec![r#"sum(count_over_time({app="a"}[5s]))"#; 70].join(" + ");
+    let alone = asked(EngineOptions::standard(), &logs(&["a"], 10), &[&sum]);
+    assert_eq!((number(&alone.answers[0]), alone.shared, alone.put_off), (Ok(700.0), 0, 0));
+    let Together { answers, shared, put_off } =
+        asked(EngineOptions::standard(), &logs(&["a"], 10), &[&sum, "vector(1)", &sum]);
+    let numbers: Vec<_> = answers.iter().map(number).collect();
+    assert_eq!(numbers, [Ok(700.0), Ok(1.0), Ok(700.0)]);
+    // 128 of the 140 were read together.
+    assert_eq!((shared, put_off), (2, 12));
 }
