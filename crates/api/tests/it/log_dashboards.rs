@@ -119,6 +119,36 @@ fn target(id: &str, expr: &str, step_ms: i64) -> Value {
 }
 
 #[tokio::test]
+async fn what_is_asked_twice_is_read_once_beside_a_large_answer() {
+    let site = Site::start().await;
+    for i in 0..100 {
+        let stream = labels(&[("job", "many"), ("stream", &i.to_string())]);
+        site.logs.add(&stream, TimestampNs((NOW_MS - 300_000) * 1_000_000), "x", &Labels::empty());
+    }
+    let (one, other) =
+        (r#"sum(count_over_time({job="many"}[5m]))"#, r#"sum(bytes_over_time({job="many"}[5m]))"#);
+    let large = r#"count_over_time({job="many"}[10m])"#;
+    let targets = [
+        target("A", one, STEP_MS),
+        target("B", other, STEP_MS),
+        // More values than are kept for later targets.
+        target("C", large, 55),
+        target("D", one, STEP_MS),
+        target("E", other, STEP_MS),
+    ];
+    let answers = asked(&site, &targets).await;
+    assert!(answers.iter().all(|answer| answer["error"].is_null() && answer["series"] != json!([])));
+    assert!((0..2).all(|i| answers[i]["series"] == answers[i + 3]["series"]));
+    assert!(
+        answers[2]["count"].as_u64().is_some_and(|count| count * 100 > 1 << 20),
+        "{}",
+        answers[2]["count"]
+    );
+    assert_eq!(site.metric(QUERIES).await, 1.0);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_round_without_a_query_that_parses_evaluates_nothing() {
     let site = Site::start().await;
     let answers = asked(&site, &[target("A", "sum(", STEP_MS), target("B", "count(", STEP_MS)]).await;
