@@ -33,8 +33,8 @@ pub struct EngineOptions {
     /// Bytes of lines that one query may read (`max_query_bytes_read`); 0 for no limit, as there.
     pub bytes_max: u64,
     /// Bytes that a query may hold for its series before they are aggregated: a third of what the monitor is meant to take
-    /// in a small team's machine. Functions that are read together may hold no more than that in all; the largest are then put off and
-    /// read by themselves ([`Together::put_off`]).
+    /// in a small team's machine. Functions that are read together, and what waits for others, may hold no more than that in all; the
+    /// largest are then put off and read by themselves ([`Together::put_off`]), with as much room again.
     pub held_bytes_max: usize,
     /// How long a query may take (`query_timeout`). Of queries that are asked together the time of each runs while it is read or
     /// evaluated only, and the slower the more are read with it: as if they were read four at a time.
