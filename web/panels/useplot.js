@@ -71,11 +71,13 @@ export function usePlot(input) {
   const held = useRef(input);
   if (!isHeld) held.current = input;
   const { shape, data } = held.current;
+  // Then no place in the plot is one in the newest data.
+  const isBehind = () => drawn.current !== latest.current.data;
   useLayoutEffect(() => {
     const host = input.host.current;
     if (!fits || !host) return undefined;
     drawn.current = latest.current.data;
-    const built = new uPlot(fullOptions(latest, size), latest.current.data, host);
+    const built = new uPlot(fullOptions(latest, size, isBehind), latest.current.data, host);
     plot.current = built;
     const letGo = holdWhileDragged(built.over, setHeld);
     return () => {
@@ -93,32 +95,39 @@ export function usePlot(input) {
     drawn.current = data;
     plot.current.setData(data);
   }, [data]);
-  useEffect(() => input.hover?.subscribe((value) => follow(plot.current, value?.t ?? null, latest.current)), [input.hover]);
+  useLayoutEffect(() => {
+    if (!plot.current || !isBehind()) return;
+    input.onPointer?.(null);
+    input.onFollow?.(null);
+  }, [input.data]);
+  useEffect(() => input.hover?.subscribe((value) => follow(plot.current, value?.t ?? null, latest.current, isBehind())), [input.hover]);
   return plot;
 }
 
 /**
- * Says when a drag on an element begins and when it ends, wherever that is.
+ * Says when a drag on an element begins and when it ends, wherever that is: in another window nobody tells.
  * @param {HTMLElement} over
  * @param {(isHeld: boolean) => void} tell
  * @returns {() => void} forgets it
  */
-function holdWhileDragged(over, tell) {
+export function holdWhileDragged(over, tell) {
   const begin = (/** @type {MouseEvent} */ event) => {
     if (event.button === 0) tell(true);
   };
   const end = () => tell(false);
   over.addEventListener('mousedown', begin);
   document.addEventListener('mouseup', end);
+  window.addEventListener('blur', end);
   return () => {
     over.removeEventListener('mousedown', begin);
     document.removeEventListener('mouseup', end);
+    window.removeEventListener('blur', end);
     tell(false);
   };
 }
 
-/** @param {{current: PlotInput}} latest @param {Size} size @returns {uPlot.Options} */
-function fullOptions(latest, size) {
+/** @param {{current: PlotInput}} latest @param {Size} size @param {() => boolean} isBehind @returns {uPlot.Options} */
+function fullOptions(latest, size, isBehind) {
   const own = latest.current.options();
   const hooks = own.hooks ?? {};
   return /** @type {uPlot.Options} */ ({
@@ -136,7 +145,7 @@ function fullOptions(latest, size) {
     hooks: {
       ...hooks,
       init: [...(hooks.init ?? []), (u) => u.over.addEventListener('mouseleave', () => leave(latest.current))],
-      setCursor: [(u) => moved(u, latest.current)],
+      setCursor: [(u) => moved(u, latest.current, isBehind())],
       setSelect: [(u) => selected(u, latest.current)],
       draw: [...(hooks.draw ?? []), (u) => latest.current.onDraw?.(u)],
     },
@@ -149,19 +158,19 @@ function leave({ hover, onPointer }) {
   onPointer?.(null);
 }
 
-/** @param {uPlot} u @param {PlotInput} input */
-function moved(u, { hover, onPointer }) {
+/** @param {uPlot} u @param {PlotInput} input @param {boolean} isBehind there is newer data than the plot has */
+function moved(u, { hover, onPointer }, isBehind) {
   const { idx, left = -1, top = -1 } = u.cursor;
   if (left < 0 || !u.over.matches(':hover')) return;
   if (hover) hover.value = { t: u.posToVal(left, 'x') };
-  if (idx === null || idx === undefined) return onPointer?.(null);
+  if (isBehind || idx === null || idx === undefined) return onPointer?.(null);
   const box = u.over.getBoundingClientRect();
   const scale = Object.keys(u.scales).find((key) => key !== 'x') ?? 'x';
   return onPointer?.({ idx, x: box.left + left, y: box.top + top, value: u.posToVal(top, scale), time: u.posToVal(left, 'x') });
 }
 
-/** Moves the crosshair to where the pointer is in another panel. @param {uPlot | null} u @param {number | null} t @param {PlotInput} input */
-function follow(u, t, { onFollow }) {
+/** Moves the crosshair to where the pointer is in another panel. @param {uPlot | null} u @param {number | null} t @param {PlotInput} input @param {boolean} isBehind */
+function follow(u, t, { onFollow }, isBehind) {
   if (!u || u.over.matches(':hover')) return onFollow?.(null);
   const { min, max } = u.scales.x;
   const isInside = t !== null && min !== undefined && max !== undefined && t >= Number(min) && t <= Number(max);
@@ -169,7 +178,7 @@ function follow(u, t, { onFollow }) {
   u.setCursor({ left, top: isInside ? 0 : -10 }, false);
   if (!onFollow) return undefined;
   const box = u.over.getBoundingClientRect();
-  const isSeen = isInside && box.bottom > 0 && box.top < innerHeight;
+  const isSeen = isInside && !isBehind && box.bottom > 0 && box.top < innerHeight;
   return onFollow(isSeen ? { idx: u.valToIdx(t), x: box.left + left, y: box.top + box.height / 2, value: NaN, time: t } : null);
 }
 

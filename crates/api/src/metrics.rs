@@ -132,7 +132,7 @@ impl ApiMetrics {
         own.register("line_queries_refused", help, self.line_queries_refused.clone());
         let help = "LogQL queries that shared what they read with others of their round";
         own.register("line_queries_together", help, self.line_queries_together.clone());
-        let help = "Functions over lines that held too much beside others and were read by themselves";
+        let help = "Functions over lines that were too much beside others and were read by themselves";
         own.register("line_readings_put_off", help, self.line_readings_put_off.clone());
         let help = "Empty answers for whose reason there was not enough time";
         own.register("why_timeouts", help, self.why_timeouts.clone());
@@ -189,8 +189,8 @@ impl ApiMetrics {
     }
 
     /// Counts LogQL queries that were read together.
-    pub(crate) fn read_together(&self, queries: usize) {
-        self.line_queries_together.inc_by(queries as u64);
+    pub(crate) fn read_together(&self, queries: u64) {
+        self.line_queries_together.inc_by(queries);
     }
 
     /// Counts functions over lines that were put off.

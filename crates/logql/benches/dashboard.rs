@@ -77,8 +77,8 @@ fn main() {
     }
     println!("{:8.1} ms  one by one", begun.elapsed().as_secs_f64() * 1e3);
     let begun = Instant::now();
-    let answers = engine.metrics(&store, &requests);
+    let together = engine.metrics(&store, &requests);
     println!("{:8.1} ms  together", begun.elapsed().as_secs_f64() * 1e3);
-    let put_off: u64 = answers.iter().flatten().map(|answer| answer.stats.put_off).sum();
-    println!("{put_off} put off, {} failed", answers.iter().filter(|answer| answer.is_err()).count());
+    let failed = together.answers.iter().filter(|answer| answer.is_err()).count();
+    println!("{} shared, {} put off, {failed} failed", together.shared, together.put_off);
 }

@@ -14,8 +14,8 @@ use crate::eval;
 /// Stack of each worker: evaluation recurses as deep as the parser lets an expression be.
 const WORKER_STACK_BYTES: usize = 16 << 20;
 
-/// Queries that have the time of one when they are asked together: four at once share the workers anyway.
-const TOGETHER: usize = 4;
+/// Queries that have the time of one when they are read together: four at once share the workers anyway.
+pub(crate) const TOGETHER: usize = 4;
 
 /// How an engine evaluates and what it refuses. Limits without another word are Loki's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +33,11 @@ pub struct EngineOptions {
     /// Bytes of lines that one query may read (`max_query_bytes_read`); 0 for no limit, as there.
     pub bytes_max: u64,
     /// Bytes that a query may hold for its series before they are aggregated: a third of what the monitor is meant to take
-    /// in a small team's machine. Functions that are read together may hold no more than that in all; the largest are then put off and
-    /// read by themselves ([`Stats::put_off`]).
+    /// in a small team's machine. Functions that are read together, and what waits for others, may hold no more than that in all; the
+    /// largest are then put off and read by themselves ([`Together::put_off`]), with as much room again.
     pub held_bytes_max: usize,
-    /// How long a query may take (`query_timeout`).
+    /// How long a query may take (`query_timeout`). Of queries that are asked together the time of each runs while it is read or
+    /// evaluated only, and the slower the more are read with it: as if they were read four at a time.
     pub timeout: Duration,
     /// Worker threads; 0 takes one a core.
     pub threads: usize,
@@ -58,10 +59,14 @@ impl EngineOptions {
         }
     }
 
-    /// How long queries may take that are asked together: as long as so many would, [`TOGETHER`] at a time.
+    /// When to give up queries that are asked together: nothing that goes on as it should takes so long, since each has no more than its
+    /// own time. The time of one more is for what they wait before they begin.
     pub fn timeout_of(&self, queries: usize) -> Duration {
-        let times = u32::try_from(queries.div_ceil(TOGETHER)).unwrap_or(u32::MAX);
-        self.timeout.saturating_mul(times.max(1))
+        match u32::try_from(queries) {
+            Ok(0 | 1) => self.timeout,
+            Ok(queries) => self.timeout.saturating_mul(queries.saturating_add(1)),
+            Err(_) => Duration::MAX,
+        }
     }
 }
 
@@ -172,7 +177,16 @@ pub struct Stats {
     pub lines_read: u64,
     /// Lines that passed all stages.
     pub lines_passed: u64,
-    /// Functions that were too much to be read together with those of other queries, and were read by themselves after them.
+}
+
+/// What came of queries that were asked together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Together {
+    /// An answer each, in the order of the queries.
+    pub answers: Vec<Result<MetricAnswer, EvalError>>,
+    /// Queries that read something together with others of them.
+    pub shared: u64,
+    /// Functions that were too much to be read together with others, and were read by themselves after them.
     pub put_off: u64,
 }
 
@@ -212,13 +226,8 @@ impl Engine {
     }
 
     /// Evaluates metric queries together: lines that several of them ask for are read once, and what they do with them alike is done
-    /// once. The answers are those that they would have one by one; none is there before all are. Their time is what they would have four
-    /// at a time. Blocks until done: call it off the async threads.
-    pub fn metrics(
-        &self,
-        store: &dyn LogQuery,
-        requests: &[MetricRequest<'_>],
-    ) -> Vec<Result<MetricAnswer, EvalError>> {
+    /// once. The answers are those that they would have one by one; none is there before all are. Blocks until done: call it off the async threads.
+    pub fn metrics(&self, store: &dyn LogQuery, requests: &[MetricRequest<'_>]) -> Together {
         self.pool.install(|| eval::metrics(&self.options, store, requests))
     }
 
@@ -232,7 +241,7 @@ impl Engine {
         request: &MetricRequest<'_>,
     ) -> Result<MetricAnswer, EvalError> {
         let one = MetricRequest { ..*request };
-        let answer = self.metrics(store, &[one]).pop();
+        let answer = self.metrics(store, &[one]).answers.pop();
         answer.unwrap_or_else(|| Err(EvalError::Invalid("one query has one answer".to_owned())))
     }
 }

@@ -20,7 +20,7 @@ mod tail;
 pub use ast::Expr;
 pub use engine::{
     Engine, EngineOptions, Entry, LogAnswer, LogRequest, MetricAnswer, MetricRequest, MetricValue,
-    ResultStream, Series, Stats,
+    ResultStream, Series, Stats, Together,
 };
 pub use error::{EvalError, Limit, Mistake, ParseError};
 pub use parser::{DEPTH_MAX, QUERY_BYTES_MAX, parse, parse_filter, parse_matchers};

@@ -86,7 +86,8 @@ pub(crate) async fn asked<T: Send + 'static>(
     asked_together(state, 1, work).await
 }
 
-/// The same in the time of so many queries.
+/// The same for so many queries, each of which has its own time: here they are given up only when something hangs, since then the
+/// answers of all are lost.
 pub(crate) async fn asked_together<T: Send + 'static>(
     state: &Arc<ApiState>,
     queries: usize,

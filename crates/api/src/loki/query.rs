@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use columns::vector::Cancel;
 use logql::ast::{LogExpr, Metric};
-use logql::{EvalError, Expr, LogAnswer, LogRequest, MetricAnswer, MetricRequest, ParseError};
+use logql::{EvalError, Expr, LogAnswer, LogRequest, MetricAnswer, MetricRequest, ParseError, Together};
 use model::TimestampNs;
 use storage::NsRange;
 
@@ -67,7 +67,7 @@ pub(crate) async fn range(
         }
         Expr::Metric(query) => {
             let aligned = Aligned::new(range, step_ms);
-            let answer = asked(&state, move |logs, cancel| metric(logs, &query, aligned, cancel)).await?;
+            let answer = metric(&state, query, aligned).await?;
             Ok(encode::matrix(answer, started.elapsed()))
         }
     }
@@ -86,7 +86,7 @@ pub(crate) async fn instant(
         return Err(LokiError::bad_request(message));
     };
     let instant = Aligned { start: at, step_ms: 1, count: 1 };
-    let answer = asked(&state, move |logs, cancel| metric(logs, &query, instant, cancel)).await?;
+    let answer = metric(&state, query, instant).await?;
     Ok(encode::instant(answer, at, started.elapsed()))
 }
 
@@ -146,13 +146,9 @@ impl Aligned {
     }
 }
 
-fn metric(
-    logs: &Logs,
-    query: &Metric,
-    Aligned { start, step_ms, count }: Aligned,
-    cancel: &Cancel,
-) -> Result<MetricAnswer, EvalError> {
-    logs.engine.metric(logs.query.as_ref(), &MetricRequest { query, start, step_ms, count, cancel })
+async fn metric(state: &Arc<ApiState>, query: Metric, aligned: Aligned) -> Result<MetricAnswer, LokiError> {
+    let answer = metrics(state, vec![(query, aligned)]).await.pop();
+    answer.unwrap_or_else(|| Err(EvalError::Invalid("one query has one answer".to_owned()).into()))
 }
 
 /// Evaluates metric queries together, an answer each.
@@ -161,8 +157,8 @@ pub(crate) async fn metrics(
     queries: Vec<(Metric, Aligned)>,
 ) -> Vec<Result<MetricAnswer, LokiError>> {
     let count = queries.len();
-    if count > 1 {
-        state.metrics.read_together(count);
+    if count == 0 {
+        return Vec::new();
     }
     let all = asked_together(state, count, move |logs, cancel| {
         let requests: Vec<MetricRequest<'_>> = queries
@@ -178,8 +174,8 @@ pub(crate) async fn metrics(
         Ok(logs.engine.metrics(logs.query.as_ref(), &requests))
     });
     match all.await {
-        Ok(answers) => {
-            let put_off = answers.iter().flatten().map(|answer| answer.stats.put_off).sum();
+        Ok(Together { answers, shared, put_off }) => {
+            state.metrics.read_together(shared);
             state.metrics.put_off(put_off);
             answers.into_iter().map(|answer| counted(state, answer)).collect()
         }

@@ -42,8 +42,8 @@ pub(super) struct Results {
     running: HashSet<Key>,
     work: JoinSet<Vec<(Key, Outcome)>>,
     ready: HashMap<Key, Arc<Outcome>>,
-    /// Values in `ready` that only wait for a later target.
-    kept_values: usize,
+    /// Answers in `ready` that were written and wait for a later target that asks the same, with their values.
+    kept: HashMap<Key, usize>,
     writing: Option<Writer>,
     frame: Frame,
     /// What the round before gave; `None` where there is no such.
@@ -76,7 +76,7 @@ impl Results {
             running: HashSet::new(),
             work: JoinSet::new(),
             ready: HashMap::new(),
-            kept_values: 0,
+            kept: HashMap::new(),
             writing: None,
             frame,
             seen,
@@ -157,11 +157,13 @@ impl Results {
             *left -= 1;
             *left
         });
+        self.kept.remove(key);
         let values = values(&outcome);
-        if left == 0 || self.kept_values + values > KEPT_VALUES_MAX {
+        if left == 0 || self.kept.values().sum::<usize>() + values > KEPT_VALUES_MAX {
             self.ready.remove(key);
+        } else {
+            self.kept.insert(key.clone(), values);
         }
-        self.kept_values = self.ready.values().map(|outcome| self::values(outcome)).sum();
         Some(writer)
     }
 

@@ -10,6 +10,8 @@ use crate::services::{NOW_MS, Site, labels};
 
 const LINES: i64 = 400;
 const STEP_MS: i64 = 15_000;
+/// How many times the engine was asked.
+const QUERIES: &str = "prometheus_engine_query_duration_histogram_seconds_count";
 
 /// Ten minutes of what the lab's services log; numbers are quarters, whose sums are exact in any order.
 fn fill(site: &Site) {
@@ -106,8 +108,66 @@ async fn panels_of_a_round_answer_what_they_answer_one_by_one() {
     assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, 0.0);
     let endpoints = check(&site, "endpoint-performance-logs.json").await;
     assert!(endpoints >= 16, "{endpoints}");
-    // All but the panel of lines.
-    assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, endpoints as f64 - 1.0);
+    // All but the panel of lines and that of the profiler, whose lines no other panel reads.
+    assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, endpoints as f64 - 2.0);
     assert!(check(&site, "flask-observability-dashboard.json").await >= 3);
+    site.stop().await;
+}
+
+fn target(id: &str, expr: &str, step_ms: i64) -> Value {
+    json!({ "id": id, "expr": expr, "language": "logql", "step_ms": step_ms })
+}
+
+#[tokio::test]
+async fn what_is_asked_twice_is_read_once_beside_a_large_answer() {
+    let site = Site::start().await;
+    for i in 0..100 {
+        let stream = labels(&[("job", "many"), ("stream", &i.to_string())]);
+        site.logs.add(&stream, TimestampNs((NOW_MS - 300_000) * 1_000_000), "x", &Labels::empty());
+    }
+    let (one, other) =
+        (r#"sum(count_over_time({job="many"}[5m]))"#, r#"sum(bytes_over_time({job="many"}[5m]))"#);
+    let large = r#"count_over_time({job="many"}[10m])"#;
+    let targets = [
+        target("A", one, STEP_MS),
+        target("B", other, STEP_MS),
+        // More values than are kept for later targets.
+        target("C", large, 55),
+        target("D", one, STEP_MS),
+        target("E", other, STEP_MS),
+    ];
+    let answers = asked(&site, &targets).await;
+    assert!(answers.iter().all(|answer| answer["error"].is_null() && answer["series"] != json!([])));
+    assert!((0..2).all(|i| answers[i]["series"] == answers[i + 3]["series"]));
+    assert!(
+        answers[2]["count"].as_u64().is_some_and(|count| count * 100 > 1 << 20),
+        "{}",
+        answers[2]["count"]
+    );
+    assert_eq!(site.metric(QUERIES).await, 1.0);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_round_without_a_query_that_parses_evaluates_nothing() {
+    let site = Site::start().await;
+    let answers = asked(&site, &[target("A", "sum(", STEP_MS), target("B", "count(", STEP_MS)]).await;
+    assert!(answers.iter().all(|answer| answer["error"]["message"].is_string()), "{answers:?}");
+    assert_eq!(site.metric(QUERIES).await, 0.0);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn functions_of_a_single_query_that_are_put_off_are_counted() {
+    let site = Site::start().await;
+    fill(&site);
+    let seventy = vec![r#"sum(count_over_time({job="access"}[5m]))"#; 70].join(" + ");
+    let at = (NOW_MS * 1_000_000).to_string();
+    let query = format!("({seventy}) + ({seventy})");
+    let (code, body) = site.post_loki("/loki/api/v1/query", &[("query", &query), ("time", &at)]).await;
+    assert_eq!(code, 200, "{body}");
+    // 128 of them are read together.
+    assert_eq!(site.metric("watchfire_api_line_readings_put_off_total").await, 12.0);
+    assert_eq!(site.metric("watchfire_api_line_queries_together_total").await, 0.0);
     site.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Whether to go on: cancelled, out of time, too much held. Shared by all workers of one query.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A flag by which whoever waits for an answer says that it is no longer wanted.
@@ -43,8 +43,9 @@ pub enum Stop {
 #[derive(Debug)]
 pub struct Guard<'a> {
     cancel: &'a Cancel,
-    /// `None` when the timeout is too long to matter.
-    deadline: Option<Instant>,
+    began: Instant,
+    /// How long after that the time is over, nanoseconds; [`u64::MAX`] when that is too long to matter.
+    over_ns: AtomicU64,
     samples_max: usize,
     samples_read: AtomicUsize,
 }
@@ -54,7 +55,8 @@ impl<'a> Guard<'a> {
     pub fn new(samples_max: usize, timeout: Duration, cancel: &'a Cancel) -> Self {
         Self {
             cancel,
-            deadline: Instant::now().checked_add(timeout),
+            began: Instant::now(),
+            over_ns: AtomicU64::new(nanos(timeout)),
             samples_max,
             samples_read: AtomicUsize::new(0),
         }
@@ -68,10 +70,16 @@ impl<'a> Guard<'a> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Canceled);
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        let over_ns = self.over_ns.load(Ordering::Relaxed);
+        if over_ns != u64::MAX && nanos(self.began.elapsed()) >= over_ns {
             return Err(Stop::Timeout);
         }
         Ok(())
+    }
+
+    /// Allows `timeout` from now in place of what was left: for a query whose time does not run while it waits for others.
+    pub fn restart(&self, timeout: Duration) {
+        self.over_ns.store(nanos(self.began.elapsed().saturating_add(timeout)), Ordering::Relaxed);
     }
 
     /// Counts samples that were read.
@@ -91,6 +99,10 @@ impl<'a> Guard<'a> {
     pub fn allow(&self, held: usize) -> Result<(), Stop> {
         if held > self.samples_max { Err(Stop::TooManyValues { limit: self.samples_max }) } else { Ok(()) }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Counts values that parallel workers add to what is held already.
@@ -131,5 +143,25 @@ impl<'a> Tally<'a> {
     /// [`Stop::TooManyValues`].
     pub fn pass(&self, values: usize) -> Result<(), Stop> {
         self.guard.allow(self.held.load(Ordering::Relaxed).saturating_add(values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_may_be_given_anew() {
+        let cancel = Cancel::new();
+        let guard = Guard::new(1, Duration::ZERO, &cancel);
+        assert_eq!(guard.check(), Err(Stop::Timeout));
+        guard.restart(Duration::from_secs(3600));
+        assert_eq!(guard.check(), Ok(()));
+        guard.restart(Duration::ZERO);
+        assert_eq!(guard.check(), Err(Stop::Timeout));
+        guard.restart(Duration::MAX);
+        assert_eq!(guard.check(), Ok(()));
+        cancel.cancel();
+        assert_eq!(guard.check(), Err(Stop::Canceled));
     }
 }

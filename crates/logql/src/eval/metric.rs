@@ -12,7 +12,7 @@ use model::{Labels, MatchOp};
 use rayon::prelude::*;
 use storage::LogQuery;
 
-use super::readings::{Asker, Reading, early_grouping, functions, together, windows};
+use super::readings::{Asker, Reading, early_grouping, windows};
 use super::samples::SeriesSamples;
 use super::shared::{self, Outcome};
 use super::{range, scalar};
@@ -25,58 +25,6 @@ use crate::error::{EvalError, Limit};
 
 /// The longest label value that `label_replace` may make.
 const LABEL_VALUE_BYTES_MAX: usize = 64 << 10;
-
-/// Evaluates metric queries together: what they have in common is read once.
-pub(crate) fn metrics(
-    options: &EngineOptions,
-    store: &dyn LogQuery,
-    requests: &[MetricRequest<'_>],
-) -> Vec<Result<MetricAnswer, EvalError>> {
-    let askers: Vec<Result<Asker<'_>, EvalError>> =
-        requests.iter().map(|request| Asker::new(options, request, requests.len())).collect();
-    let mut read = read_all(options, store, requests, &askers);
-    let evaluated = requests.iter().zip(&askers).enumerate().map(|(i, (request, asker))| {
-        let asker = asker.as_ref().map_err(Clone::clone)?;
-        let outcomes = RefCell::new(std::mem::take(&mut read[i]).into_iter());
-        Evaluator { options, store, asker, guard: &asker.guard, steps: asker.steps, outcomes }.answer(request)
-    });
-    evaluated.collect()
-}
-
-/// Reads all functions of all queries; of each query what became of them, in the order in which they are evaluated.
-fn read_all(
-    options: &EngineOptions,
-    store: &dyn LogQuery,
-    requests: &[MetricRequest<'_>],
-    askers: &[Result<Asker<'_>, EvalError>],
-) -> Vec<Vec<Outcome>> {
-    let mut all: Vec<Vec<Option<Outcome>>> = Vec::new();
-    let (mut readings, mut places) = (Vec::new(), Vec::new());
-    for (i, (request, asker)) in requests.iter().zip(askers).enumerate() {
-        let mut own = Vec::new();
-        if let Ok(asker) = asker {
-            for (expr, early) in functions(request.query) {
-                match Reading::new(expr, early, asker) {
-                    Ok(reading) => {
-                        readings.push(reading);
-                        places.push((i, own.len()));
-                        own.push(None);
-                    }
-                    Err(error) => own.push(Some(Outcome::Failed(error))),
-                }
-            }
-        }
-        all.push(own);
-    }
-    for group in together(&readings) {
-        let some: Vec<&Reading<'_>> = group.iter().map(|place| &readings[*place]).collect();
-        for (place, outcome) in group.into_iter().zip(shared::read(options, store, &some)) {
-            let (i, k) = places[place];
-            all[i][k] = Some(outcome);
-        }
-    }
-    all.into_iter().map(|own| own.into_iter().flatten().collect()).collect()
-}
 
 fn too_many_series(limit: usize) -> EvalError {
     let message = format!(
@@ -101,7 +49,8 @@ enum Value {
     Vector(Vec<Column>),
 }
 
-struct Evaluator<'a> {
+/// Evaluates a query of which all is read that is read together with others.
+pub(super) struct Evaluator<'a> {
     options: &'a EngineOptions,
     store: &'a dyn LogQuery,
     asker: &'a Asker<'a>,
@@ -111,8 +60,19 @@ struct Evaluator<'a> {
     outcomes: RefCell<std::vec::IntoIter<Outcome>>,
 }
 
-impl Evaluator<'_> {
-    fn answer(&self, request: &MetricRequest<'_>) -> Result<MetricAnswer, EvalError> {
+impl<'a> Evaluator<'a> {
+    /// `outcomes` are what was read for each function, in the order in which they are evaluated.
+    pub(super) fn new(
+        options: &'a EngineOptions,
+        store: &'a dyn LogQuery,
+        asker: &'a Asker<'a>,
+        outcomes: Vec<Outcome>,
+    ) -> Self {
+        let outcomes = RefCell::new(outcomes.into_iter());
+        Self { options, store, asker, guard: &asker.guard, steps: asker.steps, outcomes }
+    }
+
+    pub(super) fn answer(&self, request: &MetricRequest<'_>) -> Result<MetricAnswer, EvalError> {
         let value = match self.eval(request.query)? {
             Value::Scalar(value) => MetricValue::Scalar(value),
             Value::Vector(mut columns) => {
@@ -274,7 +234,7 @@ impl Evaluator<'_> {
         early: Option<&Grouping>,
     ) -> Result<Vec<SeriesSamples>, EvalError> {
         let reading = Reading::new(expr, early, self.asker)?;
-        match shared::read(self.options, self.store, &[&reading]).pop() {
+        match shared::read(self.options, self.store, &[&reading], 0).pop() {
             Some(Outcome::Series(series)) => Ok(series),
             Some(Outcome::Failed(error)) => Err(error),
             // Who is alone is never put off.

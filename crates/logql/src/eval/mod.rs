@@ -4,6 +4,7 @@ mod logs;
 mod metric;
 mod range;
 mod readings;
+mod round;
 mod samples;
 mod scan;
 mod shared;
@@ -19,7 +20,7 @@ use crate::engine::EngineOptions;
 use crate::error::{EvalError, Limit};
 
 pub(crate) use logs::{collected, logs};
-pub(crate) use metric::metrics;
+pub(crate) use round::metrics;
 pub(crate) use scan::LogFilter;
 
 /// An operator on two numbers. What is divided by zero is no number, as in Loki.

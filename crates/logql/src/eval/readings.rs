@@ -24,15 +24,9 @@ pub(super) struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    /// One of `company` queries that are asked together.
-    ///
     /// # Errors
     /// When it asks for too many steps or too long a time.
-    pub(super) fn new(
-        options: &EngineOptions,
-        request: &MetricRequest<'a>,
-        company: usize,
-    ) -> Result<Self, EvalError> {
+    pub(super) fn new(options: &EngineOptions, request: &MetricRequest<'a>) -> Result<Self, EvalError> {
         if request.count > options.steps_max {
             let message = "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter";
             return Err(EvalError::too_much(Limit::Steps, message));
@@ -41,8 +35,7 @@ impl<'a> Asker<'a> {
         let start = TimestampNs(request.start.0 - shift_ns).to_ms();
         let steps = Steps { start, step_ms: request.step_ms, count: request.count };
         super::check_length(options, (steps.last().0 - steps.start.0).saturating_mul(1_000_000))?;
-        let timeout = options.timeout_of(company);
-        let guard = Guard::new(options.held_bytes_max / size_of::<f64>(), timeout, request.cancel);
+        let guard = Guard::new(options.held_bytes_max / size_of::<f64>(), options.timeout, request.cancel);
         Ok(Self { guard, counters: Counters::default(), steps, shift_ns })
     }
 }

@@ -14,6 +14,9 @@ use crate::error::{EvalError, Limit};
 
 /// What a series takes besides its labels and samples: an entry in a map and its vectors.
 const SERIES_BYTES: usize = 200;
+/// What a reading takes of that for each series that others have met, though it has no sample of it.
+const SLOT_BYTES: usize = size_of::<SeriesSamples>();
+const _: () = assert!(SLOT_BYTES < SERIES_BYTES);
 /// Series that are looked at to find the label that makes them many.
 const LOOKED_AT_MAX: usize = 2000;
 
@@ -125,6 +128,12 @@ impl SeriesSamples {
         size_of::<(i64, f64, f64)>()
     }
 
+    /// How much room it takes, as it is counted while lines are read.
+    pub(super) fn bytes(&self) -> usize {
+        let samples = size_of_val(&*self.times_ms) + size_of_val(&*self.values) + size_of_val(&*self.counts);
+        samples + SERIES_BYTES + 2 * self.labels.heap_bytes()
+    }
+
     /// Puts samples of several streams in order of time.
     pub(super) fn settle(&mut self, join: Join) {
         if self.times_ms.is_sorted() && join == Join::Never {
@@ -228,21 +237,27 @@ pub(super) struct Samples {
 impl Samples {
     /// Adds a sample to a series; answers how many bytes more that takes.
     pub(super) fn add(&mut self, keys: &Keys, id: usize, (ms, value): (i64, f64), join: Join) -> usize {
-        if self.series.len() <= id {
-            self.series.resize_with(keys.len(), SeriesSamples::default);
-        }
+        let slots = if id < self.series.len() { 0 } else { self.grow(keys.len()) };
         let series = &mut self.series[id];
         let is_new = series.times_ms.is_empty();
-        let bytes = series.push(ms, value, 1.0, join);
-        if is_new { bytes + SERIES_BYTES + 2 * keys.labels[id].heap_bytes() } else { bytes }
+        let bytes = slots * SLOT_BYTES + series.push(ms, value, 1.0, join);
+        if is_new { bytes + SERIES_BYTES - SLOT_BYTES + 2 * keys.labels[id].heap_bytes() } else { bytes }
     }
 
-    /// Takes over what another worker found; `ours` says which of our series each of its is.
-    pub(super) fn join(&mut self, other: Self, ours: &[usize]) {
-        let count = ours.iter().max().map_or(0, |last| last + 1);
-        if self.series.len() < count {
+    /// Makes room for so many series; answers how many more that are.
+    fn grow(&mut self, count: usize) -> usize {
+        let more = count.saturating_sub(self.series.len());
+        if more > 0 {
             self.series.resize_with(count, SeriesSamples::default);
         }
+        more
+    }
+
+    /// Takes over what another worker found; `ours` says which of our series each of its is. Answers how many bytes more that takes than
+    /// both took before.
+    pub(super) fn join(&mut self, other: Self, ours: &[usize]) -> usize {
+        let theirs = other.series.len();
+        let more = self.grow(ours.iter().take(theirs).max().map_or(0, |last| last + 1));
         for (series, id) in other.series.into_iter().zip(ours) {
             let into = &mut self.series[*id];
             if into.times_ms.is_empty() {
@@ -253,6 +268,7 @@ impl Samples {
             into.values.extend(series.values);
             into.counts.extend(series.counts);
         }
+        more.saturating_sub(theirs) * SLOT_BYTES
     }
 
     /// All series that have a sample.
@@ -306,4 +322,54 @@ fn set_key(key: &mut LabelsKey, by: &SeriesBy, row: &Row<'_>) {
     });
     pairs.sort_unstable();
     pairs.into_iter().for_each(|(name, value)| key.push(name, value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERIES: usize = 1000;
+
+    /// The series of so many lines of as many streams.
+    fn keys() -> Keys {
+        let mut keys = Keys::default();
+        for i in 0..SERIES {
+            let labels = Labels::from_pairs([("stream", i.to_string().as_str())]);
+            keys.begin_part();
+            keys.find(&SeriesBy::All, &Row::new(0, "", &labels, None));
+        }
+        keys
+    }
+
+    #[test]
+    fn room_for_series_of_others_is_counted() {
+        let keys = keys();
+        let mut sparse = Samples::default();
+        let last = sparse.add(&keys, SERIES - 1, (1, 1.0), Join::Add);
+        assert!(last > SERIES * SLOT_BYTES, "{last}");
+        let first = sparse.add(&keys, 0, (1, 1.0), Join::Add);
+        assert!(first < SERIES_BYTES + 100, "{first}");
+        // One that has all of them takes what it did.
+        let mut few = Keys::default();
+        few.find(&SeriesBy::All, &Row::new(0, "", &Labels::empty(), None));
+        let one = Samples::default().add(&few, 0, (1, 1.0), Join::Add);
+        assert_eq!(one, SERIES_BYTES + 2 * Labels::empty().heap_bytes() + size_of::<(i64, f64)>());
+    }
+
+    #[test]
+    fn joining_takes_no_room_for_nothing() {
+        let ours: Vec<usize> = (0..SERIES).rev().collect();
+        let mut all = Samples::default();
+        assert_eq!((all.join(Samples::default(), &ours), all.series.len()), (0, 0));
+        // The other worker's first is the last of ours: room for all before it is new.
+        let (mut other, keys) = (Samples::default(), keys());
+        let mut first = Keys::default();
+        first.find(&SeriesBy::All, &Row::new(0, "", &Labels::empty(), None));
+        other.add(&first, 0, (1, 1.0), Join::Add);
+        assert_eq!((all.join(other, &ours), all.series.len()), ((SERIES - 1) * SLOT_BYTES, SERIES));
+        // As many series as ours take no more than both took.
+        let mut other = Samples::default();
+        other.add(&keys, SERIES - 1, (1, 1.0), Join::Add);
+        assert_eq!((all.join(other, &ours), all.series.len()), (0, SERIES));
+    }
 }

@@ -46,7 +46,6 @@ impl Counters {
             bytes_read: of(&self.bytes_read),
             lines_read: of(&self.lines_read),
             lines_passed: of(&self.lines_passed),
-            put_off: of(&self.put_off),
         }
     }
 
@@ -72,6 +71,11 @@ impl Counters {
     /// Counts that a function was put off, to be read by itself.
     pub(super) fn put_off(&self) {
         self.put_off.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many functions were put off.
+    pub(super) fn put_offs(&self) -> u64 {
+        self.put_off.load(Ordering::Relaxed)
     }
 
     /// Counts parts that nobody had to look at.

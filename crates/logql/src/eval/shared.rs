@@ -2,11 +2,11 @@
 //! once.
 //!
 //! Every reading keeps what is its own: its span, its limits, whether it was cancelled, its statistics. One that fails or is given up
-//! leaves, and the others go on. Together they may hold no more than one of them alone; when it becomes too much, the one that holds
-//! most is put off, to be read by itself.
+//! leaves, and the others go on. Together, and with what waits for other readings, they may hold no more than one of them alone; when it
+//! becomes too much, the one that holds most is put off, to be read by itself.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use logstage::{ERROR, Row};
 use model::Labels;
@@ -32,13 +32,35 @@ pub(super) enum Outcome {
     PutOff,
 }
 
-/// Reads for all of them, whose selectors and needles are the same.
-pub(super) fn read(options: &EngineOptions, store: &dyn LogQuery, readings: &[&Reading<'_>]) -> Vec<Outcome> {
-    match Scan::new(options, store, readings) {
+impl Outcome {
+    /// How much room it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Series(series) => series.iter().map(SeriesSamples::bytes).sum(),
+            Self::Failed(_) | Self::PutOff => 0,
+        }
+    }
+}
+
+/// Reads for all of them, whose selectors and needles are the same, while so many bytes are held of what was read before.
+pub(super) fn read(
+    options: &EngineOptions,
+    store: &dyn LogQuery,
+    readings: &[&Reading<'_>],
+    mut held: usize,
+) -> Vec<Outcome> {
+    match Scan::new(options, store, readings, held) {
         Ok(scan) => scan.run(),
         Err(error) if readings.len() == 1 => vec![Outcome::Failed(error)],
         // The span of all may be too much for what one of them alone can have.
-        Err(_) => readings.iter().flat_map(|reading| read(options, store, &[reading])).collect(),
+        Err(_) => {
+            let alone = readings.iter().flat_map(|reading| {
+                let outcomes = read(options, store, &[reading], held);
+                held += outcomes.iter().map(Outcome::bytes).sum::<usize>();
+                outcomes
+            });
+            alone.collect()
+        }
     }
 }
 
@@ -50,8 +72,14 @@ struct Fate {
     is_put_off: AtomicBool,
     /// Why it is over.
     error: Mutex<Option<EvalError>>,
-    /// Bytes that all workers hold for it.
-    held: AtomicUsize,
+}
+
+/// Bytes that all workers hold.
+struct Held {
+    /// For each reading; what is held for one that is over is let go soon, and counts no more.
+    of: Vec<usize>,
+    /// For all of them, and of what was read before.
+    total: usize,
 }
 
 struct Scan<'a> {
@@ -60,8 +88,9 @@ struct Scan<'a> {
     set: Box<dyn StreamSet>,
     tree: Tree,
     fates: Vec<Fate>,
-    /// Bytes that all workers hold for all readings.
-    held: AtomicUsize,
+    held: Mutex<Held>,
+    /// Whether nothing else is held beside a single reading: then it is never put off.
+    is_alone: bool,
 }
 
 /// A part, and the readings to which it may have a line.
@@ -72,6 +101,7 @@ impl<'a> Scan<'a> {
         options: &'a EngineOptions,
         store: &dyn LogQuery,
         readings: &'a [&'a Reading<'a>],
+        held: usize,
     ) -> Result<Self, EvalError> {
         let Some(first) = readings.first() else { return Err(EvalError::Invalid("nothing to read".into())) };
         let spans = readings.iter().map(|reading| reading.span);
@@ -82,7 +112,9 @@ impl<'a> Scan<'a> {
         let set = store.select(&LogSelection { matchers, range, streams_max: options.streams_max })?;
         let tree = Tree::new(readings)?;
         let fates = readings.iter().map(|_| Fate::default()).collect();
-        Ok(Self { options, readings, set, tree, fates, held: AtomicUsize::new(0) })
+        let is_alone = readings.len() == 1 && held == 0;
+        let held = Mutex::new(Held { of: vec![0; readings.len()], total: held });
+        Ok(Self { options, readings, set, tree, fates, held, is_alone })
     }
 
     fn run(self) -> Vec<Outcome> {
@@ -121,6 +153,11 @@ impl<'a> Scan<'a> {
                 own.push(*part);
             }
             if let Err(error) = check_bytes(self.options, &own) {
+                // Parts may be larger than its own span would have them.
+                if self.readings.len() > 1 {
+                    self.put_off(lane, &mut self.held());
+                    continue;
+                }
                 self.fail(lane, error);
             }
             own.dedup_by_key(|part| part.stream);
@@ -132,12 +169,26 @@ impl<'a> Scan<'a> {
     fn fail(&self, lane: usize, error: EvalError) {
         let fate = &self.fates[lane];
         fate.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        fate.is_over.store(true, Ordering::Relaxed);
+        self.end(lane, &mut self.held());
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a reading. Its workers let go of what they hold at their next part.
+    fn end(&self, lane: usize, held: &mut Held) {
+        self.fates[lane].is_over.store(true, Ordering::Relaxed);
+        held.total -= std::mem::take(&mut held.of[lane]);
+    }
+
+    fn is_over(&self, lane: usize) -> bool {
+        self.fates[lane].is_over.load(Ordering::Relaxed)
     }
 
     /// Those of them that are not over.
     fn awake(&self, lanes: Lanes) -> Lanes {
-        let is_awake = |lane: &usize| !self.fates[*lane].is_over.load(Ordering::Relaxed);
+        let is_awake = |lane: &usize| !self.is_over(*lane);
         each_lane(lanes).filter(is_awake).fold(0, |awake, lane| awake | lane_bit(lane))
     }
 
@@ -151,30 +202,31 @@ impl<'a> Scan<'a> {
         self.awake(lanes)
     }
 
-    /// Counts bytes that a worker holds more for a reading; whether these are now more than it may hold. What all hold together is kept
-    /// within the same bound.
+    /// Counts bytes that a worker holds more for a reading; whether these are now more than it may hold alone. When they are too much
+    /// together, those that hold most are put off.
     fn is_too_much(&self, lane: usize, bytes: usize) -> bool {
-        let held_max = self.options.held_bytes_max;
-        if self.fates[lane].held.fetch_add(bytes, Ordering::Relaxed) + bytes > held_max {
-            return true;
+        let mut held = self.held();
+        // Another worker may have ended it meanwhile.
+        if self.is_over(lane) {
+            return false;
         }
-        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes > held_max {
-            self.put_off();
+        held.of[lane] += bytes;
+        held.total += bytes;
+        if self.is_alone {
+            return held.total > self.options.held_bytes_max;
+        }
+        while held.total > self.options.held_bytes_max {
+            let awake = each_lane(self.awake(all_of(self.readings.len())));
+            let Some(most) = awake.max_by_key(|lane| held.of[*lane]) else { break };
+            self.put_off(most, &mut held);
         }
         false
     }
 
-    /// Puts off the reading that holds most. Its workers let go of what they hold at their next part.
-    fn put_off(&self) {
-        let held = |lane: &usize| self.fates[*lane].held.load(Ordering::Relaxed);
-        let awake = each_lane(self.awake(all_of(self.readings.len())));
-        let Some(most) = awake.max_by_key(held) else { return };
-        let fate = &self.fates[most];
-        if !fate.is_over.swap(true, Ordering::Relaxed) {
-            fate.is_put_off.store(true, Ordering::Relaxed);
-            self.held.fetch_sub(held(&most).min(self.held.load(Ordering::Relaxed)), Ordering::Relaxed);
-            self.readings[most].asker.counters.put_off();
-        }
+    fn put_off(&self, lane: usize, held: &mut Held) {
+        self.fates[lane].is_put_off.store(true, Ordering::Relaxed);
+        self.end(lane, held);
+        self.readings[lane].asker.counters.put_off();
     }
 }
 
@@ -188,6 +240,20 @@ struct Lane {
     samples: Samples,
     /// Bytes held that were not told yet.
     untold: usize,
+}
+
+impl Lane {
+    /// Counts bytes that are held more for a reading with these keys.
+    ///
+    /// # Errors
+    /// When they are too many for the reading alone.
+    fn hold(&mut self, scan: &Scan<'_>, (lane, keys): (usize, &Keys), bytes: usize) -> Result<(), EvalError> {
+        self.untold += bytes;
+        if self.untold >= TELL_BYTES && scan.is_too_much(lane, std::mem::take(&mut self.untold)) {
+            return Err(self.samples.too_many(keys, scan.options.held_bytes_max));
+        }
+        Ok(())
+    }
 }
 
 /// What one worker has.
@@ -247,8 +313,15 @@ impl Taking {
             let ours = keys.join(theirs);
             for lane in each_lane(group.lanes) {
                 let Some(Lane { samples, untold }) = lanes[lane].take() else { continue };
-                self.lanes[lane].samples.join(samples, &ours);
-                self.lanes[lane].untold += untold;
+                let own = &mut self.lanes[lane];
+                if scan.is_over(lane) {
+                    *own = Lane::default();
+                    continue;
+                }
+                let more = own.samples.join(samples, &ours);
+                if let Err(error) = own.hold(scan, (lane, keys), untold + more) {
+                    scan.fail(lane, error);
+                }
             }
         }
         self
@@ -330,14 +403,8 @@ impl<'b, 't> Visit<'b, 't> {
 
     /// Counts bytes that are held more for a reading; it leaves when they are too many.
     fn hold(&mut self, lane: usize, bytes: usize, group: usize) {
-        let own = &mut self.taking.lanes[lane];
-        own.untold += bytes;
-        if own.untold < TELL_BYTES {
-            return;
-        }
-        if self.scan.is_too_much(lane, std::mem::take(&mut own.untold)) {
-            let keys = &self.taking.keys[group];
-            let error = own.samples.too_many(keys, self.scan.options.held_bytes_max);
+        let Taking { keys, lanes, .. } = &mut *self.taking;
+        if let Err(error) = lanes[lane].hold(self.scan, (lane, &keys[group]), bytes) {
             self.leave(lane, error);
         }
     }

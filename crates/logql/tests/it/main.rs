@@ -3,5 +3,6 @@
 mod evaluation;
 mod parser;
 mod properties;
+mod rounds;
 mod scripts;
 mod together;

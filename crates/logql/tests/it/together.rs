@@ -2,7 +2,9 @@
 
 use columns::vector::Cancel;
 use logql::script::MemoryLogs;
-use logql::{Engine, EngineOptions, EvalError, Expr, MetricAnswer, MetricRequest, MetricValue, parse};
+use logql::{
+    Engine, EngineOptions, EvalError, Expr, MetricAnswer, MetricRequest, MetricValue, Together, parse,
+};
 use model::{Labels, TimestampNs};
 use proptest::prelude::*;
 
@@ -68,7 +70,7 @@ fn both(engine: &Engine, texts: &[String]) -> (Vec<Answer>, Vec<Answer>) {
     };
     let requests: Vec<_> = queries.iter().enumerate().map(request).collect();
     let alone = requests.iter().map(|request| shown(engine.metric(&store, request))).collect();
-    (alone, engine.metrics(&store, &requests).into_iter().map(shown).collect())
+    (alone, engine.metrics(&store, &requests).answers.into_iter().map(shown).collect())
 }
 
 fn engine(options: EngineOptions) -> Engine {
@@ -204,7 +206,8 @@ fn a_query_that_was_given_up_leaves_the_others_be() {
         count: 1,
         cancel,
     };
-    let answers = engine(EngineOptions::standard()).metrics(&store, &[request(&given_up), request(&wanted)]);
+    let requests = [request(&given_up), request(&wanted)];
+    let answers = engine(EngineOptions::standard()).metrics(&store, &requests).answers;
     assert_eq!(answers[0], Err(EvalError::Canceled));
     assert!(answers[1].is_ok());
 }
@@ -237,8 +240,8 @@ fn what_is_too_much_together_is_read_one_after_the_other() {
         });
         let alone = requests.each_ref().map(|request| shown(engine.metric(&store, request)));
         let together = engine.metrics(&store, &requests);
-        let put_off: u64 = together.iter().flatten().map(|answer| answer.stats.put_off).sum();
-        (alone.to_vec(), together.into_iter().map(shown).collect::<Vec<_>>(), put_off)
+        let Together { answers, put_off, .. } = together;
+        (alone.to_vec(), answers.into_iter().map(shown).collect::<Vec<_>>(), put_off)
     };
     let value = |answer: &Answer| match answer {
         Ok((MetricValue::Vector(series), _)) => series[0].values[0],
