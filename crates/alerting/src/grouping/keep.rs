@@ -33,6 +33,8 @@ impl Core {
         self.restored_at = Some(now.wall);
         self.log = Log::restored(saved.log);
         self.log.set_back(now.wall);
+        // From here on: the clock may be set back again before the first look.
+        self.looked_at = now.wall;
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
             let open = !alert.is_resolved(saved.at);

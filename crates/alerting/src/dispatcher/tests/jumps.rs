@@ -57,3 +57,18 @@ async fn what_has_ended_unheard_stays_ended() {
     until(&bench, 920).await;
     assert_eq!(bench.taken()[2..], ["910 a1|"]);
 }
+
+/// The clock is set back after a start, before anything was looked at.
+#[tokio::test(start_paused = true)]
+async fn a_jump_right_after_a_start_delays_no_reminder() {
+    let mut bench = Bench::new(CONFIG);
+    bench.fire("a1", 0, 240);
+    until(&bench, 30).await;
+    bench.kill(1).await;
+    bench.inbox.jumped_ms.store(-1_800_000, Ordering::Relaxed);
+    for second in (60..4000).step_by(60) {
+        until(&bench, second).await;
+        bench.fire("a1", 0, 240);
+    }
+    assert_eq!(bench.taken(), ["10 a1|", "3691 a1|"]);
+}

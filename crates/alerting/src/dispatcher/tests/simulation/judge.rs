@@ -263,6 +263,7 @@ impl Judge {
         for view in self.views.values_mut().filter(|view| view.done_ms > unwritten_since) {
             view.is_doubtful = true;
         }
+        self.facts.alerts.iter_mut().for_each(|alert| alert.may_be_in_hand_still(unwritten_since));
     }
 
     fn past(&self, alert: usize, route: usize) -> Past {

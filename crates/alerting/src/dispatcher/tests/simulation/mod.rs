@@ -198,7 +198,9 @@ impl Simulation {
                 let down = self.minutes(0, if self.is_pair { 20 } else { 5 });
                 self.back_at[which] = Some(ms + if self.chance(2) { 0 } else { down });
                 let unwritten = self.disks[which].unwritten_since(ms);
-                self.died_at[which] = (unwritten, self.world.wall() - (ms - unwritten));
+                // What was written last is of the time before the clock was set, if it was since.
+                let by_the_clock = self.world.wall_at(unwritten).min(self.world.wall() - (ms - unwritten));
+                self.died_at[which] = (unwritten, by_the_clock);
                 lock(&self.world.judge).killed(unwritten);
                 if self.chance(4) {
                     self.world.note(format!("m{which} is stopped"));

@@ -92,7 +92,9 @@ impl TrueAlert {
     pub(super) fn ended(&mut self, ms: i64, wall: i64) {
         (self.sure_until, self.open_until) = (i64::MIN, i64::MIN);
         (self.said_ms, self.said_at) = (ms, wall);
-        self.in_hand = Some(false);
+        if self.in_hand != Some(false) {
+            self.changes_hands(ms, Some(false));
+        }
     }
 
     /// Time passes: of what nobody has said anything for too long, nothing can be said if the clock is set back.
@@ -114,6 +116,13 @@ impl TrueAlert {
     /// Something happened by which it may be forgotten that somebody has it in hand.
     pub(super) fn may_be_let_go(&mut self) {
         if self.in_hand == Some(true) {
+            self.in_hand = None;
+        }
+    }
+
+    /// A monitor dies that may not have written what happened since then: that nobody has it in hand any more, too.
+    pub(super) fn may_be_in_hand_still(&mut self, unwritten_ms: i64) {
+        if self.in_hand == Some(false) && self.in_hand_since_ms > unwritten_ms.max(0) {
             self.in_hand = None;
         }
     }

@@ -47,6 +47,8 @@ impl Weather {
 pub(super) struct World {
     begun: Instant,
     jumped_ms: AtomicI64,
+    /// When that was, and by how much.
+    jumps: Mutex<Vec<(i64, i64)>>,
     pub(super) judge: Mutex<Judge>,
     pub(super) weather: Mutex<Vec<Weather>>,
     /// Whether monitors cannot hear each other.
@@ -60,6 +62,7 @@ impl World {
         Arc::new(Self {
             begun: Instant::now(),
             jumped_ms: AtomicI64::new(0),
+            jumps: Mutex::default(),
             judge: Mutex::new(judge),
             weather: Mutex::new(weather),
             is_parted: Mutex::default(),
@@ -76,7 +79,14 @@ impl World {
         START_MS + self.ms() + self.jumped_ms.load(Ordering::Relaxed)
     }
 
+    /// What the clock showed at a moment of the past.
+    pub(super) fn wall_at(&self, ms: i64) -> i64 {
+        let until = |(at, by): &(i64, i64)| if *at <= ms { *by } else { 0 };
+        START_MS + ms + lock(&self.jumps).iter().map(until).sum::<i64>()
+    }
+
     pub(super) fn jump(&self, by_ms: i64) {
+        lock(&self.jumps).push((self.ms(), by_ms));
         self.jumped_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
