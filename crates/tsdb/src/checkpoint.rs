@@ -12,7 +12,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::record::{self, Definition, SeriesRecord};
+use crate::checkpoint_record::SeriesRecord;
+use crate::record::{self, Definition};
 use crate::series::Series;
 use crate::spill::Spill;
 use crate::{Db, TsdbError};
@@ -122,7 +123,12 @@ impl Db {
             }
         }
         self.checkpoint_exemplars(&mut checkpoint)?;
-        Ok(checkpoint.finish()?)
+        // Last: all that series were said to have in files lies in these, or was let go meanwhile.
+        let files = self.head.spill.list()?;
+        checkpoint.record(|out| record::put_checkpoint_files(&files, out))?;
+        let bytes = checkpoint.finish()?;
+        self.head.spill.remove_unlisted(&files);
+        Ok(bytes)
     }
 }
 
@@ -130,6 +136,8 @@ impl Db {
 fn series_record(series: &Series, spill: &Spill) -> Option<SeriesRecord> {
     let state = series.state();
     let definition = Definition { id: series.id, labels: series.labels.clone() };
-    (state.is_logged && !state.is_removed)
-        .then(|| SeriesRecord { definition, chunks: state.chunks(&spill.files()) })
+    (state.is_logged && !state.is_removed).then(|| {
+        let (spilled, chunks) = state.recorded(&spill.files());
+        SeriesRecord { definition, spilled, chunks }
+    })
 }

@@ -3,17 +3,21 @@
 //! One thread reads the records and makes the series; the samples, which are most of the work, are taken by as many threads as
 //! there is use for, each having the series of its own slots. So the samples of a series stay in order.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use disk::DiskError;
 use stdx::prefetch;
-use wal::Source;
+use wal::{Damage, Source};
 
+use crate::checkpoint_record::{FileRecord, SeriesRecord};
 use crate::exemplar_record::ExemplarRecord;
 use crate::head::Head;
 use crate::options::Maintenance;
-use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord, SeriesRecord};
+use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord};
 use crate::series::{Series, Verdict};
 use crate::xor;
 
@@ -35,11 +39,27 @@ const FETCH_OPEN_AHEAD: usize = 8;
 /// Takes the records of the log one by one.
 pub(crate) struct Replayer<'a> {
     head: &'a Head,
-    now_ms: i64,
+    terms: Terms<'a>,
     takers: Vec<Hand<'a>>,
     generation: u64,
     samples: u64,
     exemplars: Vec<ExemplarRecord>,
+    /// Numbers of the files in which series have their newest chunks.
+    wanted_files: BTreeSet<u32>,
+    /// What became of the files that the checkpoint lists, once it has said which.
+    kept: Option<Result<Vec<Damage>, DiskError>>,
+}
+
+/// What a replay begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) now_ms: i64,
+    /// What is older is in blocks.
+    pub(crate) from_ms: i64,
+    /// How many threads take samples.
+    pub(crate) threads: usize,
+    /// Where damaged files go; `None` where damage is refused, and nothing is to be touched.
+    pub(crate) quarantine: Option<&'a Path>,
 }
 
 /// What a replay has found beside series.
@@ -49,6 +69,8 @@ pub(crate) struct Replayed {
     pub(crate) samples_without_series: u64,
     /// In order.
     pub(crate) exemplars: Vec<ExemplarRecord>,
+    /// Files of chunks that are not as the checkpoint says.
+    pub(crate) damage: Vec<Damage>,
 }
 
 /// Who takes samples.
@@ -76,13 +98,9 @@ pub(crate) fn threads(maintenance: Maintenance) -> usize {
 }
 
 impl<'a> Replayer<'a> {
-    /// What is older than `from_ms` is in blocks. `threads` take samples.
-    pub(crate) fn new<'s: 'a>(
-        scope: &'s Scope<'s, '_>,
-        head: &'s Head,
-        (now_ms, from_ms): (i64, i64),
-        threads: usize,
-    ) -> Self {
+    /// A replay into `head`, whose other threads belong to `scope`.
+    pub(crate) fn new<'s: 'a>(scope: &'s Scope<'s, '_>, head: &'s Head, terms: Terms<'a>) -> Self {
+        let Terms { from_ms, threads, .. } = terms;
         let taker = || Taker { head, from_ms, threads, by_place: Vec::new(), taken: Taken::default() };
         let takers = if threads == 1 {
             vec![Hand::Own(taker())]
@@ -94,7 +112,16 @@ impl<'a> Replayer<'a> {
             };
             (0..threads).map(other).collect()
         };
-        Self { head, now_ms, takers, generation: 0, samples: 0, exemplars: Vec::new() }
+        Self {
+            head,
+            terms,
+            takers,
+            generation: 0,
+            samples: 0,
+            exemplars: Vec::new(),
+            wanted_files: BTreeSet::new(),
+            kept: None,
+        }
     }
 
     /// Takes one record.
@@ -107,9 +134,10 @@ impl<'a> Replayer<'a> {
                 self.samples(samples);
             }
             // It would have to be taken in order with the samples before it.
-            Record::CheckpointSeries(_) if source == Source::Segment => {
+            Record::CheckpointSeries(_) | Record::CheckpointFiles(_) if source == Source::Segment => {
                 return Err("a checkpoint's record in a segment".to_owned());
             }
+            Record::CheckpointFiles(listed) => self.files(&listed)?,
             Record::CheckpointSeries(all) => {
                 for series in all {
                     self.series(series)?;
@@ -121,8 +149,10 @@ impl<'a> Replayer<'a> {
             Record::Exemplars(all) => self.exemplars.extend(all),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
         }
-        // What cannot be written stays in memory, and is tried again when the store is open.
-        while self.head.spill.is_due()
+        // What cannot be written stays in memory, and is tried again when the store is open. Nothing is written before all of
+        // the checkpoint is read: it might be over a file that it lists.
+        while source == Source::Segment
+            && self.head.spill.is_due()
             && let Ok(Some(written)) = self.head.spill.write_one()
         {
             written.tell();
@@ -130,8 +160,9 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
-    /// After the last record: which slots are free, and a generation that no id of this log has.
-    pub(crate) fn finish(self) -> Replayed {
+    /// After the last record: which slots are free, a generation that no id of this log has, and no chunk in a file that
+    /// is not there.
+    pub(crate) fn finish(self) -> Result<Replayed, DiskError> {
         let mut generation = self.generation;
         let mut replayed =
             Replayed { samples: self.samples, exemplars: self.exemplars, ..Replayed::default() };
@@ -140,12 +171,33 @@ impl<'a> Replayer<'a> {
             replayed.samples += taken.samples;
             replayed.samples_without_series += taken.samples_without_series;
         }
+        replayed.damage = self.kept.transpose()?.unwrap_or_default();
+        let files = self.head.spill.files();
+        if !replayed.damage.is_empty() || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
+            let all = self.head.in_slots(&self.head.all_slots());
+            all.iter().for_each(|series| series.state().forget_missing(&files));
+        }
         self.head.settle_slots(self.head.unused_slots(), generation + 1);
-        replayed
+        Ok(replayed)
+    }
+
+    fn files(&mut self, listed: &[FileRecord]) -> Result<(), String> {
+        if self.kept.is_some() {
+            return Err("a second list of files".to_owned());
+        }
+        let kept = self.head.spill.keep(listed, self.terms.quarantine, self.terms.threads);
+        let is_bad = |file: &FileRecord| match &kept {
+            Ok(damage) => damage.iter().any(|damage| damage.file == self.head.spill.path(file)),
+            Err(_) => true,
+        };
+        let good = listed.iter().filter(|file| !is_bad(file));
+        self.samples = good.fold(self.samples, |sum, file| sum.saturating_add(file.samples));
+        self.kept = Some(kept);
+        Ok(())
     }
 
     fn define(&mut self, definition: &Definition) -> Option<Arc<Series>> {
-        let series = self.head.restore(definition.id, &definition.labels, self.now_ms)?;
+        let series = self.head.restore(definition.id, &definition.labels, self.terms.now_ms)?;
         self.generation = self.generation.max(definition.id >> 32);
         self.give(series.id, Lot::Series(Arc::clone(&series)));
         Some(series)
@@ -160,10 +212,16 @@ impl<'a> Replayer<'a> {
         let samples: u64 = record.chunks.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
         let bytes: usize = record.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         let series = self.define(&record.definition).ok_or("a series id is out of bounds")?;
-        if !series.state().restore(record.chunks) {
+        if !record.spilled.newest.is_none() {
+            self.wanted_files.insert(record.spilled.newest.file());
+        }
+        let is_waiting = record.chunks.len() > 1;
+        if !series.state().restore(record.spilled, record.chunks) {
             return Err("the open chunk of a series cannot be decoded".to_owned());
         }
-        self.head.spill.wait(&series, bytes as u64);
+        if is_waiting {
+            self.head.spill.wait(&series, bytes as u64);
+        }
         self.samples += samples;
         Ok(())
     }

@@ -49,7 +49,7 @@ fn chunks_go_to_files_and_are_read_from_there() {
     assert!(status.chunk_bytes < 5 * 2000, "most has left memory: {status:?}");
     let (again, _) = world.kill_and_open();
     check(&again, 1000);
-    assert!(files(&world) > 20, "they are made anew from the log");
+    assert!(files(&world) > 20, "without a checkpoint they are made anew from the log");
     fill(&world, &again, 1000, 1500);
     check(&again, 1500);
 }
