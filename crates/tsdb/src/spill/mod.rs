@@ -135,7 +135,12 @@ impl Spill {
 
     /// Whether there is enough for a file.
     pub(crate) fn is_due(&self) -> bool {
-        self.waiting_bytes.load(Ordering::Relaxed) >= self.file_bytes
+        self.has_waiting(1)
+    }
+
+    /// Whether there is enough for so many files.
+    pub(crate) fn has_waiting(&self, files: u64) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) >= self.file_bytes.saturating_mul(files)
     }
 
     /// Writes one file of chunks that wait; `None` when there are none, or when the files have come to their limit.

@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use disk::DiskError;
-use stdx::prefetch;
 use wal::{Damage, Source};
 
 use crate::checkpoint_record::{FileRecord, SeriesRecord};
@@ -18,23 +17,26 @@ use crate::exemplar_record::ExemplarRecord;
 use crate::head::Head;
 use crate::options::Maintenance;
 use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord};
-use crate::series::{Series, Verdict};
+use crate::series::Series;
 use crate::xor;
 
-/// No transaction has this number: a replay judges against what is there alone.
-const REPLAY: u64 = u64::MAX;
+mod taker;
+
+use taker::{Taken, Taker};
 
 /// More threads take samples faster than one reads them.
 const THREADS_MAX: usize = 4;
 
-/// Lots that may wait for a thread: enough that none stands still, few enough that what is read does not fill memory. A lot of a
-/// scrape has hundreds of samples, the largest commit a million.
-const LOTS_MAX: usize = 8;
+/// Lots that may wait for a thread: enough that none stands still, few enough that what is read does not fill memory.
+const LOTS_MAX: usize = 4;
 
-/// How many samples ahead the memory of a series is fetched, and how many ahead that of its open chunk, which is
-/// known only when the series is there.
-const FETCH_AHEAD: usize = 16;
-const FETCH_OPEN_AHEAD: usize = 8;
+/// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing. The largest
+/// commit makes lots of hundreds of thousands.
+const LOT: usize = 4096;
+
+/// Files' worth of chunks that may wait while the log is read: 64 MiB, as a log of usual length has. Writing them is left to
+/// the housekeeping, so that nobody waits for it; beyond this it is done here, before they fill memory.
+const WAITING_FILES_MAX: u64 = 32;
 
 /// Takes the records of the log one by one.
 pub(crate) struct Replayer<'a> {
@@ -77,14 +79,22 @@ pub(crate) struct Replayed {
 enum Hand<'a> {
     /// The thread that reads.
     Own(Taker<'a>),
-    Other(SyncSender<Lot>, ScopedJoinHandle<'a, Taken>),
+    Other(Distant<'a>),
 }
 
-/// Work for whoever has the series.
-enum Lot {
-    Series(Arc<Series>),
-    Samples(Vec<SampleRecord>),
-    Delete(DeleteRecord),
+/// A thread that takes samples, and the lot that is being made for it.
+struct Distant<'a> {
+    send: SyncSender<Lot>,
+    thread: ScopedJoinHandle<'a, Taken>,
+    lot: Lot,
+}
+
+/// Work for whoever has the series: first those that are new, then samples.
+#[derive(Debug, Default)]
+struct Lot {
+    series: Vec<Arc<Series>>,
+    samples: Vec<SampleRecord>,
+    deletes: Vec<DeleteRecord>,
 }
 
 /// How many threads take samples: none but the own where nothing may happen by itself.
@@ -101,14 +111,15 @@ impl<'a> Replayer<'a> {
     /// A replay into `head`, whose other threads belong to `scope`.
     pub(crate) fn new<'s: 'a>(scope: &'s Scope<'s, '_>, head: &'s Head, terms: Terms<'a>) -> Self {
         let Terms { from_ms, threads, .. } = terms;
-        let taker = || Taker { head, from_ms, threads, by_place: Vec::new(), taken: Taken::default() };
+        let taker = || Taker::new(head, from_ms, threads);
         let takers = if threads == 1 {
             vec![Hand::Own(taker())]
         } else {
             let other = |_| {
                 let (send, receive) = sync_channel(LOTS_MAX);
                 let taker = taker();
-                Hand::Other(send, scope.spawn(move || taker.run(&receive)))
+                let thread = scope.spawn(move || taker.run(&receive));
+                Hand::Other(Distant { send, thread, lot: Lot::default() })
             };
             (0..threads).map(other).collect()
         };
@@ -131,7 +142,7 @@ impl<'a> Replayer<'a> {
                 for definition in &definitions {
                     self.define(definition).ok_or("a series id is out of bounds")?;
                 }
-                self.samples(samples);
+                self.samples(&samples);
             }
             // It would have to be taken in order with the samples before it.
             Record::CheckpointSeries(_) | Record::CheckpointFiles(_) if source == Source::Segment => {
@@ -143,16 +154,14 @@ impl<'a> Replayer<'a> {
                     self.series(series)?;
                 }
             }
-            Record::Deletes(all) => {
-                all.into_iter().for_each(|delete| self.give(delete.id, Lot::Delete(delete)))
-            }
+            Record::Deletes(all) => all.into_iter().for_each(|delete| self.hand(delete.id).delete(delete)),
             Record::Exemplars(all) => self.exemplars.extend(all),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
         }
         // What cannot be written stays in memory, and is tried again when the store is open. Nothing is written before all of
         // the checkpoint is read: it might be over a file that it lists.
         while source == Source::Segment
-            && self.head.spill.is_due()
+            && self.head.spill.has_waiting(WAITING_FILES_MAX)
             && let Ok(Some(written)) = self.head.spill.write_one()
         {
             written.tell();
@@ -199,7 +208,7 @@ impl<'a> Replayer<'a> {
     fn define(&mut self, definition: &Definition) -> Option<Arc<Series>> {
         let series = self.head.restore(definition.id, &definition.labels, self.terms.now_ms)?;
         self.generation = self.generation.max(definition.id >> 32);
-        self.give(series.id, Lot::Series(Arc::clone(&series)));
+        self.hand(series.id).define(Arc::clone(&series));
         Some(series)
     }
 
@@ -226,135 +235,72 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
-    fn samples(&mut self, samples: Vec<SampleRecord>) {
+    fn samples(&mut self, samples: &[SampleRecord]) {
         if let [Hand::Own(taker)] = self.takers.as_mut_slice() {
-            return taker.samples(&samples);
+            return taker.samples(samples);
         }
-        let mut lots: Vec<Vec<SampleRecord>> = Vec::new();
-        lots.resize_with(self.takers.len(), || Vec::with_capacity(samples.len() / self.takers.len()));
         for sample in samples {
-            lots[sample.id as u32 as usize % self.takers.len()].push(sample);
+            if let Hand::Other(distant) = self.hand(sample.id) {
+                distant.lot.samples.push(*sample);
+            }
         }
-        for (hand, lot) in self.takers.iter_mut().zip(lots) {
-            if !lot.is_empty() {
-                hand.give(Lot::Samples(lot));
+        for hand in &mut self.takers {
+            if let Hand::Other(distant) = hand
+                && distant.lot.samples.len() >= LOT
+            {
+                distant.give();
             }
         }
     }
 
-    fn give(&mut self, id: u64, lot: Lot) {
+    /// Who has the series with this id.
+    fn hand(&mut self, id: u64) -> &mut Hand<'a> {
         let at = id as u32 as usize % self.takers.len();
-        self.takers[at].give(lot);
+        &mut self.takers[at]
     }
 }
 
 impl Hand<'_> {
-    fn give(&mut self, lot: Lot) {
+    fn define(&mut self, series: Arc<Series>) {
         match self {
-            Self::Own(taker) => taker.take(lot),
-            // It only ends when this end does, or by a panic, which is met again in `end`.
-            Self::Other(send, _) => drop(send.send(lot)),
+            Self::Own(taker) => taker.define(series),
+            Self::Other(distant) => {
+                // The samples before it may belong to another series in its slot.
+                if !distant.lot.samples.is_empty() || distant.lot.series.len() >= LOT {
+                    distant.give();
+                }
+                distant.lot.series.push(series);
+            }
+        }
+    }
+
+    fn delete(&mut self, delete: DeleteRecord) {
+        match self {
+            Self::Own(taker) => taker.delete(delete),
+            Self::Other(distant) => {
+                distant.lot.deletes.push(delete);
+                distant.give();
+            }
         }
     }
 
     fn end(self) -> Taken {
         match self {
-            Self::Own(taker) => taker.taken,
-            Self::Other(send, thread) => {
-                drop(send);
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            Self::Own(taker) => taker.end(),
+            Self::Other(mut distant) => {
+                distant.give();
+                drop(distant.send);
+                distant.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
         }
     }
 }
 
-/// What one thread has done.
-#[derive(Debug, Default)]
-struct Taken {
-    samples: u64,
-    samples_without_series: u64,
-    generation: u64,
-}
-
-/// Gives samples to the series of its slots: every so many-th is its.
-struct Taker<'a> {
-    head: &'a Head,
-    from_ms: i64,
-    threads: usize,
-    /// The series once more, by slot: thirty million samples are looked up here without a lock each.
-    by_place: Vec<Option<Arc<Series>>>,
-    taken: Taken,
-}
-
-impl Taker<'_> {
-    fn run(mut self, lots: &Receiver<Lot>) -> Taken {
-        lots.iter().for_each(|lot| self.take(lot));
-        self.taken
-    }
-
-    fn take(&mut self, lot: Lot) {
-        match lot {
-            Lot::Series(series) => {
-                let place = series.slot() as usize / self.threads;
-                if self.by_place.len() <= place {
-                    self.by_place.resize(place + 1, None);
-                }
-                self.by_place[place] = Some(series);
-            }
-            Lot::Samples(samples) => self.samples(&samples),
-            Lot::Delete(delete) => self.delete(delete),
-        }
-    }
-
-    fn series(&self, id: u64) -> Option<&Arc<Series>> {
-        let place = id as u32 as usize / self.threads;
-        self.by_place.get(place)?.as_ref().filter(|series| series.id == id)
-    }
-
-    fn samples(&mut self, samples: &[SampleRecord]) {
-        for (at, sample) in samples.iter().enumerate() {
-            if let Some(ahead) = samples.get(at + FETCH_AHEAD)
-                && let Some(Some(series)) = self.by_place.get(ahead.id as u32 as usize / self.threads)
-            {
-                prefetch(&**series);
-            }
-            if let Some(series) = samples.get(at + FETCH_OPEN_AHEAD).and_then(|ahead| self.series(ahead.id)) {
-                series.state().fetch_open();
-            }
-            self.sample(sample);
-        }
-    }
-
-    fn sample(&mut self, sample: &SampleRecord) {
-        self.taken.generation = self.taken.generation.max(sample.id >> 32);
-        let Some(series) = self.series(sample.id) else {
-            self.taken.samples_without_series += 1;
-            return;
-        };
-        if sample.at_ms < self.from_ms {
-            return;
-        }
-        let mut state = series.state();
-        // Known: the checkpoint has it already.
-        // How late it may be was judged when it was committed.
-        let rules = (REPLAY, i64::MAX);
-        let files = || self.head.spill.files();
-        let verdict = state.judge(rules, (sample.at_ms, sample.bits), files);
-        if matches!(verdict, Verdict::Take | Verdict::TakeLate) {
-            let finished_bytes = state.add(sample.at_ms, sample.bits, files).finished_bytes;
-            drop(state);
-            if finished_bytes > 0 {
-                self.head.spill.wait(series, finished_bytes);
-            }
-            self.taken.samples += 1;
-        }
-    }
-
-    fn delete(&mut self, delete: DeleteRecord) {
-        if let Some(series) = self.series(delete.id) {
-            let spill = &self.head.spill;
-            let finished_bytes = series.state().delete(delete.from_ms, delete.to_ms, &spill.files());
-            spill.wait(series, finished_bytes);
-        }
+impl Distant<'_> {
+    /// Hands the lot over and begins another.
+    fn give(&mut self) {
+        let next = Lot { samples: Vec::with_capacity(self.lot.samples.capacity()), ..Lot::default() };
+        // Refused only when the thread has ended by a panic, which is met again in `end`.
+        drop(self.send.send(std::mem::replace(&mut self.lot, next)));
     }
 }
