@@ -148,6 +148,7 @@ impl Db {
         self.retain_blocks();
         let compacted = if cut.is_ok() { self.compact() } else { Ok(()) };
         self.retain();
+        self.head.spill.let_go_of_pages();
         repaired.and(cut).and(compacted).and(self.checkpoint_if_due(Occasion::Housekeeping))
     }
 

@@ -1,7 +1,8 @@
 //! Building the head from the log.
 //!
 //! One thread reads the records and makes the series; the samples, which are most of the work, are taken by as many threads as
-//! there is use for, each having the series of its own slots. So the samples of a series stay in order.
+//! there is use for, each having the series of its own slots. So the samples of a series stay in order. At the end each
+//! makes the index of its series.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use disk::DiskError;
+use postings::Index;
 use wal::{Damage, Source};
 
 use crate::checkpoint_record::{FileRecord, SeriesRecord};
@@ -81,6 +83,9 @@ enum Hand<'a> {
     Own(Taker<'a>),
     Other(Distant<'a>),
 }
+
+/// Waits for a hand.
+type Ending<'a> = Box<dyn FnOnce() -> Taken + 'a>;
 
 /// A thread that takes samples, and the lot that is being made for it.
 struct Distant<'a> {
@@ -175,11 +180,16 @@ impl<'a> Replayer<'a> {
         let mut generation = self.generation;
         let mut replayed =
             Replayed { samples: self.samples, exemplars: self.exemplars, ..Replayed::default() };
-        for taken in self.takers.into_iter().map(Hand::end) {
+        let mut index = Index::default();
+        // All are told before the first is waited for.
+        let ending: Vec<Ending<'_>> = self.takers.into_iter().map(Hand::end).collect();
+        for taken in ending.into_iter().map(|end| end()) {
+            index.absorb(taken.index);
             generation = generation.max(taken.generation);
             replayed.samples += taken.samples;
             replayed.samples_without_series += taken.samples_without_series;
         }
+        self.head.set_index(index);
         replayed.damage = self.kept.transpose()?.unwrap_or_default();
         let files = self.head.spill.files();
         if !replayed.damage.is_empty() || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
@@ -260,7 +270,7 @@ impl<'a> Replayer<'a> {
     }
 }
 
-impl Hand<'_> {
+impl<'a> Hand<'a> {
     fn define(&mut self, series: Arc<Series>) {
         match self {
             Self::Own(taker) => taker.define(series),
@@ -284,13 +294,15 @@ impl Hand<'_> {
         }
     }
 
-    fn end(self) -> Taken {
+    /// Says that nothing more comes. What is given waits for what has been done.
+    fn end(self) -> Ending<'a> {
         match self {
-            Self::Own(taker) => taker.end(),
+            Self::Own(taker) => Box::new(|| taker.end()),
             Self::Other(mut distant) => {
                 distant.give();
-                drop(distant.send);
-                distant.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                let Distant { send, thread, .. } = distant;
+                drop(send);
+                Box::new(|| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             }
         }
     }

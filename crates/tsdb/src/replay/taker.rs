@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use postings::Index;
 use stdx::prefetch;
 
 use super::Lot;
@@ -35,6 +36,8 @@ pub(super) struct Taken {
     pub(super) samples: u64,
     pub(super) samples_without_series: u64,
     pub(super) generation: u64,
+    /// Its series by their labels.
+    pub(super) index: Index,
 }
 
 /// Gives samples to the series of its slots: every so many-th is its.
@@ -67,6 +70,12 @@ impl<'a> Taker<'a> {
     /// After the last sample.
     pub(super) fn end(mut self) -> Taken {
         self.give_out();
+        for series in self.by_place.iter().flatten() {
+            // One that was removed is in its slot still when another had its labels.
+            if !series.state().is_removed {
+                self.taken.index.insert(series.slot(), &series.labels);
+            }
+        }
         self.taken
     }
 

@@ -135,6 +135,11 @@ impl Files {
         Self { base: self.base, all }
     }
 
+    /// See [`FileBytes::let_go`].
+    pub(super) fn let_go_of_pages(&self) {
+        self.all.iter().flatten().for_each(|file| file.bytes.let_go());
+    }
+
     /// Names of the files.
     pub(super) fn names(&self) -> impl Iterator<Item = String> + '_ {
         self.all.iter().flatten().map(|file| spill_file(file.record.number))

@@ -220,6 +220,12 @@ impl Spill {
         Ok(SpillFile { path, bytes: written, record, is_listed: AtomicBool::new(false) })
     }
 
+    /// Lets go of the pages that were read since the last time. What is read again comes back from the kernel's memory, 64 KiB in some
+    /// microseconds.
+    pub(crate) fn let_go_of_pages(&self) {
+        self.files().let_go_of_pages();
+    }
+
     /// Lets the files go that end before `cutoff_ms`.
     pub(crate) fn drop_before(&self, cutoff_ms: i64) {
         let mut old = Vec::new();
