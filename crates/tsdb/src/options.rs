@@ -40,7 +40,7 @@ pub struct Limits {
     /// How much older than the newest of its series a sample may be: 0 takes none that is late. Prometheus' setting of this
     /// name counts from the newest sample of all series instead; there one clock that runs ahead shuts out all others.
     pub out_of_order_time_window: DurationMs,
-    /// Bytes of blocks and log on disk; beyond it the oldest blocks leave early.
+    /// Bytes of blocks, log and files of finished chunks on disk; beyond it the oldest blocks leave early.
     pub retention_bytes: u64,
     /// Bytes of compressed samples in memory; beyond it a block is cut early, and when that does not help (no room on
     /// the disk) the oldest chunks of all series leave.

@@ -285,7 +285,7 @@ impl SeriesState {
         let left = waiting.iter().skip(chunks.len()).cloned().collect();
         self.set_waiting(left);
         self.spilled = place;
-        self.spilled_chunks += chunks.len() as u32;
+        self.spilled_chunks = self.spilled_chunks.saturating_add(chunks.len() as u32);
         true
     }
 

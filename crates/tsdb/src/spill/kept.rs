@@ -117,14 +117,11 @@ impl Spill {
     /// The newest checkpoint has listed these: others that were let go leave the disk.
     pub(crate) fn remove_unlisted(&self, listed: &[FileRecord]) {
         let numbers: HashSet<u32> = listed.iter().map(|record| record.number).collect();
-        let mut doomed = self.doomed.lock().unwrap_or_else(PoisonError::into_inner);
-        doomed.retain(|file| {
-            let stays = numbers.contains(&file.record.number);
-            if !stays {
-                self.remove(&file.path);
-            }
-            stays
-        });
+        let unlisted: Vec<_> = {
+            let mut doomed = self.doomed.lock().unwrap_or_else(PoisonError::into_inner);
+            doomed.extract_if(.., |file| !numbers.contains(&file.record.number)).collect()
+        };
+        unlisted.iter().for_each(|file| self.remove(&file.path));
     }
 
     /// After a start has read the log: what else is in the folder belongs to a process that is gone.
