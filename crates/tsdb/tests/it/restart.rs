@@ -104,7 +104,7 @@ fn several_threads_make_of_a_log_what_one_makes() {
         assert_eq!(contents(&other), contents(&db));
         assert_eq!((other_report.samples, &other_report.log), (report.samples, &report.log));
         assert_eq!(report.samples_without_series + other_report.samples_without_series, 0);
-        let value = |n: u8| Matcher::equal("n", &n.to_string());
+        let value = |n: u8| Matcher::equal("n", n.to_string());
         let found = |db: &Db, n| db.select(&selection(&[value(n)])).unwrap().len();
         let there: Vec<usize> = (0..20).map(|n| found(&db, n)).collect();
         assert_eq!((0..20).map(|n| found(&other, n)).collect::<Vec<_>>(), there);
