@@ -24,13 +24,14 @@ use crate::xor;
 
 mod taker;
 
-use taker::{Taken, Taker};
+use taker::{GATHERED_MAX, Taken, Taker};
 
 /// More threads take samples faster than one reads them.
 const THREADS_MAX: usize = 4;
 
-/// Lots that may wait for a thread: enough that none stands still, few enough that what is read does not fill memory.
-const LOTS_MAX: usize = 4;
+/// Lots that may wait for a thread: as many as it gathers before it gives them to series (`taker.rs`), so that reading goes on
+/// while it does. They take 6 MB.
+const LOTS_MAX: usize = GATHERED_MAX / LOT;
 
 /// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing. The largest
 /// commit makes lots of hundreds of thousands.

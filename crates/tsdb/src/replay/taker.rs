@@ -20,7 +20,7 @@ use crate::series::{Series, Verdict};
 const REPLAY: u64 = u64::MAX;
 
 /// Samples that are gathered: some of each series where there are a hundred thousand, and 7 MB.
-const GATHERED_MAX: usize = 1 << 18;
+pub(super) const GATHERED_MAX: usize = 1 << 18;
 
 /// With fewer samples than one in so many series, sorting them takes less than counting by series.
 const SPARSE: usize = 8;
