@@ -169,8 +169,8 @@ pub(crate) struct Core {
     /// Groups that were due while something of the same name and receiver was under way since before a reload: they are
     /// looked at when that is done.
     waiting: BTreeMap<(String, String), GroupKey>,
-    /// What the clock showed at the last look for what is due.
-    looked_at: TimestampMs,
+    /// When the clock was looked at last, to find out whether somebody has set it back.
+    looked_at: Option<Now>,
     /// Counts what is heard of other monitors of a pair, and what the count was when each was heard to be told last.
     heard: u64,
     heard_at: BTreeMap<LogKey, u64>,
@@ -208,7 +208,7 @@ impl Core {
             released: BTreeMap::new(),
             under_way: BTreeSet::new(),
             waiting: BTreeMap::new(),
-            looked_at: TimestampMs(i64::MIN),
+            looked_at: None,
             heard: 0,
             heard_at: BTreeMap::new(),
         }
@@ -317,11 +317,7 @@ impl Core {
 
     /// Flushes all groups that are due and answers what is to be delivered.
     pub(crate) fn due(&mut self, now: Now) -> Vec<Job> {
-        if now.wall < self.looked_at {
-            self.log.set_back(now.wall);
-            self.changes += 1;
-        }
-        self.looked_at = now.wall;
+        self.watch_clock(now);
         let due: Vec<GroupKey> = self
             .groups
             .iter()
@@ -329,6 +325,16 @@ impl Core {
             .map(|(key, _)| key.clone())
             .collect();
         due.iter().flat_map(|key| self.flush(key, now)).collect()
+    }
+
+    fn watch_clock(&mut self, now: Now) {
+        if let Some(before) = self.looked_at.filter(|before| now.wall < before.wall) {
+            let passed = now.tick.saturating_duration_since(before.tick).as_millis();
+            let expected = before.wall.0.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
+            self.log.set_back(now.wall, expected.saturating_sub(now.wall.0));
+            self.changes += 1;
+        }
+        self.looked_at = Some(now);
     }
 
     fn flush(&mut self, key: &GroupKey, now: Now) -> Vec<Job> {
@@ -408,6 +414,7 @@ impl Core {
 
     /// Takes note of a job that is done, well or not.
     pub(crate) fn done(&mut self, ticket: Ticket, end: End, now: Now) {
+        self.watch_clock(now);
         self.under_way.remove(&ticket.log_key);
         let waiting = self.waiting.remove(&(ticket.log_key.0.clone(), ticket.log_key.1.clone()));
         if let Some(group) = waiting.and_then(|key| self.groups.get_mut(&key)) {

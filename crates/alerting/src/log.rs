@@ -39,7 +39,11 @@ impl Entry {
 
 /// Entries by receiver and group.
 #[derive(Debug, Default)]
-pub(crate) struct Log(BTreeMap<LogKey, Entry>);
+pub(crate) struct Log {
+    entries: BTreeMap<LogKey, Entry>,
+    /// By how much the order of new entries is ahead of the clock: by as much as somebody has set that back.
+    ahead_ms: i64,
+}
 
 impl Log {
     /// Whether to tell the receiver `now` of what is in `current`; what it knows already is repeated after
@@ -52,7 +56,7 @@ impl Log {
         repeat_interval: Option<DurationMs>,
         now: TimestampMs,
     ) -> bool {
-        let Some(entry) = self.0.get(key).filter(|entry| entry.expires_at > now) else {
+        let Some(entry) = self.entries.get(key).filter(|entry| entry.expires_at > now) else {
             return !current.firing.is_empty();
         };
         if !current.firing.is_subset(&entry.told.firing) {
@@ -71,15 +75,18 @@ impl Log {
     /// Notes that the receiver was told; what goes on is told every so often.
     pub(crate) fn note(&mut self, key: LogKey, told: Told, told_every: DurationMs, now: TimestampMs) {
         let kept = kept_for(told_every);
-        let order =
-            self.0.get(&key).map_or(now, |before| TimestampMs(now.0.max(before.order.0.saturating_add(1))));
-        self.0.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
+        let order = now.0.saturating_add(self.ahead_ms);
+        let before = self.entries.get(&key).map(|before| before.order.0.saturating_add(1));
+        let order = TimestampMs(before.map_or(order, |before| order.max(before)));
+        self.entries.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
     }
 
     /// Somebody has set the clock back: what was told in what is the future now is due again as if it had been told now, or
-    /// nobody would be reminded until the clock has caught up.
-    pub(crate) fn set_back(&mut self, now: TimestampMs) {
-        for entry in self.0.values_mut().filter(|entry| entry.at > now) {
+    /// nobody would be reminded until the clock has caught up. What is told from now on is told later all the same, also to
+    /// another monitor that cannot hear of it yet: the order goes on by as much as the clock was set back here, as far as known.
+    pub(crate) fn set_back(&mut self, now: TimestampMs, by_ms: i64) {
+        self.ahead_ms = self.ahead_ms.saturating_add(by_ms);
+        for entry in self.entries.values_mut().filter(|entry| entry.at > now) {
             entry.at = now;
             // No sooner than before: where the clock is put right again, what was told must still be known.
             entry.expires_at = entry.expires_at.min(TimestampMs(now.0.saturating_add(RETENTION.0)));
@@ -89,7 +96,9 @@ impl Log {
     /// Keeps the entry for as long again, where more than half of its time is over; true when it was.
     pub(crate) fn prolong(&mut self, key: &LogKey, told_every: DurationMs, now: TimestampMs) -> bool {
         let kept = kept_for(told_every);
-        let Some(entry) = self.0.get_mut(key).filter(|entry| entry.expires_at > now) else { return false };
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.expires_at > now) else {
+            return false;
+        };
         let is_old = entry.expires_at.0.saturating_sub(now.0) < kept / 2;
         if is_old {
             entry.expires_at = TimestampMs(now.0 + kept);
@@ -102,9 +111,10 @@ impl Log {
     pub(crate) fn merge(&mut self, entries: Vec<(LogKey, Entry)>, now: TimestampMs) -> Vec<LogKey> {
         let mut news = Vec::new();
         for (key, entry) in entries {
-            let is_news = self.0.get(&key).is_none_or(|known| entry.outdoes(known));
+            let is_news = self.entries.get(&key).is_none_or(|known| entry.outdoes(known));
             if is_news && entry.expires_at > now {
-                self.0.insert(key.clone(), entry);
+                self.ahead_ms = self.ahead_ms.max(entry.order.0.saturating_sub(now.0));
+                self.entries.insert(key.clone(), entry);
                 news.push(key);
             }
         }
@@ -113,20 +123,25 @@ impl Log {
 
     /// Forgets what has expired.
     pub(crate) fn collect(&mut self, now: TimestampMs) {
-        self.0.retain(|_, entry| entry.expires_at > now);
+        self.entries.retain(|_, entry| entry.expires_at > now);
     }
 
     /// A log with these entries, as it was before a restart.
-    pub(crate) fn restored(entries: Vec<(LogKey, Entry)>) -> Self {
-        Self(entries.into_iter().collect())
+    pub(crate) fn restored(entries: Vec<(LogKey, Entry)>, ahead_ms: i64) -> Self {
+        Self { entries: entries.into_iter().collect(), ahead_ms }
+    }
+
+    /// By how much the order of new entries is ahead of the clock.
+    pub(crate) fn ahead_ms(&self) -> i64 {
+        self.ahead_ms
     }
 
     pub(crate) fn get(&self, key: &LogKey) -> Option<&Entry> {
-        self.0.get(key)
+        self.entries.get(key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&LogKey, &Entry)> {
-        self.0.iter()
+        self.entries.iter()
     }
 }
 
@@ -219,12 +234,29 @@ mod tests {
         );
     }
 
+    /// One told while the other could not hear it, then the clock was set back, then the other told.
+    #[test]
+    fn the_later_of_two_tellings_apart_counts_though_the_clock_was_set_back() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut logs = [Log::default(), Log::default()];
+        logs[0].note(key.clone(), told(&[], &[1]), DurationMs(9000), TimestampMs(5000));
+        logs.iter_mut().for_each(|log| log.set_back(TimestampMs(1100), 4000));
+        let saved = logs[1].ahead_ms();
+        logs[1] = Log::restored(Vec::new(), saved);
+        logs[1].note(key.clone(), told(&[1], &[]), DurationMs(9000), TimestampMs(1200));
+        let entries = logs.each_ref().map(|log| vec![(key.clone(), log.get(&key).expect("noted").clone())]);
+        let [first, second] = entries;
+        logs[0].merge(second, TimestampMs(1300));
+        logs[1].merge(first, TimestampMs(1300));
+        assert!(logs.iter().all(|log| log.get(&key).is_some_and(|entry| entry.told == told(&[1], &[]))));
+    }
+
     #[test]
     fn who_was_told_in_the_future_is_reminded_as_if_he_had_been_told_now() {
         let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
         let mut log = Log::default();
         log.note(key.clone(), told(&[1], &[]), DurationMs(100), TimestampMs(5000));
-        log.set_back(TimestampMs(1000));
+        log.set_back(TimestampMs(1000), 4000);
         let must = |now| log.must_tell(&key, &told(&[1], &[]), true, Some(DurationMs(100)), TimestampMs(now));
         assert!(!must(1000) && !must(1100) && must(1101));
         assert_eq!(
@@ -244,6 +276,6 @@ mod tests {
             TimestampMs(0),
         );
         log.collect(TimestampMs(200));
-        assert!(log.0.is_empty());
+        assert!(log.entries.is_empty());
     }
 }

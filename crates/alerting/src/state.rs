@@ -33,6 +33,8 @@ pub(crate) struct Saved {
     /// Alerts that had not ended, or of whose end somebody was still to be told.
     pub(crate) alerts: Vec<Arc<Known>>,
     pub(crate) log: Vec<(LogKey, Entry)>,
+    /// By how much the order of new entries is ahead of the clock.
+    pub(crate) log_ahead_ms: i64,
     pub(crate) silences: Vec<Silence>,
     pub(crate) records: Vec<NotificationRecord>,
     /// Alerts that somebody has in hand.

@@ -31,10 +31,10 @@ impl Core {
     /// who was.
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
         self.restored_at = Some(now.wall);
-        self.log = Log::restored(saved.log);
-        self.log.set_back(now.wall);
+        self.log = Log::restored(saved.log, saved.log_ahead_ms);
+        self.log.set_back(now.wall, saved.at.0.saturating_sub(now.wall.0).max(0));
         // From here on: the clock may be set back again before the first look.
-        self.looked_at = now.wall;
+        self.looked_at = Some(now);
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
             let open = !alert.is_resolved(saved.at);
@@ -74,6 +74,7 @@ impl Core {
             at: now,
             alerts: self.store.iter().filter(wanted).cloned().collect(),
             log: self.log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
+            log_ahead_ms: self.log.ahead_ms(),
             silences: self.silences.iter().cloned().collect(),
             records: Vec::new(),
             acks: self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.clone())).collect(),
@@ -166,7 +167,7 @@ impl Core {
         self.hear_hands(hands, now);
         let told = self.log.merge(log, now.wall);
         // Of another monitor whose clock is ahead, or was.
-        self.log.set_back(now.wall);
+        self.log.set_back(now.wall, 0);
         let changed = self.silences.merge(silences) || !told.is_empty();
         for key in &told {
             self.doubted.remove(key);

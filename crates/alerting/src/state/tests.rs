@@ -39,6 +39,7 @@ fn sample() -> Saved {
             key,
             Entry { at: TimestampMs(6), order: TimestampMs(7), expires_at: TimestampMs(99), told },
         )],
+        log_ahead_ms: 9,
         silences: vec![silence],
         records: Vec::new(),
         acks: vec![(

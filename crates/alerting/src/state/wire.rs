@@ -17,6 +17,8 @@ struct Body {
     at: i64,
     alerts: Vec<AlertBody>,
     log: Vec<LogBody>,
+    #[serde(default)]
+    log_ahead: i64,
     silences: Vec<SilenceBody>,
     records: Vec<RecordBody>,
     #[serde(default)]
@@ -187,6 +189,7 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
         at: saved.at.0,
         alerts: saved.alerts.iter().map(|alert| AlertBody::of(alert)).collect(),
         log: saved.log.iter().map(|(key, entry)| LogBody::of(key, entry)).collect(),
+        log_ahead: saved.log_ahead_ms,
         silences: saved.silences.iter().map(SilenceBody::of).collect(),
         records: saved.records.iter().map(RecordBody::of).collect(),
         acks: saved.acks.iter().map(|(labels, ack)| AckBody::of(labels, ack)).collect(),
@@ -200,6 +203,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Saved, String> {
         at: TimestampMs(body.at),
         alerts: body.alerts.into_iter().map(|alert| Arc::new(alert.read())).collect(),
         log: body.log.into_iter().map(LogBody::read).collect(),
+        log_ahead_ms: body.log_ahead,
         silences: body.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?,
         records: body.records.into_iter().map(RecordBody::read).collect(),
         acks: body.acks.into_iter().map(AckBody::read).collect(),

@@ -254,3 +254,34 @@ async fn a_log_that_may_be_outdated_keeps_nobody_from_telling() {
         assert!(told[2].ends_with(" a1|"), "{told:?}");
     }
 }
+
+/// "a" told the end while "b" could not hear it; then the clock was set back, and "b" told the next outage. When they hear each
+/// other again, both know that this was later.
+#[tokio::test(start_paused = true)]
+async fn what_was_told_apart_is_told_once_though_the_clock_was_set_back() {
+    let two = Two::new(CONFIG);
+    let put = |which: usize, state: AlertState| {
+        let monitor = lock(&two.living[which]).clone().expect("it lives");
+        let valid_s = if state == AlertState::Firing { 240 } else { 0 };
+        monitor.put(vec![two.inbox.alert("a1", 0, valid_s, state)]);
+    };
+    two.until(60).await;
+    two.is_cut.store(true, Ordering::Relaxed);
+    two.until(100).await;
+    put(0, AlertState::Firing);
+    two.until(200).await;
+    put(0, AlertState::Resolved);
+    two.until(300).await;
+    two.inbox.jumped_ms.store(-2_400_000, Ordering::Relaxed);
+    two.until(320).await;
+    put(1, AlertState::Firing);
+    two.until(350).await;
+    two.is_cut.store(false, Ordering::Relaxed);
+    two.until(400).await;
+    two.put("a1", 80, AlertState::Firing);
+    two.until(550).await;
+    assert_eq!(two.inbox.told(), ["110 a1|", "230 |a1", "330 a1|"]);
+    two.put("a1", 230, AlertState::Resolved);
+    two.until(700).await;
+    assert_eq!(two.inbox.told().len(), 4, "{:?}", two.inbox.told());
+}
