@@ -327,6 +327,7 @@ impl Core {
         due.iter().flat_map(|key| self.flush(key, now)).collect()
     }
 
+    /// Finds out whether somebody has set the clock back since the last look.
     fn watch_clock(&mut self, now: Now) {
         if let Some(before) = self.looked_at.filter(|before| now.wall < before.wall) {
             let passed = now.tick.saturating_duration_since(before.tick).as_millis();
