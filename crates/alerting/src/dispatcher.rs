@@ -22,7 +22,7 @@ use crate::ledger::failures::Failures;
 use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
 use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
 use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
-use crate::peers::{self, Line, PeerOptions, PeerStatus, Peers, Post};
+use crate::peers::{self, Heard, Line, PeerOptions, PeerStatus, Peers, Post};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
 use crate::state::wire::Exchange;
 use crate::state::{Saved, State};
@@ -144,7 +144,7 @@ impl Dispatcher {
         authorization: Option<&str>,
         is_from_here: bool,
         body: &[u8],
-    ) -> Result<String, PeerError> {
+    ) -> Result<Heard, PeerError> {
         let Some(peers) = &self.shared.peers else { return Err(PeerError::Alone) };
         if !peers.lets_in(authorization, is_from_here) {
             return Err(PeerError::Stranger);
@@ -156,6 +156,7 @@ impl Dispatcher {
         let head = said.head();
         let is_news = said.has_news();
         let shared = said.read().map_err(PeerError::Nonsense)?;
+        self.shared.hear_order(head.order);
         if is_news {
             self.with_core(|core, now| core.take_over(shared, now));
         }
@@ -163,7 +164,7 @@ impl Dispatcher {
         if head.complete {
             lock(&self.shared.core).trust_log();
         }
-        Ok(peers.boot.clone())
+        Ok(Heard { boot: peers.boot.clone(), order: self.shared.order() })
     }
 
     /// This monitor's name in a pair, and the others; `None` when it is alone.
@@ -420,6 +421,18 @@ impl Shared {
     /// What another monitor of a pair is told.
     pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
         lock(&self.core).exchange(since)
+    }
+
+    /// How far the order of tellings has come, in milliseconds.
+    pub(crate) fn order(&self) -> i64 {
+        let now = self.now().wall;
+        lock(&self.core).order(now).0
+    }
+
+    /// How far the order of tellings has come at another monitor of a pair.
+    pub(crate) fn hear_order(&self, theirs: i64) {
+        let now = self.now();
+        lock(&self.core).hear_order(TimestampMs(theirs), now);
     }
 
     /// Whether another monitor of a pair knows better what happened before this one's start.

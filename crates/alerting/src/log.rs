@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{DurationMs, TimestampMs};
+use serde::{Deserialize, Serialize};
 
 /// How long an entry is kept at most, whatever the repeat interval: Alertmanager's `--data.retention`.
 const RETENTION: DurationMs = DurationMs::from_secs(120 * 3600);
@@ -37,12 +38,20 @@ impl Entry {
     }
 }
 
+/// Where the order of entries is, beside the clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// By how much new entries are ahead of the clock: by as much as somebody has set that back.
+    pub(crate) ahead_ms: i64,
+    /// What is later was told since a start after which no other monitor was heard: see [`Log::hear_order`].
+    pub(crate) alone_from: Option<i64>,
+}
+
 /// Entries by receiver and group.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     entries: BTreeMap<LogKey, Entry>,
-    /// By how much the order of new entries is ahead of the clock: by as much as somebody has set that back.
-    ahead_ms: i64,
+    order: Order,
 }
 
 impl Log {
@@ -75,9 +84,8 @@ impl Log {
     /// Notes that the receiver was told; what goes on is told every so often.
     pub(crate) fn note(&mut self, key: LogKey, told: Told, told_every: DurationMs, now: TimestampMs) {
         let kept = kept_for(told_every);
-        let order = now.0.saturating_add(self.ahead_ms);
-        let before = self.entries.get(&key).map(|before| before.order.0.saturating_add(1));
-        let order = TimestampMs(before.map_or(order, |before| order.max(before)));
+        let before = self.entries.get(&key).map(|before| TimestampMs(before.order.0.saturating_add(1)));
+        let order = before.map_or(self.order_of(now), |before| before.max(self.order_of(now)));
         self.entries.insert(key, Entry { at: now, order, expires_at: TimestampMs(now.0 + kept), told });
     }
 
@@ -85,7 +93,7 @@ impl Log {
     /// nobody would be reminded until the clock has caught up. What is told from now on is told later all the same, also to
     /// another monitor that cannot hear of it yet: the order goes on by as much as the clock was set back here, as far as known.
     pub(crate) fn set_back(&mut self, now: TimestampMs, by_ms: i64) {
-        self.ahead_ms = self.ahead_ms.saturating_add(by_ms);
+        self.order.ahead_ms = self.order.ahead_ms.saturating_add(by_ms);
         for entry in self.entries.values_mut().filter(|entry| entry.at > now) {
             entry.at = now;
             // No sooner than before: where the clock is put right again, what was told must still be known.
@@ -113,7 +121,6 @@ impl Log {
         for (key, entry) in entries {
             let is_news = self.entries.get(&key).is_none_or(|known| entry.outdoes(known));
             if is_news && entry.expires_at > now {
-                self.ahead_ms = self.ahead_ms.max(entry.order.0.saturating_sub(now.0));
                 self.entries.insert(key.clone(), entry);
                 news.push(key);
             }
@@ -126,14 +133,39 @@ impl Log {
         self.entries.retain(|_, entry| entry.expires_at > now);
     }
 
-    /// A log with these entries, as it was before a restart.
-    pub(crate) fn restored(entries: Vec<(LogKey, Entry)>, ahead_ms: i64) -> Self {
-        Self { entries: entries.into_iter().collect(), ahead_ms }
+    /// A log with these entries, as it was before a restart; whatever is told from now on is later.
+    pub(crate) fn restored(entries: Vec<(LogKey, Entry)>, order: Order, now: TimestampMs) -> Self {
+        let latest_ms = entries.iter().map(|(_, entry)| entry.order.0).max().unwrap_or(i64::MIN);
+        let ahead_ms = order.ahead_ms.max(latest_ms.saturating_sub(now.0));
+        let alone_from = order.alone_from.unwrap_or(now.0.saturating_add(ahead_ms));
+        let order = Order { ahead_ms, alone_from: Some(alone_from) };
+        Self { entries: entries.into_iter().collect(), order }
     }
 
-    /// By how much the order of new entries is ahead of the clock.
-    pub(crate) fn ahead_ms(&self) -> i64 {
-        self.ahead_ms
+    /// What a restart must know of the order.
+    pub(crate) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The order of what is told now.
+    pub(crate) fn order_of(&self, now: TimestampMs) -> TimestampMs {
+        TimestampMs(now.0.saturating_add(self.order.ahead_ms))
+    }
+
+    /// Another monitor of a pair says how far the order has come there. Where that is further, the order goes on from
+    /// there, and what was told here before this was known moves as far: it keeps its age. True when anything changed.
+    pub(crate) fn hear_order(&mut self, theirs: TimestampMs, now: TimestampMs) -> bool {
+        let alone_from = self.order.alone_from.take();
+        let behind_ms = theirs.0.saturating_sub(self.order_of(now).0);
+        if behind_ms <= 0 {
+            return alone_from.is_some();
+        }
+        self.order.ahead_ms = self.order.ahead_ms.saturating_add(behind_ms);
+        let told_alone = |entry: &&mut Entry| alone_from.is_some_and(|from| entry.order.0 > from);
+        for entry in self.entries.values_mut().filter(told_alone) {
+            entry.order = TimestampMs(entry.order.0.saturating_add(behind_ms));
+        }
+        true
     }
 
     pub(crate) fn get(&self, key: &LogKey) -> Option<&Entry> {
@@ -234,21 +266,51 @@ mod tests {
         );
     }
 
-    /// One told while the other could not hear it, then the clock was set back, then the other told.
+    /// One told at 5000 while the other could not hear it, then the clock was set back by 4000, then the other told, which had been started
+    /// anew meanwhile, and was once more after it. It knew that the clock had been set, or did not. They say to each other how far the order
+    /// has come before they say anything else.
+    fn check_told_apart(knows_it: bool) {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut one = Log::restored(Vec::new(), Order::default(), TimestampMs(4000));
+        one.hear_order(TimestampMs(i64::MIN), TimestampMs(4000));
+        one.note(key.clone(), told(&[], &[1]), DurationMs(9000), TimestampMs(5000));
+        one.set_back(TimestampMs(1000), 4000);
+        let known = if knows_it { one.order() } else { Order::default() };
+        let mut other = Log::restored(Vec::new(), known, TimestampMs(1100));
+        other.note(key.clone(), told(&[1], &[]), DurationMs(9000), TimestampMs(1200));
+        let entries = |log: &Log| log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
+        let mut other = Log::restored(entries(&other), other.order(), TimestampMs(1250));
+        other.hear_order(one.order_of(TimestampMs(1300)), TimestampMs(1300));
+        assert!(!one.hear_order(other.order_of(TimestampMs(1300)), TimestampMs(1300)));
+        let (first, second) = (entries(&one), entries(&other));
+        one.merge(second, TimestampMs(1300));
+        other.merge(first, TimestampMs(1300));
+        for log in [one, other] {
+            let entry = log.get(&key).expect("known");
+            assert_eq!((&entry.told, entry.order), (&told(&[1], &[]), TimestampMs(5200)), "{knows_it}");
+        }
+    }
+
     #[test]
     fn the_later_of_two_tellings_apart_counts_though_the_clock_was_set_back() {
-        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
-        let mut logs = [Log::default(), Log::default()];
-        logs[0].note(key.clone(), told(&[], &[1]), DurationMs(9000), TimestampMs(5000));
-        logs.iter_mut().for_each(|log| log.set_back(TimestampMs(1100), 4000));
-        let saved = logs[1].ahead_ms();
-        logs[1] = Log::restored(Vec::new(), saved);
-        logs[1].note(key.clone(), told(&[1], &[]), DurationMs(9000), TimestampMs(1200));
-        let entries = logs.each_ref().map(|log| vec![(key.clone(), log.get(&key).expect("noted").clone())]);
-        let [first, second] = entries;
-        logs[0].merge(second, TimestampMs(1300));
-        logs[1].merge(first, TimestampMs(1300));
-        assert!(logs.iter().all(|log| log.get(&key).is_some_and(|entry| entry.told == told(&[1], &[]))));
+        [true, false].into_iter().for_each(check_told_apart);
+    }
+
+    #[test]
+    fn what_is_told_after_a_restart_is_later_than_all_that_was_told_before() {
+        let key = |group: &str| (group.to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut before = Log::default();
+        before.note(key("g"), told(&[1], &[]), DurationMs(9000), TimestampMs(5000));
+        let entries = before.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
+        let mut log = Log::restored(entries, Order::default(), TimestampMs(1000));
+        log.note(key("h"), told(&[1], &[]), DurationMs(9000), TimestampMs(1007));
+        assert_eq!(log.get(&key("h")).map(|entry| (entry.at.0, entry.order.0)), Some((1007, 5007)));
+        // Of these only what was told since the start is moved.
+        log.hear_order(TimestampMs(6010), TimestampMs(1010));
+        let orders: Vec<i64> = log.iter().map(|(_, entry)| entry.order.0).collect();
+        assert_eq!(orders, [5000, 6007]);
+        log.hear_order(TimestampMs(9000), TimestampMs(1010));
+        assert_eq!(log.get(&key("h")).map(|entry| entry.order.0), Some(6007), "it was told of already");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use model::{Labels, TimestampMs};
 
 use crate::ledger::Ledger;
 use crate::ledger::keep::Book;
-use crate::log::{Entry, LogKey};
+use crate::log::{Entry, LogKey, Order};
 use crate::silence::Silence;
 use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
@@ -33,8 +33,7 @@ pub(crate) struct Saved {
     /// Alerts that had not ended, or of whose end somebody was still to be told.
     pub(crate) alerts: Vec<Arc<Known>>,
     pub(crate) log: Vec<(LogKey, Entry)>,
-    /// By how much the order of new entries is ahead of the clock.
-    pub(crate) log_ahead_ms: i64,
+    pub(crate) log_order: Order,
     pub(crate) silences: Vec<Silence>,
     pub(crate) records: Vec<NotificationRecord>,
     /// Alerts that somebody has in hand.

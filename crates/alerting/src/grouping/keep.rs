@@ -31,7 +31,7 @@ impl Core {
     /// who was.
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
         self.restored_at = Some(now.wall);
-        self.log = Log::restored(saved.log, saved.log_ahead_ms);
+        self.log = Log::restored(saved.log, saved.log_order, saved.at.max(now.wall));
         self.log.set_back(now.wall, saved.at.0.saturating_sub(now.wall.0).max(0));
         // From here on: the clock may be set back again before the first look.
         self.looked_at = Some(now);
@@ -74,7 +74,7 @@ impl Core {
             at: now,
             alerts: self.store.iter().filter(wanted).cloned().collect(),
             log: self.log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
-            log_ahead_ms: self.log.ahead_ms(),
+            log_order: self.log.order(),
             silences: self.silences.iter().cloned().collect(),
             records: Vec::new(),
             acks: self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.clone())).collect(),
@@ -160,6 +160,16 @@ impl Core {
         let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
         let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
         Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)), self.hands(fresh))
+    }
+
+    /// How far the order of tellings has come, for another monitor of a pair.
+    pub(crate) fn order(&self, now: TimestampMs) -> TimestampMs {
+        self.log.order_of(now)
+    }
+
+    /// How far the order of tellings has come at another monitor of a pair: before anything is taken over or told to it.
+    pub(crate) fn hear_order(&mut self, theirs: TimestampMs, now: Now) {
+        self.changes += u64::from(self.log.hear_order(theirs, now.wall));
     }
 
     /// Takes over what another monitor of a pair knows.
