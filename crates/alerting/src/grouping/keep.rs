@@ -17,6 +17,10 @@ use crate::store::Known;
 /// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
 const EXCHANGE_OVERLAP_MS: i64 = 10_000;
 
+/// Who has what in hand is said again for so long: the other may not have heard yet that the alert fires, for its evaluations
+/// and its senders come as much later.
+pub(super) const HANDS_OVERLAP_MS: i64 = 120_000;
+
 /// How much longer than a group's interval another monitor of a pair may take to tell an end: its turn, and a try or two. As
 /// long as a sender that speaks once a minute takes to say that there is no end.
 const ELDER_WAITS_MS: i64 = 120_000;
@@ -157,9 +161,14 @@ impl Core {
     /// What another monitor of a pair is told: changes from a moment on, or all.
     pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
         // Of what happened in the same moment nothing is missed, and little is told twice.
-        let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
-        let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
-        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)), self.hands(fresh))
+        let fresh = |overlap_ms: i64| {
+            let from_ms = since.map_or(i64::MIN, |since| since.saturating_sub(overlap_ms));
+            move |at: TimestampMs| at.0 >= from_ms
+        };
+        let is_fresh = fresh(EXCHANGE_OVERLAP_MS);
+        let silences = self.silences.iter().filter(|silence| is_fresh(silence.updated_at));
+        let log = self.log.iter().filter(|(_, entry)| is_fresh(entry.at));
+        Exchange::pieces(silences, log, self.hands(fresh(HANDS_OVERLAP_MS)))
     }
 
     /// How far the order of tellings has come, for another monitor of a pair.

@@ -84,6 +84,12 @@ impl Two {
         }
     }
 
+    /// How many alerts somebody has in hand.
+    fn in_hand(&self, which: usize) -> usize {
+        let monitor = lock(&self.living[which]).clone().expect("it lives");
+        monitor.with_core(|core, _| core.saved(TimestampMs(0)).1.acks.len())
+    }
+
     async fn until(&self, second: u64) {
         tokio::time::sleep_until(self.inbox.begun + Duration::from_secs(second)).await;
     }
@@ -171,8 +177,24 @@ async fn what_was_in_hand_before_a_start_is_heard_of_after_it() {
             monitor(which).put(vec![two.inbox.alert("a1", age_s, 240, AlertState::Firing)]);
         }
     }
-    let acks = |which: usize| monitor(which).with_core(|core, _| core.saved(TimestampMs(0)).1.acks.len());
-    assert_eq!((acks(0), acks(1)), (1, 1));
+    assert_eq!([two.in_hand(0), two.in_hand(1)], [1, 1]);
+}
+
+/// Somebody has it in hand before the other has evaluated its rules.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_in_hand_early_the_other_knows_once_it_fires_there() {
+    let two = Two::new(CONFIG);
+    let monitor = |which: usize| lock(&two.living[which]).clone().expect("it lives");
+    two.until(60).await;
+    let alert = two.inbox.alert("a1", 0, 240, AlertState::Firing);
+    let print = crate::ledger::Fingerprint::of(&alert.labels);
+    monitor(0).put(vec![alert]);
+    two.until(75).await;
+    assert!(monitor(0).acknowledge(print, "me", "on it"));
+    two.until(115).await;
+    monitor(1).put(vec![two.inbox.alert("a1", 0, 240, AlertState::Firing)]);
+    two.until(120).await;
+    assert_eq!([two.in_hand(0), two.in_hand(1)], [1, 1]);
 }
 
 /// What was changed after that has an earlier time than what the other has heard of last.
