@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::Matcher;
 
 use super::*;
-use crate::peers::Said;
+use crate::peers::{Line, Said};
 use crate::silence::SilenceDraft;
+use crate::state::wire::Exchange;
 
 /// As [`CONFIG`]; what "b1" is fires instead of "a1".
 const INHIBITED: &str = "
