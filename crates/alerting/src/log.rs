@@ -133,13 +133,21 @@ impl Log {
         self.entries.retain(|_, entry| entry.expires_at > now);
     }
 
-    /// A log with these entries, as it was before a restart; whatever is told from now on is later.
-    pub(crate) fn restored(entries: Vec<(LogKey, Entry)>, order: Order, now: TimestampMs) -> Self {
+    /// A log with these entries, as it was `at` that time, before a restart; whatever is told from now on is later.
+    pub(crate) fn restored(
+        entries: Vec<(LogKey, Entry)>,
+        order: Order,
+        at: TimestampMs,
+        now: TimestampMs,
+    ) -> Self {
         let latest_ms = entries.iter().map(|(_, entry)| entry.order.0).max().unwrap_or(i64::MIN);
-        let ahead_ms = order.ahead_ms.max(latest_ms.saturating_sub(now.0));
-        let alone_from = order.alone_from.unwrap_or(now.0.saturating_add(ahead_ms));
-        let order = Order { ahead_ms, alone_from: Some(alone_from) };
-        Self { entries: entries.into_iter().collect(), order }
+        let ahead_ms = order.ahead_ms.max(latest_ms.saturating_sub(at.max(now).0));
+        let mut log = Self { entries: entries.into_iter().collect(), order: Order { ahead_ms, ..order } };
+        log.set_back(now, at.0.saturating_sub(now.0).max(0));
+        // Where the clock was set back meanwhile, nobody knows by how much; only what is told from now on is young by as much.
+        let from_before = order.alone_from.filter(|_| at <= now);
+        log.order.alone_from = Some(from_before.unwrap_or_else(|| log.order_of(now).0));
+        log
     }
 
     /// What a restart must know of the order.
@@ -271,15 +279,15 @@ mod tests {
     /// has come before they say anything else.
     fn check_told_apart(knows_it: bool) {
         let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
-        let mut one = Log::restored(Vec::new(), Order::default(), TimestampMs(4000));
+        let mut one = Log::restored(Vec::new(), Order::default(), TimestampMs(0), TimestampMs(4000));
         one.hear_order(TimestampMs(i64::MIN), TimestampMs(4000));
         one.note(key.clone(), told(&[], &[1]), DurationMs(9000), TimestampMs(5000));
         one.set_back(TimestampMs(1000), 4000);
         let known = if knows_it { one.order() } else { Order::default() };
-        let mut other = Log::restored(Vec::new(), known, TimestampMs(1100));
+        let mut other = Log::restored(Vec::new(), known, TimestampMs(0), TimestampMs(1100));
         other.note(key.clone(), told(&[1], &[]), DurationMs(9000), TimestampMs(1200));
         let entries = |log: &Log| log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        let mut other = Log::restored(entries(&other), other.order(), TimestampMs(1250));
+        let mut other = Log::restored(entries(&other), other.order(), TimestampMs(1210), TimestampMs(1250));
         other.hear_order(one.order_of(TimestampMs(1300)), TimestampMs(1300));
         assert!(!one.hear_order(other.order_of(TimestampMs(1300)), TimestampMs(1300)));
         let (first, second) = (entries(&one), entries(&other));
@@ -296,13 +304,26 @@ mod tests {
         [true, false].into_iter().for_each(check_told_apart);
     }
 
+    /// Told alone at 5000, and the clock was set back while it was away: how far is not known, but that was told before.
+    #[test]
+    fn what_was_told_before_an_unknown_gap_does_not_move() {
+        let key = ("g".to_owned(), "r".to_owned(), "webhook/0".to_owned());
+        let mut before = Log::restored(Vec::new(), Order::default(), TimestampMs(0), TimestampMs(4000));
+        before.note(key.clone(), told(&[1], &[]), DurationMs(9000), TimestampMs(5000));
+        let entries = before.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
+        let mut log = Log::restored(entries, before.order(), TimestampMs(5100), TimestampMs(2000));
+        assert!(log.hear_order(TimestampMs(9000), TimestampMs(2000)));
+        assert_eq!(log.get(&key).map(|entry| entry.order.0), Some(5000));
+        assert_eq!(log.order_of(TimestampMs(2000)), TimestampMs(9000));
+    }
+
     #[test]
     fn what_is_told_after_a_restart_is_later_than_all_that_was_told_before() {
         let key = |group: &str| (group.to_owned(), "r".to_owned(), "webhook/0".to_owned());
         let mut before = Log::default();
         before.note(key("g"), told(&[1], &[]), DurationMs(9000), TimestampMs(5000));
         let entries = before.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        let mut log = Log::restored(entries, Order::default(), TimestampMs(1000));
+        let mut log = Log::restored(entries, Order::default(), TimestampMs(900), TimestampMs(1000));
         log.note(key("h"), told(&[1], &[]), DurationMs(9000), TimestampMs(1007));
         assert_eq!(log.get(&key("h")).map(|entry| (entry.at.0, entry.order.0)), Some((1007, 5007)));
         // Of these only what was told since the start is moved.

@@ -35,8 +35,7 @@ impl Core {
     /// who was.
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
         self.restored_at = Some(now.wall);
-        self.log = Log::restored(saved.log, saved.log_order, saved.at.max(now.wall));
-        self.log.set_back(now.wall, saved.at.0.saturating_sub(now.wall.0).max(0));
+        self.log = Log::restored(saved.log, saved.log_order, saved.at, now.wall);
         // From here on: the clock may be set back again before the first look.
         self.looked_at = Some(now);
         self.silences = Silences::restored(saved.silences);
