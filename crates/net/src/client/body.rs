@@ -8,9 +8,16 @@ use flate2::write::MultiGzDecoder;
 use super::ClientError;
 use super::words::explain;
 
-/// How much of a body is decoded at a stretch; gzip makes a thousand times as much of it at worst, a few milliseconds'
+/// How much of a packed body is decoded at a stretch; gzip makes a thousand times as much of it at worst, a few milliseconds'
 /// work.
 const PIECE_BYTES: usize = 4096;
+
+/// When so much was decoded, other tasks of the thread get their turn: some hundred microseconds. A turn costs microseconds itself, so
+/// not after every piece.
+const TURN_BYTES: usize = 256 << 10;
+
+/// So much room is made for a body that says how long it is; one that is longer gets more as it comes.
+const ROOM_BYTES_MAX: usize = 4 << 20;
 
 /// Decodes as the body comes in, so that a small body that unpacks to a huge one costs neither memory beyond the cap nor
 /// time beyond the caller's.
@@ -19,8 +26,9 @@ pub(super) async fn read(
     encoding: &str,
     body_max_bytes: usize,
 ) -> Result<(Bytes, usize), ClientError> {
-    let mut sink = Sink::of(encoding, body_max_bytes)?;
-    let mut wire_bytes = 0usize;
+    let said_bytes = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut sink = Sink::of(encoding, body_max_bytes, said_bytes.unwrap_or(0))?;
+    let (mut wire_bytes, mut turn_bytes) = (0usize, TURN_BYTES);
     while let Some(chunk) = response.chunk().await.map_err(explain)? {
         wire_bytes = wire_bytes.saturating_add(chunk.len());
         if wire_bytes > body_max_bytes {
@@ -28,8 +36,11 @@ pub(super) async fn read(
         }
         for piece in chunk.chunks(PIECE_BYTES) {
             sink.take(piece, body_max_bytes)?;
-            // Other tasks of this thread want to go on, and the time limit to be looked at.
-            tokio::task::yield_now().await;
+            if sink.bytes() >= turn_bytes {
+                turn_bytes = sink.bytes().saturating_add(TURN_BYTES);
+                // Other tasks of this thread want to go on, and the time limit to be looked at.
+                tokio::task::yield_now().await;
+            }
         }
     }
     Ok((sink.finish()?, wire_bytes))
@@ -64,10 +75,14 @@ impl Write for Capped {
 }
 
 impl Sink {
-    fn of(encoding: &str, bytes_max: usize) -> Result<Self, ClientError> {
-        let capped = Capped { bytes: Vec::new(), bytes_max, is_over: false };
+    /// `said_bytes` is how long the body says it is.
+    fn of(encoding: &str, bytes_max: usize, said_bytes: usize) -> Result<Self, ClientError> {
+        let mut capped = Capped { bytes: Vec::new(), bytes_max, is_over: false };
         match encoding {
-            "" | "identity" => Ok(Self::Plain(capped)),
+            "" | "identity" => {
+                capped.bytes.reserve_exact(said_bytes.min(bytes_max).min(ROOM_BYTES_MAX));
+                Ok(Self::Plain(capped))
+            }
             "gzip" => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(capped)))),
             other => Err(ClientError::Encoding(format!("unknown content encoding {other:?}"))),
         }
@@ -82,6 +97,14 @@ impl Sink {
             true => ClientError::TooLarge(body_max_bytes),
             false => broken_gzip(&e),
         })
+    }
+
+    /// How much was decoded.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Plain(capped) => capped.bytes.len(),
+            Self::Gzip(decoder) => decoder.get_ref().bytes.len(),
+        }
     }
 
     fn finish(self) -> Result<Bytes, ClientError> {
