@@ -66,7 +66,10 @@ fn restart(dir: &Path) {
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     db.close().expect("a full disk would spoil the bench");
     let (seconds, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    println!("close                          {seconds:>10.3} s   CPU {cpu:.2} s   resident {:.0} MB", resident_mb());
+    println!(
+        "close                          {seconds:>10.3} s   CPU {cpu:.2} s   resident {:.0} MB",
+        resident_mb()
+    );
     println!("log on disk                    {:>10.1} MB", db.status().wal_bytes as f64 / 1e6);
 }
 

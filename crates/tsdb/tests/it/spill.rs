@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use disk::{Crash, Disk, Faults};
 use model::DurationMs;
-use tsdb::{DamagePolicy, Db, Limits, Options};
+use tsdb::{DamagePolicy, Db, Limits, Options, offline};
 
 use crate::world::{NOW_MS, World, commit, contents};
 
@@ -152,6 +153,23 @@ fn strict_recovery_leaves_a_damaged_file_where_it_is() {
     let (_, report) = world.kill_and_open();
     let to = report.log.damage[0].quarantined_to.clone().unwrap();
     assert!(world.disk.read(&to).is_ok() && world.disk.read(&spoilt).is_err());
+}
+
+#[test]
+fn a_check_reads_the_files_that_the_checkpoint_lists() {
+    let (world, listed) = with_checkpoint();
+    let spoilt = Path::new(HEAD).join(listed.iter().nth(3).unwrap());
+    let verified = || {
+        let disk: Arc<dyn Disk> = Arc::new(world.disk.clone());
+        offline::verify(&disk, Path::new("/data/metrics"), &mut |_, _| {}).unwrap().damage
+    };
+    assert_eq!(verified(), []);
+    world.disk.mem().tamper(&spoilt, |bytes| bytes[40] ^= 1).unwrap();
+    let damage = verified();
+    assert_eq!(damage.len(), 1);
+    assert_eq!((&damage[0].file, damage[0].reason.as_str()), (&spoilt, "its checksum is wrong"));
+    world.disk.remove_file(&spoilt).unwrap();
+    assert_eq!(verified()[0].reason, "the file is missing");
 }
 
 #[test]
