@@ -30,8 +30,8 @@ pub(super) fn table(options: &StorageOptions, ports: &[u16], figures: &[Figures]
     let mut out = format!(
         "{} targets of {} series each, scraped every {INTERVAL_S} s by all at once for {} min; identity encoding. CPU and slopes without the \
          first {} s; slopes by least squares over the rest. Memory at the end. Blocks: a snapshot with the head in it (VictoriaMetrics: \
-         flush and merge of all; it writes small parts while samples come in, which is in its first row). Starts until it says that it is ready, each alone on the machine. Load average at the end: {load}; the \
-         servers and the targets are part of it.\n\n",
+         flush and merge of all; it writes small parts while samples come in, which is in its first row). Starts until it says that it is \
+         ready, each alone on the machine. Load average at the end: {load}; the servers and the targets are part of it.\n\n",
         ports.len(),
         exporter::SERIES,
         options.minutes,
