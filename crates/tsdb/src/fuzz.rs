@@ -9,9 +9,11 @@ use prometheus_client::metrics::counter::Counter;
 use storage::Samples;
 
 use crate::block::Block;
-use crate::block::chunk::{self, ChunkView};
+use crate::block::chunk::{self, Base, ChunkView};
+use crate::block::head::Chunks;
 use crate::block::lenders::TimesIn;
-use crate::block::meta;
+use crate::block::meta::{self, VERSION, VERSION_LONG_HEADS};
+use crate::block::scale::Scaled;
 use crate::block::tombstones::Tombstones;
 use crate::filenames::block_file;
 use crate::record::{self, Record};
@@ -69,17 +71,21 @@ pub fn block(bytes: &[u8]) {
     }
 }
 
-/// A chunk of a block and one behind it, which may have the times of the first: decoded, and asked at some places.
+/// A chunk of a block and one behind it, which may have the times of the first or build on it, as each version reads them:
+/// decoded, and asked at some places.
 pub fn chunk(bytes: &[u8]) {
-    let Some(first) = chunk::bounded(bytes, 0) else { return };
-    for at in [0, first.len()] {
-        chunk::damage(bytes, at);
-        chunk_at(bytes, at);
+    for version in [VERSION_LONG_HEADS, VERSION] {
+        let chunks = Chunks { bytes, version };
+        let Some(first) = chunks.bounded(0) else { continue };
+        for at in [0, first.len()] {
+            chunk::damage(chunks, at);
+            chunk_at(chunks, at);
+        }
     }
 }
 
-fn chunk_at(bytes: &[u8], at: usize) {
-    let Some(view) = ChunkView::parse(bytes, at) else { return };
+fn chunk_at(chunks: Chunks<'_>, at: usize) {
+    let Some(view) = ChunkView::parse(chunks, at) else { return };
     let mut out = Samples::default();
     view.decode(0, view.count, &mut out);
     view.decode(view.count / 2, view.times.until(i64::MAX), &mut out);
@@ -138,7 +144,9 @@ pub fn chunk_seeds() -> Vec<Vec<u8>> {
         let values: Vec<f64> = (0..times.len()).map(kind).collect();
         let mut bytes = Vec::new();
         chunk::put_alone(&times, &values, &mut bytes);
-        chunk::put_chunk(TimesIn::Before(bytes.len() as u32), &values, &mut bytes);
+        let (scaled, distance) = (Scaled::of(&values), bytes.len() as u64);
+        let base = Base { distance, integers: &scaled.integers };
+        chunk::put_chunk(TimesIn::Before(distance as u32), &values, &scaled, Some(base), &mut bytes);
         bytes
     };
     kinds.into_iter().map(encode).collect()
