@@ -105,3 +105,39 @@ impl Bases {
         self.known.insert(key, known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_and_count_of_a_histogram_have_the_same_text_and_no_others() {
+        let role = |pairs: &[(&str, &str)]| Role::of(&Labels::from_pairs(pairs.iter().copied()));
+        let text = |pairs: &[(&str, &str)]| role(pairs).map(|role| role.histogram().to_owned());
+        let first = text(&[("__name__", "h_bucket"), ("le", "1"), ("path", "/")]);
+        assert!(first.is_some());
+        assert_eq!(text(&[("__name__", "h_bucket"), ("le", "2"), ("path", "/")]), first);
+        assert_eq!(text(&[("__name__", "h_count"), ("path", "/")]), first);
+        assert_ne!(text(&[("__name__", "h_bucket"), ("le", "1"), ("path", "/a")]), first);
+        assert_ne!(text(&[("__name__", "g_bucket"), ("le", "1"), ("path", "/")]), first);
+        for other in [&[("__name__", "h_bucket")][..], &[("__name__", "h_sum")], &[("le", "1")]] {
+            assert_eq!(role(other), None);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound() {
+        let mut bases = Bases::default();
+        let scaled = Scaled::of(&(0..4000).map(|i| f64::from(i * i % 9973)).collect::<Vec<_>>());
+        let role = |i: usize| Role::Bucket(i.to_string().into());
+        let all = 3 * REMEMBERED_BYTES_MAX / 4000;
+        for i in 0..all {
+            bases.add(&role(i), 0, &scaled, 16);
+            assert!(bases.known_bytes <= REMEMBERED_BYTES_MAX);
+        }
+        assert!(bases.known.len() < all, "some were forgotten");
+        assert!(bases.find(&role(0), 0, &scaled).is_none());
+        let found = bases.find(&role(all - 1), 0, &scaled).map(|(at, integers)| (at, integers.to_vec()));
+        assert_eq!(found, Some((16, scaled.integers)));
+    }
+}

@@ -439,6 +439,52 @@ mod tests {
         assert_eq!(index.values_of("job", &RoaringBitmap::from([1, 2, 3])), ["a", "b"]);
     }
 
+    /// More than a page, of several shapes, some of them without chunks of the usual number.
+    #[test]
+    fn pages_of_any_series_come_back() {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let mut all = std::collections::BTreeSet::new();
+        for _ in 0..700 {
+            let mut pairs = Vec::new();
+            for name in ["__name__", "a", "b", "instance", "zone"] {
+                if rng.u8(..4) > 0 {
+                    pairs.push((name, format!("v{}", rng.u8(..40))));
+                }
+            }
+            all.insert(Labels::from_pairs(pairs));
+        }
+        let (mut writer, mut offset_bytes, mut expected) = (IndexWriter::default(), 16, Vec::new());
+        for labels in &all {
+            let mut first_ms = 1000;
+            let chunks: Vec<ChunkEntry> = (0..rng.usize(1..4))
+                .map(|_| {
+                    let chunk = ChunkEntry { first_ms, last_ms: first_ms + rng.i64(0..9000), offset_bytes };
+                    (first_ms, offset_bytes) = (chunk.last_ms + 1, offset_bytes + rng.u64(20..500));
+                    chunk
+                })
+                .collect();
+            writer.add(labels, &chunks);
+            expected.push(chunks);
+        }
+        let bytes = writer.finish(500);
+        let layout = Layout::parse(&bytes, VERSION).unwrap();
+        let index = IndexView { bytes: &bytes, layout: &layout, chunks_end: offset_bytes };
+        assert!(all.len() > 4 * PAGE_SERIES && index.series_count() as usize == all.len());
+        let mut number = 0;
+        for ((place, labels), chunks) in (0..).zip(&all).zip(expected) {
+            assert_eq!(index.labels(place).as_ref(), Some(labels));
+            let entry = index.series(place, 500).unwrap();
+            assert_eq!((entry.first_chunk, &entry.chunks), (number, &chunks));
+            number += chunks.len() as u64;
+        }
+        for name in ["a", "instance", "zone"] {
+            let matcher = Matcher::equal(name, "v7");
+            let expected = (0..).zip(&all).filter(|(_, labels)| matcher.matches_labels(labels));
+            let expected: Vec<u32> = expected.map(|(place, _)| place).collect();
+            assert_eq!(index.matching(&[matcher]).iter().collect::<Vec<_>>(), expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn random_bytes_never_panic(changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..30), cut in 0..40usize) {
