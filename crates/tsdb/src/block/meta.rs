@@ -131,12 +131,9 @@ pub(crate) fn read(bytes: &[u8], number: u64) -> Result<(Meta, Footer), Flaw> {
 }
 
 /// Puts the sums of header, index, meta and footer right, as far as the footer says where they are: for fuzz targets, which
-/// would not get past them.
-pub(crate) fn reseal(bytes: &mut [u8], number: u64) {
-    if let Some(place) = bytes.first_chunk_mut() {
-        *place = header(number);
-    }
-    let Some(at) = bytes.len().checked_sub(FOOTER_BYTES) else { return };
+/// would not get past them. Gives the number of the block that the meta says.
+pub(crate) fn reseal(bytes: &mut [u8]) -> u64 {
+    let Some(at) = bytes.len().checked_sub(FOOTER_BYTES) else { return 0 };
     let seal = |bytes: &mut [u8], len: usize, to: usize| {
         let sum = crc32c::crc32c(bytes.get(at..at + len).unwrap_or_default()).to_le_bytes();
         bytes.iter_mut().skip(at + to).zip(sum).for_each(|(place, byte)| *place = byte);
@@ -145,12 +142,19 @@ pub(crate) fn reseal(bytes: &mut [u8], number: u64) {
         place.copy_from_slice(&MAGIC_END);
     }
     seal(bytes, 40, 40);
-    let Some(footer) = take_footer(bytes, VERSION) else { return };
+    let version = bytes.get(4..).and_then(<[u8]>::first_chunk).map(|version| u16::from_le_bytes(*version));
+    let version = version.filter(|version| VERSIONS.contains(version)).unwrap_or(VERSION);
+    let Some(footer) = take_footer(bytes, version) else { return 0 };
+    let number = bytes.get(footer.meta.clone()).and_then(|mut meta| take_u64(&mut meta)).unwrap_or(0);
+    if let Some(place) = bytes.first_chunk_mut() {
+        *place = header_of(number, version);
+    }
     for (part, to) in [(footer.index, 16), (footer.meta, 32)] {
         let sum = bytes.get(part).map(crc32c::crc32c).unwrap_or_default().to_le_bytes();
         bytes.iter_mut().skip(at + to).zip(sum).for_each(|(place, byte)| *place = byte);
     }
     seal(bytes, 40, 40);
+    number
 }
 
 fn take_footer(bytes: &[u8], version: u16) -> Option<Footer> {
