@@ -48,8 +48,8 @@ pub(crate) fn put_chunk(
     };
     let (flags, magnitude) = (flags_of(values), magnitude(scaled));
     let is_exact = is_exact(scaled.scale, magnitude, scaled.exceptions.len());
-    // Nobody sums up a counter; where sums take nothing, they are there.
-    let with_sums = is_exact && base.is_none() && (flags & RISES == 0 || draft.is_straight());
+    // Nobody sums up a counter; where it keeps to lines, sums take little, and most often nothing.
+    let with_sums = is_exact && base.is_none() && (flags & RISES == 0 || draft.kind == Kind::Lines);
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
     let head = NewHead {
         flags: flags | flag(draft.kind == Kind::Steps, STEPS) | flag(with_sums, SUMS),

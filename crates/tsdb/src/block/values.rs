@@ -9,6 +9,9 @@ use super::steps::{self, STEP_BITS_MAX};
 
 /// Values of a mini-block: with fewer, the lines take more than they save; with more, one outlier costs more.
 pub(crate) const MINI_LEN: usize = 64;
+/// Steps are taken where they save more than one of so many bits: to read them takes longer, the more so the wider they are,
+/// and then they save least.
+const STEPS_SAVE_PART: usize = 8;
 /// Widths of what lies before the residuals.
 const WIDTHS_BYTES: usize = 4;
 
@@ -45,7 +48,8 @@ impl<'a> Draft<'a> {
         });
         let steps = Self::with(values, Kind::Steps, steps.collect());
         let is_narrow = steps.lines.iter().all(|line| line.width <= STEP_BITS_MAX);
-        if is_narrow && steps.bits < lines.bits { steps } else { lines }
+        let saved = lines.bits.saturating_sub(steps.bits);
+        if is_narrow && saved * STEPS_SAVE_PART > lines.bits { steps } else { lines }
     }
 
     fn with(values: &'a [i64], kind: Kind, lines: Vec<Line>) -> Self {
