@@ -1,35 +1,36 @@
 //! Alerting at work: takes alerts, waits for groups to be due, delivers notifications, keeps what must survive a
 //! restart, and tells of all that.
 
+mod deliveries;
 mod keep;
+mod pair;
 mod trial;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use model::{Alert, Labels, TimestampMs};
 use net::Client;
 use stdx::Clock;
 use tokio::sync::{Notify as Wake, Semaphore, watch};
-use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::grouping::{Core, End, Job, Now, Receivers, Ticket};
+use crate::grouping::{Core, Now, Receivers};
 use crate::ledger::failures::Failures;
-use crate::ledger::{self, ALERTS_NAMED_MAX, Attempted, Fingerprint, Ledger, What};
-use crate::metrics::{FailureLabel, IntegrationLabel, Metrics};
-use crate::notify::{Integration, Notification, Outcome, Tried, build, deliver};
-use crate::peers::{self, Line, PeerOptions, PeerStatus, Peers, Post};
+use crate::ledger::{self, Fingerprint, Ledger};
+use crate::metrics::Metrics;
+use crate::notify::build;
+use crate::peers::{PeerOptions, Peers, Post};
 use crate::silence::{Silence, SilenceDraft, SilenceError};
-use crate::state::wire::Exchange;
-use crate::state::{Saved, State};
+use crate::state::State;
 use crate::status::{AlertStatus, GroupStatus, NotificationRecord, Status};
 use crate::store::Refused;
 use crate::why::{self, Episode, Question, RouteNode, Story};
 
+pub use pair::PeerError;
 pub use trial::{TEST_ALERT, TestError, Tested};
 
 /// How many notifications are remembered for the UI and the API; the oldest goes first.
@@ -37,12 +38,6 @@ pub const RECORDS_MAX: usize = 200;
 
 /// The most deliveries at one moment; others wait. Enough that a few receivers that do not answer hold up nobody else.
 const DELIVERIES_AT_ONCE_MAX: usize = 64;
-
-/// How often what has ended is forgotten: Alertmanager's `--alerts.gc-interval`.
-const COLLECT_EVERY: Duration = Duration::from_secs(30 * 60);
-
-/// How long a stop waits for deliveries under way.
-const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Settings besides the configuration file.
 #[derive(Debug, Clone)]
@@ -124,53 +119,6 @@ impl Dispatcher {
         this
     }
 
-    /// Pushes what is new to other monitors, over a line to each.
-    fn start_pushing(&self, line: impl Fn(&Peers, usize) -> Arc<dyn Line>) {
-        let Some(peers) = &self.shared.peers else { return };
-        let push = |number| {
-            let line = line(peers, number);
-            let (shared, peers) = (Arc::clone(&self.shared), Arc::clone(peers));
-            tokio::spawn(peers::run(shared, peers, number, line, self.stop.clone()))
-        };
-        lock(&self.pushers).extend((0..peers.options.urls.len()).map(push));
-    }
-
-    /// Takes over what another monitor of a pair says; answers with this one's run. The error is for that monitor's log.
-    ///
-    /// # Errors
-    /// When there is no pair, the caller is a stranger, or what it says makes no sense.
-    pub fn hear_peer(
-        &self,
-        authorization: Option<&str>,
-        is_from_here: bool,
-        body: &[u8],
-    ) -> Result<String, PeerError> {
-        let Some(peers) = &self.shared.peers else { return Err(PeerError::Alone) };
-        if !peers.lets_in(authorization, is_from_here) {
-            return Err(PeerError::Stranger);
-        }
-        let said: Exchange = serde_json::from_slice(body).map_err(|e| PeerError::Nonsense(e.to_string()))?;
-        if said.boot == peers.boot {
-            return Err(PeerError::Nonsense("this monitor is its own peer: look at --peer".to_owned()));
-        }
-        let head = said.head();
-        let is_news = said.has_news();
-        let shared = said.read().map_err(PeerError::Nonsense)?;
-        if is_news {
-            self.with_core(|core, now| core.take_over(shared, now));
-        }
-        peers.hear(&head);
-        if head.complete {
-            lock(&self.shared.core).trust_log();
-        }
-        Ok(peers.boot.clone())
-    }
-
-    /// This monitor's name in a pair, and the others; `None` when it is alone.
-    pub fn peers(&self) -> Option<(String, Vec<PeerStatus>)> {
-        self.shared.peers.as_ref().map(|peers| (peers.options.name.clone(), peers.status()))
-    }
-
     fn start_with(
         config: Config,
         state: State,
@@ -185,7 +133,7 @@ impl Dispatcher {
         let (config, counts) = (Arc::new(config), Arc::clone(&metrics));
         let mut core = Core::new(config, receivers, external_url, counts, Arc::clone(&ledger));
         let records = std::mem::take(&mut saved.records).into();
-        let blind = blind_for(&saved, clock.now_ms());
+        let blind = pair::blind_for(&saved, clock.now_ms());
         core.restore(saved, Now { wall: TimestampMs(clock.now_ms()), tick: Instant::now() });
         let shared = Arc::new(Shared {
             core: Mutex::new(core),
@@ -201,7 +149,7 @@ impl Dispatcher {
             peers: options.peers.map(|peers| Arc::new(Peers::new(peers, blind))),
         });
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(Arc::clone(&shared), stop.clone()));
+        let task = tokio::spawn(deliveries::run(Arc::clone(&shared), stop.clone()));
         let stop_keeping = CancellationToken::new();
         let keep = |place| tokio::spawn(keep::run(Arc::clone(&shared), place, stop_keeping.clone()));
         let keeper = Mutex::new(place.map(keep));
@@ -386,14 +334,6 @@ impl Dispatcher {
     }
 }
 
-/// For how long nobody was there before this start: for ever when there is no past.
-fn blind_for(saved: &Saved, now_ms: i64) -> Duration {
-    if saved.at <= TimestampMs(0) {
-        return peers::BLIND_FOR_EVER;
-    }
-    Duration::from_millis(u64::try_from(now_ms.saturating_sub(saved.at.0)).unwrap_or(0))
-}
-
 async fn ended(task: Option<JoinHandle<()>>) {
     let Some(task) = task else { return };
     if let Err(cause) = task.await {
@@ -401,271 +341,9 @@ async fn ended(task: Option<JoinHandle<()>>) {
     }
 }
 
-/// Why another monitor is not listened to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PeerError {
-    /// No pair is configured here.
-    #[error("this monitor has no --peer")]
-    Alone,
-    /// The token is missing or another one, or there is none and the caller is not on this machine.
-    #[error("not let in: give both monitors the same --peer-token-file")]
-    Stranger,
-    /// It makes no sense.
-    #[error("{0}")]
-    Nonsense(String),
-}
-
 impl Shared {
-    /// What another monitor of a pair is told.
-    pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
-        lock(&self.core).exchange(since)
-    }
-
-    /// Whether another monitor of a pair knows better what happened before this one's start.
-    fn is_elder_alive(&self) -> bool {
-        self.peers.as_ref().is_some_and(|peers| peers.is_elder_alive())
-    }
-
-    /// Whether this one of a pair has started so lately that it has not heard all senders.
-    fn is_learning(&self) -> bool {
-        self.peers.as_ref().is_some_and(|peers| peers.is_learning())
-    }
-
-    /// What others have made of a job since it was decided.
-    fn told_meanwhile(&self, job: &Job) -> Option<End> {
-        let is_elder_alive = self.is_elder_alive();
-        let mut core = lock(&self.core);
-        core.has_elder = is_elder_alive;
-        core.is_learning = self.is_learning();
-        core.told_meanwhile(job, self.now())
-    }
-
-    /// There may be news for other monitors.
-    fn tell_peers(&self) {
-        if let Some(peers) = &self.peers {
-            peers.tell_news();
-        }
-    }
-
     pub(crate) fn now(&self) -> Now {
         Now { wall: TimestampMs(self.clock.now_ms()), tick: Instant::now() }
-    }
-
-    fn attempted(&self, integration: &Integration, notification: &Notification, tried: &Tried<'_>) {
-        let label = IntegrationLabel { integration: integration.kind };
-        self.metrics.requests.get_or_create(&label).inc();
-        self.metrics.latency.get_or_create(&label).observe(tried.took.as_secs_f64());
-        if tried.result.is_err() {
-            self.metrics.requests_failed.get_or_create(&label).inc();
-        }
-        let (now, attempted) = (self.now().wall, attempted(integration, notification, tried));
-        let attempted = lock(&self.failures).sift(attempted, now);
-        if let Some(attempted) = attempted {
-            self.ledger.record(now, What::Attempt(Box::new(attempted)), &self.metrics);
-        }
-    }
-
-    fn told(
-        &self,
-        integration: &'static str,
-        notification: &Notification,
-        outcome: &Outcome,
-        took: Duration,
-    ) {
-        self.metrics.notifications.get_or_create(&IntegrationLabel { integration }).inc();
-        if let Err(failure) = &outcome.result {
-            let label = FailureLabel { integration, reason: failure.reason };
-            self.metrics.notifications_failed.get_or_create(&label).inc();
-            tracing::warn!(
-                receiver = notification.receiver,
-                group = notification.group_key,
-                attempts = outcome.attempts,
-                "notification given up until the group is due again: {}",
-                failure.message
-            );
-        }
-        let record = self.record(integration, notification, outcome, took);
-        let mut records = lock(&self.records);
-        if records.len() == RECORDS_MAX {
-            records.pop_front();
-        }
-        records.push_back(record);
-        drop(records);
-        self.changed.notify_one();
-    }
-
-    fn record(
-        &self,
-        integration: &'static str,
-        notification: &Notification,
-        outcome: &Outcome,
-        took: Duration,
-    ) -> NotificationRecord {
-        let (http_status, error) = match &outcome.result {
-            Ok(answer) => (Some(answer.status), None),
-            Err(failure) => (failure.status, Some(failure.message.clone())),
-        };
-        let firing = notification.firing_count();
-        NotificationRecord {
-            at: self.now().wall,
-            receiver: notification.receiver.clone(),
-            integration: integration.to_owned(),
-            group_key: notification.group_key.clone(),
-            status: notification.status(),
-            firing,
-            resolved: notification.alerts.len() - firing,
-            attempts: outcome.attempts,
-            http_status,
-            error,
-            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-/// What the ledger is told of an attempt.
-fn attempted(integration: &Integration, notification: &Notification, tried: &Tried<'_>) -> Attempted {
-    let named = |ended: bool| {
-        let side = notification.alerts.iter().filter(|alert| alert.ended_at.is_some() == ended);
-        side.take(ALERTS_NAMED_MAX).map(|alert| Fingerprint::of(&alert.labels)).collect::<Vec<_>>()
-    };
-    let (firing, resolved) = (named(false), named(true));
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let (status, answer) = match tried.result {
-        Ok(answer) => (Some(answer.status), answer.text.clone()),
-        Err(failure) => (failure.status, failure.message.clone()),
-    };
-    Attempted {
-        receiver: notification.receiver.clone(),
-        integration: integration.place(),
-        group: notification.group_key.clone(),
-        more: firing.len() + resolved.len() < notification.alerts.len(),
-        firing,
-        resolved,
-        number: tried.number,
-        status,
-        answer,
-        taken: tried.result.is_ok(),
-        again_in_ms: tried.again_in.map(millis),
-        took_ms: millis(tried.took),
-        skipped: 0,
-    }
-}
-
-/// Deliveries under way, with what has to come back of each even if it fails in a way nobody foresaw.
-#[derive(Default)]
-struct Deliveries {
-    tasks: JoinSet<(Ticket, End)>,
-    tickets: HashMap<Id, Ticket>,
-}
-
-impl Deliveries {
-    fn begin(&mut self, shared: &Arc<Shared>, job: Job) {
-        let ticket = job.ticket.clone();
-        let handle = self.tasks.spawn(tell(Arc::clone(shared), job));
-        self.tickets.insert(handle.id(), ticket);
-    }
-
-    /// Waits for the next one to end; for ever when there is none.
-    async fn next(&mut self) -> Option<(Ticket, End)> {
-        let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
-        match ended {
-            Ok((id, told)) => {
-                self.tickets.remove(&id);
-                Some(told)
-            }
-            Err(cause) => {
-                tracing::error!("a delivery failed: {cause}");
-                Some((self.tickets.remove(&cause.id())?, End::Failed))
-            }
-        }
-    }
-}
-
-/// Answers what has to come back: while a job waited its turn, what is to be told may have changed.
-async fn tell(shared: Arc<Shared>, mut job: Job) -> (Ticket, End) {
-    let end = tell_in_turn(&shared, &mut job).await;
-    (job.ticket, end)
-}
-
-async fn tell_in_turn(shared: &Shared, job: &mut Job) -> End {
-    if let Some(peers) = &shared.peers {
-        tokio::time::sleep(peers.wait()).await;
-        lock(&shared.core).refresh(job, shared.now());
-        if let Some(end) = shared.told_meanwhile(job) {
-            return end;
-        }
-    }
-    // Never closed; were it, telling without a slot is better than not telling.
-    let slot = shared.slots.acquire().await.ok();
-    let begun = Instant::now();
-    let heard = |tried: &Tried<'_>| shared.attempted(&job.integration, &job.notification, tried);
-    // Between two attempts another monitor may have told it, or the same group as it is since a reload.
-    let job = &*job;
-    let is_done = || shared.told_meanwhile(job).is_some();
-    let outcome = deliver(&job.integration, &job.notification, job.time, heard, is_done).await;
-    drop(slot);
-    if let Some(end) = shared.told_meanwhile(job).filter(|_| outcome.result.is_err()) {
-        return end;
-    }
-    shared.told(job.integration.kind, &job.notification, &outcome, begun.elapsed());
-    if outcome.result.is_ok() { End::Taken } else { End::Failed }
-}
-
-async fn run(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut deliveries = Deliveries::default();
-    // Who has just started decides nothing before it knows what the others know.
-    if let Some(peers) = &shared.peers {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = peers.settled() => {
-                // Asked under the lock: whoever says the last of it meanwhile takes the doubts back.
-                let mut core = lock(&shared.core);
-                if !peers.have_all() {
-                    core.doubt_log();
-                }
-            }
-        }
-    }
-    let mut collect_at = Instant::now() + COLLECT_EVERY;
-    loop {
-        let due = lock(&shared.core).next_due();
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = shared.wake.notified() => {}
-            () = tokio::time::sleep_until(due.map_or(collect_at, |due| due.min(collect_at))) => {}
-            ended = deliveries.next() => {
-                if let Some((ticket, end)) = ended {
-                    lock(&shared.core).done(ticket, end, shared.now());
-                    shared.changed.notify_one();
-                    shared.tell_peers();
-                }
-            }
-        }
-        let now = shared.now();
-        if now.tick >= collect_at {
-            lock(&shared.core).collect(now);
-            collect_at = now.tick + COLLECT_EVERY;
-        }
-        let is_elder_alive = shared.is_elder_alive();
-        let jobs = {
-            let mut core = lock(&shared.core);
-            core.has_elder = is_elder_alive;
-            core.is_learning = shared.is_learning();
-            core.due(now)
-        };
-        shared.changed.notify_one();
-        jobs.into_iter().for_each(|job| deliveries.begin(&shared, job));
-    }
-    let rest = async {
-        while !deliveries.tasks.is_empty() {
-            if let Some((ticket, end)) = deliveries.next().await {
-                lock(&shared.core).done(ticket, end, shared.now());
-            }
-        }
-    };
-    if tokio::time::timeout(STOP_WAIT_MAX, rest).await.is_err() {
-        tracing::warn!("stopped with notifications under way");
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! All of this is computation on the time handed in: no I/O, no timers. [`crate::dispatcher`] has those.
 
+mod group;
 mod hand;
 mod keep;
 pub(crate) mod look;
@@ -22,14 +23,13 @@ use std::time::Duration;
 use model::{Alert, AlertState, DurationMs, Labels, TimestampMs};
 use tokio::time::Instant;
 
+use self::group::{Group, InFlight, group_name};
 use crate::config::Config;
-use crate::fingerprint::fingerprint;
 use crate::inhibit::Inhibition;
-use crate::ledger::{Hold, Ledger, Wait, Way, What};
+use crate::ledger::{Ledger, Wait, Way, What};
 use crate::log::{Log, LogKey, Told};
 use crate::metrics::{Metrics, ReceivedLabel, StateLabel};
 use crate::notify::{Integration, Notification, NotifiedAlert};
-use crate::route::Route;
 use crate::silence::{SilenceState, Silences};
 use crate::status::Ack;
 use crate::store::{Known, Refused, Store};
@@ -37,9 +37,6 @@ use crate::store::{Known, Refused, Store};
 /// The most groups at once. Each costs about 1 kB and one look at every `group_interval`; more than this means that
 /// alerts are grouped by something that differs for each of them.
 pub(crate) const GROUPS_MAX: usize = 20_000;
-
-/// A notification may take as long as `group_interval`, but at least this long: Alertmanager's minimum.
-const NOTIFY_TIME_MIN: Duration = Duration::from_secs(10);
 
 /// How soon a group is looked at again whose news another monitor of a pair is to tell: as soon as that one counts as dead.
 const LOOK_AFTER_ELDER: Duration = crate::peers::ALIVE_FOR;
@@ -93,32 +90,6 @@ pub(crate) struct Ticket {
     heard: u64,
 }
 
-struct Group {
-    /// Tells this group from an earlier one of the same key, whose jobs may still be under way.
-    serial: u64,
-    key: String,
-    receiver: String,
-    route_labels: Labels,
-    group_wait: Duration,
-    group_interval: Duration,
-    repeat_interval: DurationMs,
-    alerts: BTreeMap<Labels, Arc<Known>>,
-    /// What kept which of them from being told at the last look.
-    held: BTreeMap<Labels, Hold>,
-    next_flush: Instant,
-    has_flushed: bool,
-    in_flight: Option<InFlight>,
-}
-
-struct InFlight {
-    outstanding: usize,
-    failed: bool,
-    /// Ended alerts as they were told.
-    resolved: Vec<Arc<Known>>,
-    /// The next flush came due meanwhile.
-    flush_after: bool,
-}
-
 /// What comes of a look at a group.
 #[derive(Default)]
 struct Decided {
@@ -169,8 +140,8 @@ pub(crate) struct Core {
     /// Groups that were due while something of the same name and receiver was under way since before a reload: they are
     /// looked at when that is done.
     waiting: BTreeMap<(String, String), GroupKey>,
-    /// What the clock showed at the last look for what is due.
-    looked_at: TimestampMs,
+    /// When the clock was looked at last, to find out whether somebody has set it back.
+    looked_at: Option<Now>,
     /// Counts what is heard of other monitors of a pair, and what the count was when each was heard to be told last.
     heard: u64,
     heard_at: BTreeMap<LogKey, u64>,
@@ -208,7 +179,7 @@ impl Core {
             released: BTreeMap::new(),
             under_way: BTreeSet::new(),
             waiting: BTreeMap::new(),
-            looked_at: TimestampMs(i64::MIN),
+            looked_at: None,
             heard: 0,
             heard_at: BTreeMap::new(),
         }
@@ -317,11 +288,7 @@ impl Core {
 
     /// Flushes all groups that are due and answers what is to be delivered.
     pub(crate) fn due(&mut self, now: Now) -> Vec<Job> {
-        if now.wall < self.looked_at {
-            self.log.set_back(now.wall);
-            self.changes += 1;
-        }
-        self.looked_at = now.wall;
+        self.watch_clock(now);
         let due: Vec<GroupKey> = self
             .groups
             .iter()
@@ -329,6 +296,17 @@ impl Core {
             .map(|(key, _)| key.clone())
             .collect();
         due.iter().flat_map(|key| self.flush(key, now)).collect()
+    }
+
+    /// Finds out whether somebody has set the clock back since the last look.
+    fn watch_clock(&mut self, now: Now) {
+        if let Some(before) = self.looked_at.filter(|before| now.wall < before.wall) {
+            let passed = now.tick.saturating_duration_since(before.tick).as_millis();
+            let expected = before.wall.0.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
+            self.log.set_back(now.wall, expected.saturating_sub(now.wall.0));
+            self.changes += 1;
+        }
+        self.looked_at = Some(now);
     }
 
     fn flush(&mut self, key: &GroupKey, now: Now) -> Vec<Job> {
@@ -408,6 +386,7 @@ impl Core {
 
     /// Takes note of a job that is done, well or not.
     pub(crate) fn done(&mut self, ticket: Ticket, end: End, now: Now) {
+        self.watch_clock(now);
         self.under_way.remove(&ticket.log_key);
         let waiting = self.waiting.remove(&(ticket.log_key.0.clone(), ticket.log_key.1.clone()));
         if let Some(group) = waiting.and_then(|key| self.groups.get_mut(&key)) {
@@ -488,99 +467,8 @@ fn differs(before: &Known, now: &Known, at: TimestampMs) -> bool {
         || before.is_resolved(before.updated_at) != ended
 }
 
-/// What a group is called in notifications.
-fn group_name(route: &Route, labels: &Labels) -> String {
-    format!("{}:{labels}", route.key)
-}
-
 /// Whether somebody has everything in hand that fires.
 fn is_in_hand(acks: &BTreeMap<Labels, Ack>, alerts: &[NotifiedAlert]) -> bool {
     let mut firing = alerts.iter().filter(|alert| alert.ended_at.is_none()).peekable();
     firing.peek().is_some() && firing.all(|alert| acks.contains_key(&alert.labels))
-}
-
-impl Group {
-    /// How often a receiver is told of what still fires: a repeat waits for the group's next look.
-    fn told_every(&self) -> DurationMs {
-        let group_interval_ms = i64::try_from(self.group_interval.as_millis()).unwrap_or(i64::MAX);
-        self.repeat_interval.max(DurationMs(group_interval_ms))
-    }
-
-    fn new(route: &Route, labels: &Labels, serial: u64, now: Now) -> Self {
-        Self {
-            serial,
-            key: group_name(route, labels),
-            receiver: route.receiver.clone(),
-            route_labels: route.labels.clone(),
-            group_wait: route.group_wait.to_std(),
-            group_interval: route.group_interval.to_std(),
-            repeat_interval: route.repeat_interval,
-            alerts: BTreeMap::new(),
-            held: BTreeMap::new(),
-            next_flush: now.tick + route.group_wait.to_std(),
-            has_flushed: false,
-            in_flight: None,
-        }
-    }
-
-    fn insert(&mut self, alert: &Arc<Known>, now: Now) {
-        self.alerts.insert(alert.labels.clone(), Arc::clone(alert));
-        let waited = now.wall.0.saturating_sub(alert.starts_at.0);
-        if !self.has_flushed && u128::try_from(waited).is_ok_and(|ms| ms > self.group_wait.as_millis()) {
-            self.next_flush = now.tick;
-        }
-    }
-
-    /// How an alert that is in this group goes on.
-    fn way(&self, route: &Route, now: Now) -> Way {
-        let left = self.next_flush.saturating_duration_since(now.tick);
-        let wait = match (self.has_flushed, left.is_zero()) {
-            (true, _) => Wait::GroupInterval,
-            (false, true) => Wait::AtOnce,
-            (false, false) => Wait::GroupWait,
-        };
-        let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-        let look_at = TimestampMs(now.wall.0.saturating_add(left));
-        Way { group: self.key.clone(), look_at, ..Way::of(route, wait) }
-    }
-
-    fn job(
-        &self,
-        integration: &Integration,
-        alerts: Vec<NotifiedAlert>,
-        ticket: Ticket,
-        external_url: &Arc<str>,
-    ) -> Job {
-        let notification = Notification {
-            receiver: self.receiver.clone(),
-            group_key: self.key.clone(),
-            group_labels: ticket.group.1.clone(),
-            route_labels: self.route_labels.clone(),
-            alerts,
-            external_url: Arc::clone(external_url),
-        };
-        let time = self.group_interval.max(NOTIFY_TIME_MIN);
-        Job { integration: integration.clone(), notification, time, ticket }
-    }
-
-    /// All alerts as they are to be told, in Alertmanager's order, and the same as fingerprints.
-    fn snapshot(&self, wanted: &BTreeSet<Labels>, now: TimestampMs) -> (Vec<NotifiedAlert>, Told) {
-        let (mut alerts, mut told) = (Vec::with_capacity(self.alerts.len()), Told::default());
-        for alert in self.alerts.values().filter(|alert| wanted.contains(&alert.labels)) {
-            let resolved = alert.is_resolved(now);
-            let side = if resolved { &mut told.resolved } else { &mut told.firing };
-            side.insert(fingerprint(&alert.labels));
-            alerts.push(NotifiedAlert {
-                labels: alert.labels.clone(),
-                annotations: alert.annotations.clone(),
-                starts_at: alert.starts_at,
-                ended_at: resolved.then_some(alert.ends_at),
-                generator_url: alert.generator_url.clone(),
-            });
-        }
-        let place =
-            |alert: &NotifiedAlert| ["job", "instance"].map(|n| alert.labels.get(n).unwrap_or("").to_owned());
-        alerts.sort_by_cached_key(place);
-        (alerts, told)
-    }
 }

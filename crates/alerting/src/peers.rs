@@ -18,6 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::Secret;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -74,6 +75,21 @@ pub struct PeerStatus {
     pub is_alive: bool,
 }
 
+/// What a monitor of a pair answers when another has spoken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Heard {
+    /// Which run of the monitor it was that heard.
+    pub(crate) boot: String,
+    /// How far the order of tellings has come here, in milliseconds.
+    #[serde(default = "long_ago")]
+    pub(crate) order: i64,
+}
+
+/// One of an older version does not say how far the order has come.
+pub(crate) fn long_ago() -> i64 {
+    i64::MIN
+}
+
 /// The others.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -83,7 +99,7 @@ pub(crate) struct Peers {
     begun: Instant,
     /// For how long before that nobody was there.
     blind: Duration,
-    heard: Mutex<BTreeMap<String, Heard>>,
+    heard: Mutex<BTreeMap<String, Life>>,
     /// Something was heard.
     ear: Notify,
     /// There is something to push, for each URL.
@@ -91,7 +107,7 @@ pub(crate) struct Peers {
 }
 
 #[derive(Debug)]
-struct Heard {
+struct Life {
     at: Instant,
     began: Instant,
     blind: Duration,
@@ -114,7 +130,7 @@ impl Peers {
         }
     }
 
-    fn heard(&self) -> MutexGuard<'_, BTreeMap<String, Heard>> {
+    fn heard(&self) -> MutexGuard<'_, BTreeMap<String, Life>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,7 +167,7 @@ impl Peers {
         let at = Instant::now();
         let began = at.checked_sub(Duration::from_millis(said.up_ms)).unwrap_or(at);
         let blind = Duration::from_millis(said.blind_ms);
-        heard.insert(name.clone(), Heard { at, began, blind, boot: boot.clone(), is_complete });
+        heard.insert(name.clone(), Life { at, began, blind, boot: boot.clone(), is_complete });
         drop(heard);
         self.ear.notify_waiters();
     }
@@ -174,7 +190,7 @@ impl Peers {
     /// the other's age is less by the time that takes.
     pub(crate) fn is_elder_alive(&self) -> bool {
         let (up, known) = (self.begun.elapsed(), self.begun.elapsed() + self.blind);
-        let knows_better = |one: &Heard| {
+        let knows_better = |one: &Life| {
             let (its_up, its_known) = (one.began.elapsed(), one.began.elapsed() + one.blind);
             let is_younger = up > its_up + SAME_MOMENT;
             !is_younger && (its_up > up + SAME_MOMENT || its_known + SAME_MOMENT < known)
@@ -212,7 +228,7 @@ impl Peers {
     }
 
     pub(crate) fn status(&self) -> Vec<PeerStatus> {
-        let one = |(name, heard): (&String, &Heard)| PeerStatus {
+        let one = |(name, heard): (&String, &Life)| PeerStatus {
             name: name.clone(),
             is_alive: heard.at.elapsed() < ALIVE_FOR,
         };

@@ -13,7 +13,7 @@ use model::{Labels, TimestampMs};
 
 use crate::ledger::Ledger;
 use crate::ledger::keep::Book;
-use crate::log::{Entry, LogKey};
+use crate::log::{Entry, LogKey, Order};
 use crate::silence::Silence;
 use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
@@ -33,6 +33,7 @@ pub(crate) struct Saved {
     /// Alerts that had not ended, or of whose end somebody was still to be told.
     pub(crate) alerts: Vec<Arc<Known>>,
     pub(crate) log: Vec<(LogKey, Entry)>,
+    pub(crate) log_order: Order,
     pub(crate) silences: Vec<Silence>,
     pub(crate) records: Vec<NotificationRecord>,
     /// Alerts that somebody has in hand.

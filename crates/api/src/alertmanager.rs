@@ -91,7 +91,7 @@ pub(crate) async fn peer(
 ) -> Answer {
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let heard = state.alerting.hear_peer(authorization, caller.ip().is_loopback(), &body);
-    heard.map(|boot| Json(json!({ "boot": boot }))).map_err(|cause| {
+    heard.map(|heard| Json(json!(heard))).map_err(|cause| {
         let status = match cause {
             PeerError::Alone => StatusCode::NOT_FOUND,
             PeerError::Stranger => StatusCode::FORBIDDEN,

@@ -18,7 +18,7 @@ pub use error::ReadError;
 pub use meta::Meta;
 pub use number::{parse_value, seconds_to_ms};
 pub use reader::{Entry, Exemplar, Reader, Row};
-pub use series::{Label, Series, SeriesError, is_label_name, is_metric_name};
+pub use series::{Expected, Label, Series, SeriesError, is_label_name, is_metric_name};
 pub use writer::{Writer, escape_help, escape_label_value};
 
 /// Which grammar a body follows.

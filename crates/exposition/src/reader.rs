@@ -12,7 +12,7 @@ use crate::cursor::{Cursor, is_blank};
 use crate::error::{LineError, ReadError, quoted};
 use crate::meta::{self, Meta};
 use crate::number::{parse_value, seconds_to_ms};
-use crate::series::{self, Blanks, Label, Series, SeriesError};
+use crate::series::{self, Blanks, Expected, Label, Series, SeriesError};
 
 /// One line that says something.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,9 +92,9 @@ impl<'a> Reader<'a> {
         Ok(Self { rest: text, format, line: 0, is_done: false })
     }
 
-    /// The next line that says something; `None` at the end. `expected` is the text of the series that the caller
-    /// thinks comes next, taken from a [`Series`] of the same format, or "".
-    pub fn next_entry(&mut self, expected: &str) -> Option<Result<Entry<'a>, ReadError>> {
+    /// The next line that says something; `None` at the end. `expected` is the series that the caller
+    /// thinks comes next: the text of a [`Series`] of the same format, or "", or what knows such a text.
+    pub fn next_entry(&mut self, expected: impl Expected) -> Option<Result<Entry<'a>, ReadError>> {
         loop {
             if self.is_done {
                 return None;
@@ -104,8 +104,8 @@ impl<'a> Reader<'a> {
                 return self.missing_end();
             };
             let entry = match self.format {
-                Format::Text => text_line(line, expected),
-                Format::OpenMetrics => self.openmetrics_line(line, expected),
+                Format::Text => text_line(line, &expected),
+                Format::OpenMetrics => self.openmetrics_line(line, &expected),
             };
             match entry {
                 Ok(None) => {}
@@ -152,7 +152,11 @@ impl<'a> Reader<'a> {
             .then(|| Err(LineError::new(0, "data does not end with # EOF").on_line(self.line + 1)))
     }
 
-    fn openmetrics_line(&mut self, line: &'a str, expected: &str) -> Result<Option<Entry<'a>>, LineError> {
+    fn openmetrics_line(
+        &mut self,
+        line: &'a str,
+        expected: &impl Expected,
+    ) -> Result<Option<Entry<'a>>, LineError> {
         if line == "# EOF" {
             if !self.rest.is_empty() {
                 self.line += 1;
@@ -186,7 +190,7 @@ fn not_utf8(body: &[u8], valid_up_to: usize) -> ReadError {
         .on_line(u32::try_from(line).unwrap_or(u32::MAX - 1) + 1)
 }
 
-fn text_line<'a>(line: &'a str, expected: &str) -> Result<Option<Entry<'a>>, LineError> {
+fn text_line<'a>(line: &'a str, expected: &impl Expected) -> Result<Option<Entry<'a>>, LineError> {
     let line_start = line.len() - line.trim_start_matches([' ', '\t']).len();
     let mut cursor = Cursor::at_offset(line, line_start);
     match cursor.peek() {
@@ -200,7 +204,7 @@ fn text_line<'a>(line: &'a str, expected: &str) -> Result<Option<Entry<'a>>, Lin
 }
 
 /// `series value [timestamp in ms]`
-fn text_row<'a>(cursor: &mut Cursor<'a>, expected: &str) -> Result<Row<'a>, LineError> {
+fn text_row<'a>(cursor: &mut Cursor<'a>, expected: &impl Expected) -> Result<Row<'a>, LineError> {
     let (series, is_expected) = series_of(cursor, expected, Blanks::Allowed)?;
     cursor.skip_blanks();
     let value = value_of(cursor)?;
@@ -221,7 +225,7 @@ fn text_row<'a>(cursor: &mut Cursor<'a>, expected: &str) -> Result<Row<'a>, Line
 }
 
 /// `series value [timestamp in s][ # {labels} value [timestamp in s]]`, one blank each.
-fn openmetrics_row<'a>(line: &'a str, expected: &str) -> Result<Row<'a>, LineError> {
+fn openmetrics_row<'a>(line: &'a str, expected: &impl Expected) -> Result<Row<'a>, LineError> {
     let cursor = &mut Cursor::new(line);
     let (series, is_expected) = series_of(cursor, expected, Blanks::Forbidden)?;
     expect_blank(cursor)?;
@@ -241,12 +245,12 @@ fn openmetrics_row<'a>(line: &'a str, expected: &str) -> Result<Row<'a>, LineErr
 
 fn series_of<'a>(
     cursor: &mut Cursor<'a>,
-    expected: &str,
+    expected: &impl Expected,
     blanks: Blanks,
 ) -> Result<(Series<'a>, bool), LineError> {
     let from = cursor.at();
-    if !expected.is_empty() && series::is_whole_series(cursor.rest(), expected) {
-        cursor.skip(expected.len());
+    if series::is_whole_series(cursor.rest(), expected) {
+        cursor.skip(expected.text_bytes());
         return Ok((Series::checked(cursor.since(from)), true));
     }
     series::scan(cursor, blanks, |_| {})?;

@@ -250,12 +250,34 @@ fn is_metric_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'
 }
 
-/// Whether the series `known`, standing at the start of `line`, is really the whole series of that line.
-pub(crate) fn is_whole_series(line: &str, known: &str) -> bool {
-    let Some(rest) = line.strip_prefix(known) else { return false };
+/// The series that somebody thinks comes next: its text, or what it can be recognised by.
+pub trait Expected {
+    /// How long its text is, in bytes; 0 where nothing is expected.
+    fn text_bytes(&self) -> usize;
+
+    /// Whether `text`, which is as long, is its text.
+    fn is(&self, text: &str) -> bool;
+}
+
+impl Expected for &str {
+    fn text_bytes(&self) -> usize {
+        self.len()
+    }
+
+    fn is(&self, text: &str) -> bool {
+        *self == text
+    }
+}
+
+/// Whether `line` begins with the series that is expected, and that is really the whole series of the line.
+pub(crate) fn is_whole_series(line: &str, expected: &impl Expected) -> bool {
+    let Some((text, rest)) = line.split_at_checked(expected.text_bytes()) else { return false };
     let after_blanks = rest.trim_start_matches(|c: char| c.is_ascii() && is_blank(c as u8));
     // Behind a bare name blanks may be followed by braces, which belong to the series.
-    after_blanks.len() < rest.len() && (known.ends_with('}') || !after_blanks.starts_with('{'))
+    after_blanks.len() < rest.len()
+        && (text.ends_with('}') || !after_blanks.starts_with('{'))
+        && !text.is_empty()
+        && expected.is(text)
 }
 
 #[cfg(test)]
@@ -302,7 +324,7 @@ mod tests {
             ("a{b=\"1\"}1", "a{b=\"1\"}", false),
             ("a", "a", false),
         ] {
-            assert_eq!(is_whole_series(line, known), whole, "{line}");
+            assert_eq!(is_whole_series(line, &known), whole, "{line}");
         }
     }
 }

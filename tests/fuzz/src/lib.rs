@@ -106,7 +106,7 @@ pub fn target(name: &str) -> Target {
 fn exposition(format: Format, bytes: &[u8]) {
     let Ok(mut reader) = Reader::new(format, bytes) else { return };
     let mut last = String::new();
-    while let Some(Ok(entry)) = reader.next_entry(&last) {
+    while let Some(Ok(entry)) = reader.next_entry(&*last) {
         if let exposition::Entry::Sample(sample) = entry {
             // The next line is often that of the same series, which is recognised without being parsed.
             last.clear();

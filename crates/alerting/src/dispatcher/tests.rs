@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use model::{AlertState, Labels};
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::notify::{Answer, Attempt, Integration, Notify, http};
+use crate::notify::{Answer, Attempt, Integration, Notification, Notify, http};
 
 const START_MS: i64 = 1_767_225_600_000;
 

@@ -17,6 +17,10 @@ use crate::store::Known;
 /// Entries so much older than the last push go along with the next: clocks are not read in the moment of a change.
 const EXCHANGE_OVERLAP_MS: i64 = 10_000;
 
+/// Who has what in hand is said again for so long: the other may not have heard yet that the alert fires, for its evaluations
+/// and its senders come as much later.
+pub(super) const HANDS_OVERLAP_MS: i64 = 120_000;
+
 /// How much longer than a group's interval another monitor of a pair may take to tell an end: its turn, and a try or two. As
 /// long as a sender that speaks once a minute takes to say that there is no end.
 const ELDER_WAITS_MS: i64 = 120_000;
@@ -31,10 +35,9 @@ impl Core {
     /// who was.
     pub(crate) fn restore(&mut self, saved: Saved, now: Now) {
         self.restored_at = Some(now.wall);
-        self.log = Log::restored(saved.log);
-        self.log.set_back(now.wall);
+        self.log = Log::restored(saved.log, saved.log_order, saved.at, now.wall);
         // From here on: the clock may be set back again before the first look.
-        self.looked_at = now.wall;
+        self.looked_at = Some(now);
         self.silences = Silences::restored(saved.silences);
         for alert in saved.alerts {
             let open = !alert.is_resolved(saved.at);
@@ -74,6 +77,7 @@ impl Core {
             at: now,
             alerts: self.store.iter().filter(wanted).cloned().collect(),
             log: self.log.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect(),
+            log_order: self.log.order(),
             silences: self.silences.iter().cloned().collect(),
             records: Vec::new(),
             acks: self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.clone())).collect(),
@@ -156,9 +160,24 @@ impl Core {
     /// What another monitor of a pair is told: changes from a moment on, or all.
     pub(crate) fn exchange(&self, since: Option<i64>) -> Vec<Exchange> {
         // Of what happened in the same moment nothing is missed, and little is told twice.
-        let fresh = |at: TimestampMs| since.is_none_or(|since| at.0 >= since - EXCHANGE_OVERLAP_MS);
-        let silences = self.silences.iter().filter(|silence| fresh(silence.updated_at));
-        Exchange::pieces(silences, self.log.iter().filter(|(_, entry)| fresh(entry.at)), self.hands(fresh))
+        let fresh = |overlap_ms: i64| {
+            let from_ms = since.map_or(i64::MIN, |since| since.saturating_sub(overlap_ms));
+            move |at: TimestampMs| at.0 >= from_ms
+        };
+        let is_fresh = fresh(EXCHANGE_OVERLAP_MS);
+        let silences = self.silences.iter().filter(|silence| is_fresh(silence.updated_at));
+        let log = self.log.iter().filter(|(_, entry)| is_fresh(entry.at));
+        Exchange::pieces(silences, log, self.hands(fresh(HANDS_OVERLAP_MS)))
+    }
+
+    /// How far the order of tellings has come, for another monitor of a pair.
+    pub(crate) fn order(&self, now: TimestampMs) -> TimestampMs {
+        self.log.order_of(now)
+    }
+
+    /// How far the order of tellings has come at another monitor of a pair: before anything is taken over or told to it.
+    pub(crate) fn hear_order(&mut self, theirs: TimestampMs, now: Now) {
+        self.changes += u64::from(self.log.hear_order(theirs, now.wall));
     }
 
     /// Takes over what another monitor of a pair knows.
@@ -166,7 +185,7 @@ impl Core {
         self.hear_hands(hands, now);
         let told = self.log.merge(log, now.wall);
         // Of another monitor whose clock is ahead, or was.
-        self.log.set_back(now.wall);
+        self.log.set_back(now.wall, 0);
         let changed = self.silences.merge(silences) || !told.is_empty();
         for key in &told {
             self.doubted.remove(key);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{HEARTBEAT, PATH, Peers};
+use super::{HEARTBEAT, Heard, PATH, Peers};
 use crate::dispatcher::Shared;
 use crate::state::wire::Exchange;
 
@@ -19,8 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Everything is pushed again this often, should anything have been missed.
 const EVERYTHING_EVERY: Duration = Duration::from_secs(600);
 
-/// Answers which run of the other monitor it was that heard, or why nobody did.
-pub(crate) type Said<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
+/// Answers who heard it, or why nobody did.
+pub(crate) type Said<'a> = Pin<Box<dyn Future<Output = Result<Heard, String>> + Send + 'a>>;
 
 /// The way to another monitor.
 pub(crate) trait Line: Send + Sync {
@@ -106,7 +106,9 @@ impl Other {
             body.boot.clone_from(&peers.boot);
             body.complete = is_everything && at + 1 == count;
             (body.up_ms, body.blind_ms) = (peers.up_ms(), peers.blind_ms());
-            let boot = line.say(&body).await?;
+            body.order = shared.order();
+            let Heard { boot, order } = line.say(&body).await?;
+            shared.hear_order(order);
             if self.boot.as_ref() != Some(&boot) {
                 (self.boot, self.since) = (Some(boot), None);
                 return Ok(());
@@ -127,17 +129,14 @@ impl Line for Post {
                 self.bearer.iter().map(|bearer| ("Authorization", bearer.as_str())).collect();
             let answer = self.client.post_json(&self.url, said, &headers, TIMEOUT).await;
             let answer = answer.map_err(|e| e.to_string())?;
-            let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            match (answer.status, said["boot"].as_str()) {
-                (200, Some(boot)) => Ok(boot.to_owned()),
-                (status, _) => {
-                    let why = said["error"].as_str().or(said.as_str());
-                    Err(format!(
-                        "HTTP status {status}: {}",
-                        why.unwrap_or("is it a monitor of this version?")
-                    ))
-                }
+            if answer.status == 200
+                && let Ok(heard) = serde_json::from_slice(&answer.body)
+            {
+                return Ok(heard);
             }
+            let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let why = said["error"].as_str().or(said.as_str()).unwrap_or("is it a monitor of this version?");
+            Err(format!("HTTP status {}: {why}", answer.status))
         })
     }
 }

@@ -5,7 +5,7 @@ use model::{Labels, Matcher};
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::log::Told;
+use crate::log::{Order, Told};
 
 const DIR: &str = "/data/alerting";
 
@@ -39,6 +39,7 @@ fn sample() -> Saved {
             key,
             Entry { at: TimestampMs(6), order: TimestampMs(7), expires_at: TimestampMs(99), told },
         )],
+        log_order: Order { ahead_ms: 9, alone_from: Some(5) },
         silences: vec![silence],
         records: Vec::new(),
         acks: vec![(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Saved;
 use crate::ledger::{Pairs, pairs};
-use crate::log::{Entry, LogKey, Told};
+use crate::log::{Entry, LogKey, Order, Told};
 use crate::silence::Silence;
 use crate::status::{Ack, NotificationRecord};
 use crate::store::Known;
@@ -17,6 +17,8 @@ struct Body {
     at: i64,
     alerts: Vec<AlertBody>,
     log: Vec<LogBody>,
+    #[serde(default)]
+    log_order: Order,
     silences: Vec<SilenceBody>,
     records: Vec<RecordBody>,
     #[serde(default)]
@@ -99,6 +101,9 @@ pub(crate) struct Exchange {
     /// For how long before that nobody was there, in milliseconds; the greatest number when it began from nothing.
     #[serde(default)]
     pub(crate) blind_ms: u64,
+    /// How far the order of tellings has come there.
+    #[serde(default = "crate::peers::long_ago")]
+    pub(crate) order: i64,
     pub(crate) silences: Vec<SilenceBody>,
     pub(crate) log: Vec<LogBody>,
     #[serde(default)]
@@ -131,8 +136,8 @@ impl Exchange {
     /// Who says it, without what.
     pub(crate) fn head(&self) -> Self {
         let (name, boot) = (self.name.clone(), self.boot.clone());
-        let (complete, up_ms, blind_ms) = (self.complete, self.up_ms, self.blind_ms);
-        Self { name, boot, complete, up_ms, blind_ms, ..Self::default() }
+        let (complete, up_ms, blind_ms, order) = (self.complete, self.up_ms, self.blind_ms, self.order);
+        Self { name, boot, complete, up_ms, blind_ms, order, ..Self::default() }
     }
 
     /// Silences, log entries and who has what in hand, in pieces that a server takes; at least one.
@@ -187,6 +192,7 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
         at: saved.at.0,
         alerts: saved.alerts.iter().map(|alert| AlertBody::of(alert)).collect(),
         log: saved.log.iter().map(|(key, entry)| LogBody::of(key, entry)).collect(),
+        log_order: saved.log_order,
         silences: saved.silences.iter().map(SilenceBody::of).collect(),
         records: saved.records.iter().map(RecordBody::of).collect(),
         acks: saved.acks.iter().map(|(labels, ack)| AckBody::of(labels, ack)).collect(),
@@ -200,6 +206,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Saved, String> {
         at: TimestampMs(body.at),
         alerts: body.alerts.into_iter().map(|alert| Arc::new(alert.read())).collect(),
         log: body.log.into_iter().map(LogBody::read).collect(),
+        log_order: body.log_order,
         silences: body.silences.into_iter().map(SilenceBody::read).collect::<Result<_, _>>()?,
         records: body.records.into_iter().map(RecordBody::read).collect(),
         acks: body.acks.into_iter().map(AckBody::read).collect(),

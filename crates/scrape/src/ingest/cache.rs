@@ -1,16 +1,21 @@
 //! What the last scrapes of one target said, line by line: raw series text to series id.
 //!
 //! A body mostly repeats the one before in the same order. So the cache remembers the order: the series that stood
-//! behind the one just read is the guess for the next line, and the reader compares bytes instead of parsing. Where the
-//! guess fails, a hash of the text finds the series; only a text never seen is taken apart. Hashes are kept only while a
-//! body is read in which some guess failed: few bodies are, and a table of them is as large as all the rest.
+//! behind the one just read is the guess for the next line, and the reader compares instead of parsing. Where the
+//! guess fails, a table finds the series; only a text never seen is taken apart. The table is made only for a
+//! body in which some guess failed: few bodies are, and it is as large as all the rest.
+//!
+//! Texts themselves are not kept: they would be a tenth of a monitor's memory, and out of the processor's caches whenever they are
+//! needed. A text is known by its length and 128 bits of a hash whose key differs from run to run. Among a billion texts
+//! two would be taken for one with a chance of one in 10^20.
 //!
 //! A series is *live* when its last sample may be taken for its newest value; when it goes, it needs a stale marker.
 
-use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
+use exposition::Expected;
+use foldhash::quality::RandomState;
 use storage::SeriesId;
 
 /// Stands where a series is dropped; never handed out.
@@ -20,18 +25,61 @@ const NOBODY: SeriesId = SeriesId(u64::MAX);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SlotIdx(u32);
 
+/// What a text is known by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Known {
+    hashes: [u64; 2],
+    /// None are that long.
+    text_bytes: u32,
+}
+
+/// The key of the hash, in two parts.
+#[derive(Debug, Clone, Default)]
+struct Key([RandomState; 2]);
+
+impl Key {
+    /// Nothing is known of a text of 4 GiB and more; no body holds one.
+    fn of(&self, text: &str) -> Known {
+        let hashes = self.0.each_ref().map(|half| half.hash_one(text.as_bytes()));
+        Known { hashes, text_bytes: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    }
+}
+
+/// What the next line most likely begins with.
+#[derive(Debug)]
+pub(super) struct Guess<'a> {
+    key: &'a Key,
+    known: Known,
+}
+
+impl Expected for Guess<'_> {
+    fn text_bytes(&self) -> usize {
+        self.known.text_bytes as usize
+    }
+
+    fn is(&self, text: &str) -> bool {
+        self.key.of(text) == self.known
+    }
+}
+
 #[derive(Debug)]
 struct Slot {
-    /// Empty when the slot is free: no series is called nothing.
-    text: Box<str>,
-    /// What metric relabelling drops is nobody's.
-    series: SeriesId,
+    /// Of nothing when the slot is free: no series is called nothing.
+    text: Known,
     /// The scrape that saw it last.
     seen: u32,
+    /// What metric relabelling drops is nobody's.
+    series: SeriesId,
     /// Where it stood in that body.
     place: u32,
     is_dropped: bool,
     is_live: bool,
+}
+
+impl Slot {
+    fn is_free(&self) -> bool {
+        self.text.text_bytes == 0
+    }
 }
 
 /// Stood nowhere.
@@ -40,10 +88,11 @@ const NOWHERE: u32 = u32::MAX;
 /// Series of one target by their text.
 #[derive(Debug, Default)]
 pub(super) struct SeriesCache {
+    key: Key,
     slots: Vec<Slot>,
     free: Vec<SlotIdx>,
-    /// Slots by their texts' hashes, while a body is read in which some guess failed.
-    by_text: Option<ByText>,
+    /// Slots by their texts, while a body is read in which some guess failed.
+    by_text: Option<HashMap<Known, SlotIdx>>,
     /// The body of the last good scrape.
     order: Vec<SlotIdx>,
     /// The body of this scrape so far.
@@ -57,40 +106,6 @@ pub(super) struct SeriesCache {
     guess: usize,
 }
 
-/// Slots by the hash of their text.
-#[derive(Debug, Default)]
-struct ByText {
-    hasher: RandomState,
-    slots: HashMap<u64, SlotIdx>,
-    /// Those whose hash another text has, too.
-    clashes: HashMap<Box<str>, SlotIdx>,
-}
-
-impl ByText {
-    fn of(slots: &[Slot]) -> Self {
-        let mut all = Self::default();
-        all.slots.reserve(slots.len());
-        for (at, slot) in slots.iter().enumerate().filter(|(_, slot)| !slot.text.is_empty()) {
-            all.insert(&slot.text, SlotIdx(at as u32));
-        }
-        all
-    }
-
-    fn insert(&mut self, text: &str, at: SlotIdx) {
-        match self.slots.entry(self.hasher.hash_one(text)) {
-            Entry::Vacant(place) => drop(place.insert(at)),
-            Entry::Occupied(_) => drop(self.clashes.insert(text.into(), at)),
-        }
-    }
-
-    fn find(&self, text: &str, slots: &[Slot]) -> Option<SlotIdx> {
-        let found = self.slots.get(&self.hasher.hash_one(text)).copied();
-        found
-            .filter(|at| slots.get(at.0 as usize).is_some_and(|slot| &*slot.text == text))
-            .or_else(|| self.clashes.get(text).copied())
-    }
-}
-
 impl SeriesCache {
     /// Begins a scrape.
     pub(super) fn begin(&mut self) {
@@ -101,12 +116,10 @@ impl SeriesCache {
         self.next_order.clear();
     }
 
-    /// The text that the next line most likely begins with.
-    pub(super) fn guess(&self) -> &str {
-        self.order
-            .get(self.guess)
-            .and_then(|slot| self.slots.get(slot.0 as usize))
-            .map_or("", |slot| &slot.text)
+    /// What the next line most likely begins with.
+    pub(super) fn guess(&self) -> Guess<'_> {
+        let slot = self.order.get(self.guess).and_then(|slot| self.slots.get(slot.0 as usize));
+        Guess { key: &self.key, known: slot.map_or_else(Known::default, |slot| slot.text) }
     }
 
     /// The slot of the guess, for a line that began with it.
@@ -121,13 +134,16 @@ impl SeriesCache {
 
     /// The slot of a text seen before.
     pub(super) fn find(&mut self, text: &str) -> Option<SlotIdx> {
-        self.by_text.get_or_insert_with(|| ByText::of(&self.slots)).find(text, &self.slots)
+        let slots = self.slots.iter().enumerate().filter(|(_, slot)| !slot.is_free());
+        let by_text = || slots.map(|(at, slot)| (slot.text, SlotIdx(at as u32))).collect();
+        self.by_text.get_or_insert_with(by_text).get(&self.key.of(text)).copied()
     }
 
     /// Remembers a text seen for the first time.
     pub(super) fn create(&mut self, text: &str, series: Option<SeriesId>) -> SlotIdx {
+        let text = self.key.of(text);
         let slot = Slot {
-            text: text.into(),
+            text,
             series: series.unwrap_or(NOBODY),
             seen: self.scrape.wrapping_sub(1),
             place: NOWHERE,
@@ -195,7 +211,7 @@ impl SeriesCache {
         if self.len() > self.order.len() {
             let scrape = self.scrape;
             let slots = self.slots.iter().enumerate();
-            let unseen = slots.filter(|(_, slot)| !slot.text.is_empty() && slot.seen != scrape);
+            let unseen = slots.filter(|(_, slot)| !slot.is_free() && slot.seen != scrape);
             let dead: Vec<SlotIdx> = unseen.map(|(at, _)| SlotIdx(at as u32)).collect();
             for at in dead {
                 gone.extend(self.forget(at));
@@ -234,7 +250,7 @@ impl SeriesCache {
     /// the next scrape says otherwise.
     pub(super) fn forget_texts(&mut self) {
         let orphans = self.take_live();
-        *self = Self { orphans, scrape: self.scrape, ..Self::default() };
+        *self = Self { orphans, scrape: self.scrape, key: self.key.clone(), ..Self::default() };
     }
 
     /// How many texts are known.
@@ -246,7 +262,7 @@ impl SeriesCache {
     fn forget(&mut self, at: SlotIdx) -> Option<SeriesId> {
         let slot = &mut self.slots[at.0 as usize];
         let series = (slot.is_live && !slot.is_dropped).then_some(slot.series);
-        (slot.is_live, slot.place, slot.text) = (false, NOWHERE, Box::default());
+        (slot.is_live, slot.place, slot.text) = (false, NOWHERE, Known::default());
         self.free.push(at);
         series
     }
@@ -261,7 +277,8 @@ mod tests {
         cache.begin();
         let mut guessed = 0;
         for text in texts {
-            let slot = if cache.guess() == *text {
+            let is_guessed = cache.guess().text_bytes() == text.len() && cache.guess().is(text);
+            let slot = if is_guessed {
                 guessed += 1;
                 cache.guessed().expect("a guess has a slot")
             } else {

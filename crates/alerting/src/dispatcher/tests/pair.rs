@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::Matcher;
 
 use super::*;
-use crate::peers::Said;
+use crate::peers::{Line, Said};
 use crate::silence::SilenceDraft;
+use crate::state::wire::Exchange;
 
 /// As [`CONFIG`]; what "b1" is fires instead of "a1".
 const INHIBITED: &str = "
@@ -82,6 +83,12 @@ impl Two {
         for living in self.living.iter().filter_map(|one| lock(one).clone()) {
             living.put(vec![self.inbox.alert(name, age_s, valid_s, state)]);
         }
+    }
+
+    /// How many alerts somebody has in hand.
+    fn in_hand(&self, which: usize) -> usize {
+        let monitor = lock(&self.living[which]).clone().expect("it lives");
+        monitor.with_core(|core, _| core.saved(TimestampMs(0)).1.acks.len())
     }
 
     async fn until(&self, second: u64) {
@@ -171,8 +178,24 @@ async fn what_was_in_hand_before_a_start_is_heard_of_after_it() {
             monitor(which).put(vec![two.inbox.alert("a1", age_s, 240, AlertState::Firing)]);
         }
     }
-    let acks = |which: usize| monitor(which).with_core(|core, _| core.saved(TimestampMs(0)).1.acks.len());
-    assert_eq!((acks(0), acks(1)), (1, 1));
+    assert_eq!([two.in_hand(0), two.in_hand(1)], [1, 1]);
+}
+
+/// Somebody has it in hand before the other has evaluated its rules.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_in_hand_early_the_other_knows_once_it_fires_there() {
+    let two = Two::new(CONFIG);
+    let monitor = |which: usize| lock(&two.living[which]).clone().expect("it lives");
+    two.until(60).await;
+    let alert = two.inbox.alert("a1", 0, 240, AlertState::Firing);
+    let print = crate::ledger::Fingerprint::of(&alert.labels);
+    monitor(0).put(vec![alert]);
+    two.until(75).await;
+    assert!(monitor(0).acknowledge(print, "me", "on it"));
+    two.until(115).await;
+    monitor(1).put(vec![two.inbox.alert("a1", 0, 240, AlertState::Firing)]);
+    two.until(120).await;
+    assert_eq!([two.in_hand(0), two.in_hand(1)], [1, 1]);
 }
 
 /// What was changed after that has an earlier time than what the other has heard of last.
@@ -253,4 +276,35 @@ async fn a_log_that_may_be_outdated_keeps_nobody_from_telling() {
         );
         assert!(told[2].ends_with(" a1|"), "{told:?}");
     }
+}
+
+/// "a" told the end while "b" could not hear it; then the clock was set back, and "b" told the next outage. When they hear each
+/// other again, both know that this was later.
+#[tokio::test(start_paused = true)]
+async fn what_was_told_apart_is_told_once_though_the_clock_was_set_back() {
+    let two = Two::new(CONFIG);
+    let put = |which: usize, state: AlertState| {
+        let monitor = lock(&two.living[which]).clone().expect("it lives");
+        let valid_s = if state == AlertState::Firing { 240 } else { 0 };
+        monitor.put(vec![two.inbox.alert("a1", 0, valid_s, state)]);
+    };
+    two.until(60).await;
+    two.is_cut.store(true, Ordering::Relaxed);
+    two.until(100).await;
+    put(0, AlertState::Firing);
+    two.until(200).await;
+    put(0, AlertState::Resolved);
+    two.until(300).await;
+    two.inbox.jumped_ms.store(-2_400_000, Ordering::Relaxed);
+    two.until(320).await;
+    put(1, AlertState::Firing);
+    two.until(350).await;
+    two.is_cut.store(false, Ordering::Relaxed);
+    two.until(400).await;
+    two.put("a1", 80, AlertState::Firing);
+    two.until(550).await;
+    assert_eq!(two.inbox.told(), ["110 a1|", "230 |a1", "330 a1|"]);
+    two.put("a1", 230, AlertState::Resolved);
+    two.until(700).await;
+    assert_eq!(two.inbox.told().len(), 4, "{:?}", two.inbox.told());
 }
