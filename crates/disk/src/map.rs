@@ -24,6 +24,21 @@ impl Deref for FileBytes {
     }
 }
 
+impl FileBytes {
+    /// Lets go of the pages that were read: they count as memory of this process no longer, and the kernel keeps or drops them as
+    /// it likes. Who reads them next has them again. A copy stays.
+    #[allow(unsafe_code, reason = "the call is unsafe for kinds of memory that this is not")]
+    pub fn let_go(&self) {
+        if let Self::Mapped(map) = self {
+            // SAFETY: the mapping is shared, read-only and of a file that nobody changes (see `map` below), so a page that was let go
+            // comes back with the same bytes. Whoever reads at this moment waits for it as for any page.
+            let done = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            // It is advice: where the system refuses it, pages stay.
+            drop(done);
+        }
+    }
+}
+
 #[allow(unsafe_code, reason = "there is no safe way to map a file; this function is the only place")]
 pub(crate) fn map(file: &File) -> io::Result<FileBytes> {
     // An empty file cannot be mapped.

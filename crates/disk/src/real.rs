@@ -195,6 +195,22 @@ mod tests {
     }
 
     #[test]
+    fn mapped_pages_that_were_let_go_have_the_same_bytes() {
+        let dir = folder();
+        let path = dir.path().join("a");
+        let bytes: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
+        replace(&RealDisk, &path, &bytes).unwrap();
+        let mapped = RealDisk.map(&path).unwrap();
+        assert!(matches!(mapped, FileBytes::Mapped(_)));
+        for _ in 0..3 {
+            assert!(*mapped == *bytes);
+            mapped.let_go();
+        }
+        RealDisk.remove_file(&path).unwrap();
+        assert!(*mapped == *bytes, "also when the name is gone");
+    }
+
+    #[test]
     fn a_second_holder_is_told_who_has_the_directory() {
         let dir = folder();
         let first = RealDisk.lock_dir(dir.path()).unwrap();

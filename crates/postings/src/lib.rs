@@ -38,6 +38,19 @@ impl Index {
         }
     }
 
+    /// Adds all of another index, of things in other slots.
+    pub fn absorb(&mut self, other: Self) {
+        self.all |= other.all;
+        for (text, name) in other.names {
+            let Name { values, any } = name;
+            let entry = self.names.entry(text).or_default();
+            entry.any |= any;
+            for (value, slots) in values {
+                *entry.values.entry(value).or_default() |= slots;
+            }
+        }
+    }
+
     /// Takes the thing in `slot`, whose labels these are, out.
     pub fn remove(&mut self, slot: u32, labels: &Labels) {
         self.all.remove(slot);
@@ -206,6 +219,29 @@ mod tests {
         check(&[("nothing", "=", "x")], &[]);
         check(&[("nothing", "!=", "x")], &[0, 1, 2, 3, 4]);
         check(&[("nothing", "=", "")], &[0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn parts_that_absorb_each_other_are_the_whole() {
+        let pairs = |index: &Index| {
+            let mut all = Vec::new();
+            index.for_each_pair(|name, value, count| all.push((name.to_owned(), value.to_owned(), count)));
+            all.sort();
+            all
+        };
+        for parts in 1..4 {
+            let mut all: Vec<Index> = (0..parts).map(|_| Index::default()).collect();
+            for (slot, pairs) in SERIES.iter().enumerate() {
+                all[slot % parts].insert(slot as u32, &Labels::from_pairs(pairs.iter().copied()));
+            }
+            let mut whole = Index::default();
+            all.into_iter().for_each(|part| whole.absorb(part));
+            assert_eq!((pairs(&whole), &whole.all), (pairs(&index()), &index().all));
+            for (name, entry) in &index().names {
+                assert_eq!(whole.names[name].any, entry.any, "{name}");
+                assert_eq!(whole.names[name].values, entry.values, "{name}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Measures what ingest, restart and memory cost: 100,000 series of 50 targets, 240 scrapes of 15 s (one hour).
 //!
-//! `cargo run --release -p tsdb --example replay [SERIES] [SCRAPES]`. The log lies in a folder of its own below the
-//! system's temporary one and is removed at the end.
+//! `cargo run --release -p tsdb --example replay [SERIES] [SCRAPES] [DIR]`. The store lies in a folder of its own below the
+//! system's temporary one and is removed at the end. With `DIR` it is kept there; when the folder is there already, only a start and a
+//! stop are measured, as for a profile.
 
 #![allow(clippy::print_stdout, reason = "a bench speaks to whoever runs it")]
 
@@ -31,20 +32,45 @@ struct Source {
 fn main() {
     let number = |at, usual| std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (series, scrapes): (usize, usize) = (number(1, 100_000), number(2, 240));
-    let dir = tempfile::tempdir().expect("a temporary folder can be made");
-    let db = open(dir.path(), "empty").0;
+    let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+    match std::env::args().nth(3) {
+        None => all(temporary.path(), series, scrapes),
+        Some(dir) if Path::new(&dir).is_dir() => restart(Path::new(&dir)),
+        Some(dir) => fill(Path::new(&dir), series, scrapes),
+    }
+}
+
+fn all(dir: &Path, series: usize, scrapes: usize) {
+    fill(dir, series, scrapes);
+    restart(dir);
+    restart(dir);
+}
+
+/// Leaves a store as a `kill -9` does.
+fn fill(dir: &Path, series: usize, scrapes: usize) {
+    let db = open(dir, "empty").0;
     ingest(&db, series, scrapes);
     query(&db);
+    // Its threads may be at work: only when they are done is the folder free.
+    let weak = Arc::downgrade(&db);
     drop(db);
-    let (db, report) = open(dir.path(), "replay of the log");
-    print_rate("  samples replayed", report.samples, report.duration.as_secs_f64());
-    let begun = Instant::now();
-    db.close().expect("a full disk would spoil the bench");
-    println!("close with checkpoint          {:>10.3} s", begun.elapsed().as_secs_f64());
-    drop(db);
-    let (db, report) = open(dir.path(), "replay of the checkpoint");
+    while weak.strong_count() > 0 {
+        std::thread::yield_now();
+    }
+}
+
+fn restart(dir: &Path) {
+    let (db, report) = open(dir, "what is there");
     print_rate("  samples restored", report.samples, report.duration.as_secs_f64());
-    println!("log on disk after checkpoint   {:>10.1} MB", db.status().wal_bytes as f64 / 1e6);
+    println!("  records {}, {:.1} MB", report.log.records, report.log.record_bytes as f64 / 1e6);
+    let (begun, cpu) = (Instant::now(), cpu_seconds());
+    db.close().expect("a full disk would spoil the bench");
+    let (seconds, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    println!(
+        "close                          {seconds:>10.3} s   CPU {cpu:.2} s   resident {:.0} MB",
+        resident_mb()
+    );
+    println!("log on disk                    {:>10.1} MB", db.status().wal_bytes as f64 / 1e6);
 }
 
 fn open(dir: &Path, what: &str) -> (Arc<Db>, RecoveryReport) {

@@ -23,6 +23,16 @@ impl BitWriter {
         Self { bytes, free: 0 }
     }
 
+    /// A writer that goes on behind the first `bits` bits of `bytes`; `None` when these do not end within the last byte.
+    pub(crate) fn resume(begin: &[u8], bits: usize) -> Option<Self> {
+        let free = u8::try_from((begin.len() * 8).checked_sub(bits)?).ok().filter(|free| *free < 8)?;
+        let mut bytes = Vec::with_capacity(begin.len().next_multiple_of(GROWTH_BYTES));
+        bytes.extend_from_slice(begin);
+        // What is put there is added to what is there.
+        *bytes.last_mut()? &= u8::MAX << free;
+        Some(Self { bytes, free })
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -111,17 +121,39 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_put_can_be_taken(parts in prop::collection::vec((any::<u64>(), 1..=64u32), 0..100)) {
+        fn what_is_put_can_be_taken(
+            parts in prop::collection::vec((any::<u64>(), 1..=64u32), 0..100),
+            noise in any::<u8>(),
+        ) {
             let mut writer = BitWriter::default();
             parts.iter().for_each(|&(value, count)| writer.put(value, count));
             let bits = Bits::new(writer.bytes());
+            let mut end = 0;
+            let cuts: Vec<(usize, &[(u64, u32)])> = (0..parts.len())
+                .map(|i| {
+                    end += parts[i].1 as usize;
+                    (end, &parts[i + 1..])
+                })
+                .collect();
             let mut at = 0;
-            for (value, count) in parts {
+            for &(value, count) in &parts {
                 let kept = if count == 64 { value } else { value & ((1 << count) - 1) };
                 prop_assert_eq!(bits.take(at, count), kept);
                 at += count as usize;
             }
             prop_assert!(bits.len() - at < 8);
+            // Who goes on at any bit writes the same, whatever stood behind it.
+            for (end, rest) in cuts {
+                let mut begin = writer.bytes()[..end.div_ceil(8)].to_vec();
+                if let Some(last) = begin.last_mut() {
+                    *last |= noise & !(u8::MAX << ((8 - end % 8) % 8));
+                    let mut resumed = BitWriter::resume(&begin, end).unwrap();
+                    rest.iter().for_each(|&(value, count)| resumed.put(value, count));
+                    prop_assert_eq!(resumed.bytes(), writer.bytes());
+                }
+                prop_assert!(BitWriter::resume(&begin, begin.len() * 8 + 1).is_none());
+                prop_assert!(end < 8 || BitWriter::resume(&begin, end - 8).is_none());
+            }
             prop_assert_eq!((bits.word(bits.len()), bits.take(bits.len() + 100, 64)), (0, 0));
         }
     }

@@ -8,7 +8,7 @@ impl Db {
         let view = self.blocks.view();
         let cutoff_ms = self.cutoff_ms();
         let old = view.blocks.iter().filter(|block| block.meta.end_ms <= cutoff_ms).count();
-        let mut bytes = view.bytes() + self.wal.len_bytes();
+        let mut bytes = view.bytes() + self.wal.len_bytes() + self.head.spill.bytes();
         let mut too_much = 0;
         for (i, block) in view.blocks.iter().enumerate() {
             let is_old = block.meta.end_ms <= cutoff_ms;

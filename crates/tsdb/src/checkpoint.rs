@@ -4,6 +4,9 @@
 //! was committed after is in the new segment, and may be in the checkpoint too. A replay skips samples that are not newer
 //! than what a series has, so the second telling does no harm.
 //!
+//! Finished chunks that lie in files are not copied: the checkpoint says where they are, and names the files with their
+//! sums (`spill/kept.rs`). Those are on the disk since they were made.
+//!
 //! The same writing makes a log sound whose sync failed (docs/adr/0004-failed-sync.md): memory holds all that was
 //! acknowledged since the last block, whatever the disk has made of it. While the log is poisoned no commit is taken, so
 //! memory stands still.
@@ -12,15 +15,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::record::{self, Definition, SeriesRecord};
+use crate::checkpoint_record::SeriesRecord;
+use crate::record::{self, Definition};
 use crate::series::Series;
 use crate::spill::Spill;
 use crate::{Db, TsdbError};
 
 /// Series of one record: some 100 kB, so that damage costs few of them.
 const RECORD_SERIES: usize = 256;
-/// A clean stop writes a checkpoint when the log has grown by this: less is replayed at once anyway.
-const LOG_BYTES_AT_STOP: u64 = 4 << 20;
+/// A clean stop writes a checkpoint when the log has grown by this: less is replayed in the time that writing one takes.
+const LOG_BYTES_AT_STOP: u64 = 16 << 20;
 
 /// Why a checkpoint is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +126,12 @@ impl Db {
             }
         }
         self.checkpoint_exemplars(&mut checkpoint)?;
-        Ok(checkpoint.finish()?)
+        // Last: all that series were said to have in files lies in these, or was let go meanwhile.
+        let files = self.head.spill.list()?;
+        checkpoint.record(|out| record::put_checkpoint_files(&files, out))?;
+        let bytes = checkpoint.finish()?;
+        self.head.spill.remove_unlisted(&files);
+        Ok(bytes)
     }
 }
 
@@ -130,6 +139,8 @@ impl Db {
 fn series_record(series: &Series, spill: &Spill) -> Option<SeriesRecord> {
     let state = series.state();
     let definition = Definition { id: series.id, labels: series.labels.clone() };
-    (state.is_logged && !state.is_removed)
-        .then(|| SeriesRecord { definition, chunks: state.chunks(&spill.files()) })
+    (state.is_logged && !state.is_removed).then(|| {
+        let (spilled, chunks) = state.recorded(&spill.files());
+        SeriesRecord { definition, spilled, chunks }
+    })
 }

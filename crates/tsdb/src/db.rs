@@ -8,7 +8,7 @@ use disk::{DirLock, Disk};
 use model::{DurationMs, TimestampMs};
 use stdx::{Background, Clock};
 use storage::{MetricAppend, MetricAppender};
-use wal::{Refusal, SyncPolicy, Wal};
+use wal::{DamagePolicy, Refusal, SyncPolicy, Wal, WalError};
 
 use crate::appender::{Appender, Committer};
 use crate::background;
@@ -17,7 +17,7 @@ use crate::checkpoint::Occasion;
 use crate::exemplars::Exemplars;
 use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
-use crate::replay::{self, Replayed, Replayer};
+use crate::replay::{self, Replayed, Replayer, Terms};
 use crate::spill::Spill;
 use crate::{
     Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError,
@@ -70,14 +70,10 @@ impl Db {
         let head =
             Head::new(Spill::open(Arc::clone(&options.disk), &options.dir.join(SPILL_DIR), &options.limits)?);
         let maintenance = options.maintenance;
-        let times = (options.clock.now_ms(), blocks.view().head_from_ms);
-        let (opened, replayed) = std::thread::scope(|scope| {
-            let mut replayer = Replayer::new(scope, &head, times, replay::threads(maintenance));
-            let opened = Wal::open(wal_options(&options), &mut |source, bytes| replayer.visit(source, bytes));
-            (opened, replayer.finish())
-        });
-        let (wal, log) = opened?;
-        let Replayed { samples, samples_without_series, exemplars } = replayed;
+        let (wal, mut log, replayed) = replay(&options, &head, blocks.view().head_from_ms)?;
+        let Replayed { samples, samples_without_series, exemplars, damage } = replayed;
+        log.damage.extend(damage);
+        head.spill.remove_strangers()?;
         let dir = options.dir.clone();
         let db = Arc::new(Self::new(options, head, wal, blocks, log.checkpoint_bytes, lock));
         db.exemplars.take(exemplars, &db.metrics.exemplars);
@@ -152,6 +148,7 @@ impl Db {
         self.retain_blocks();
         let compacted = if cut.is_ok() { self.compact() } else { Ok(()) };
         self.retain();
+        self.head.spill.let_go_of_pages();
         repaired.and(cut).and(compacted).and(self.checkpoint_if_due(Occasion::Housekeeping))
     }
 
@@ -270,6 +267,33 @@ impl MetricAppend for Db {
     fn appender(&self) -> Box<dyn MetricAppender + '_> {
         Box::new(Appender::new(self))
     }
+}
+
+/// Builds the head from the log.
+fn replay(options: &Options, head: &Head, from_ms: i64) -> Result<(Wal, wal::Replay, Replayed), TsdbError> {
+    let quarantine = options.dir.join(QUARANTINE_DIR);
+    let terms = Terms {
+        now_ms: options.clock.now_ms(),
+        from_ms,
+        threads: replay::threads(options.maintenance),
+        quarantine: (options.damage == DamagePolicy::Quarantine).then_some(quarantine.as_path()),
+    };
+    let (opened, replayed) = std::thread::scope(|scope| {
+        let mut replayer = Replayer::new(scope, head, terms);
+        let opened = Wal::open(wal_options(options), &mut |source, bytes| replayer.visit(source, bytes));
+        (opened, replayer.finish())
+    });
+    let ((wal, log), replayed) = (opened?, replayed?);
+    options.metrics.wal.count_damage(replayed.damage.len() as u64);
+    if options.damage == DamagePolicy::Refuse
+        && let Some(wal::Damage { file, offset_bytes, len_bytes, reason, .. }) = replayed.damage.first()
+    {
+        let (file, reason) = (file.clone(), reason.clone());
+        return Err(
+            WalError::Damaged { file, offset_bytes: *offset_bytes, len_bytes: *len_bytes, reason }.into()
+        );
+    }
+    Ok((wal, log, replayed))
 }
 
 fn open_blocks(options: &Options) -> Result<(Blocks, Vec<wal::Damage>), TsdbError> {

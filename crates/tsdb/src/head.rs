@@ -152,12 +152,14 @@ impl Head {
         }
         let series = self.make(self.take_slot()?, labels, now_ms);
         self.place(&series);
+        write(&self.index).insert(series.slot(), labels);
         shard.insert(Labelled(Arc::clone(&series)));
         Ok(series)
     }
 
     /// Puts a series that the log defines in its place, and removes those that had left memory when it was defined:
     /// the one with the same labels and the one in the same slot. Gives what is there already when it is the same.
+    /// It is found by its labels' values only after [`Head::set_index`].
     pub(crate) fn restore(&self, id: u64, labels: &Labels, now_ms: i64) -> Option<Arc<Series>> {
         if id as u32 >= SLOTS_MAX {
             return None;
@@ -173,6 +175,11 @@ impl Head {
         self.place(&series);
         write(self.labels_shard(labels)).insert(Labelled(Arc::clone(&series)));
         Some(series)
+    }
+
+    /// The index of all series that were restored.
+    pub(crate) fn set_index(&self, index: Index) {
+        *write(&self.index) = index;
     }
 
     fn make(&self, id: u64, labels: &Labels, now_ms: i64) -> Arc<Series> {
@@ -342,7 +349,6 @@ impl Head {
             }
             slots[at] = Some(Arc::clone(series));
         }
-        write(&self.index).insert(series.slot(), &series.labels);
         self.series.fetch_add(1, Ordering::Relaxed);
         self.version.fetch_add(1, Ordering::Release);
     }
@@ -401,6 +407,11 @@ mod tests {
         assert!(head.by_labels(&labels(0)).is_none(), "its slot was given to another");
         assert_eq!(head.by_labels(&labels(1)).unwrap().id, 5, "it came back under another id");
         assert_eq!(head.totals().series, 2);
+        let mut index = Index::default();
+        for (slot, i) in [(5, 1), (3, 2)] {
+            index.insert(slot, &labels(i));
+        }
+        head.set_index(index);
         assert_eq!(head.unused_slots(), [0, 1, 2, 4]);
         assert!(head.restore(u64::from(SLOTS_MAX), &labels(9), 0).is_none());
     }

@@ -20,6 +20,7 @@ mod block_retention;
 mod blocks;
 mod cardinality;
 mod checkpoint;
+mod checkpoint_record;
 mod compaction;
 mod cut;
 mod db;

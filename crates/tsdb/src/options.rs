@@ -40,7 +40,7 @@ pub struct Limits {
     /// How much older than the newest of its series a sample may be: 0 takes none that is late. Prometheus' setting of this
     /// name counts from the newest sample of all series instead; there one clock that runs ahead shuts out all others.
     pub out_of_order_time_window: DurationMs,
-    /// Bytes of blocks and log on disk; beyond it the oldest blocks leave early.
+    /// Bytes of blocks, log and files of finished chunks on disk; beyond it the oldest blocks leave early.
     pub retention_bytes: u64,
     /// Bytes of compressed samples in memory; beyond it a block is cut early, and when that does not help (no room on
     /// the disk) the oldest chunks of all series leave.
@@ -74,8 +74,8 @@ impl Limits {
     /// for late ones, a million series, a gibibyte of
     /// chunks in memory, which it comes to only when none can be written to files, and four gibibytes of those files (at
     /// four bytes a sample a billion samples, of which it holds three hours), two mebibytes each, so that a small head needs
-    /// none and a large one some hundred a day. A log of 128 MiB is replayed in one or two seconds, and with the rule above
-    /// checkpoints at most double what is written.
+    /// none and a large one some hundred a day. A log of 64 MiB is replayed in half a second; a checkpoint, which leaves finished chunks
+    /// in their files, is a sixth of that for a hundred thousand series.
     pub const fn standard() -> Self {
         Self {
             retention: DurationMs::from_secs(30 * 24 * 3600),
@@ -90,7 +90,7 @@ impl Limits {
             // As many as Prometheus keeps: some 30 MB when all have a trace's id.
             exemplars_max: 100_000,
             segment_bytes: wal::SEGMENT_BYTES,
-            log_bytes_max: 128 << 20,
+            log_bytes_max: 64 << 20,
             block_span: DurationMs::from_secs(2 * 3600),
             housekeeping_every: Duration::from_secs(30),
         }

@@ -2,20 +2,21 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use std::sync::Arc;
-
 use model::Labels;
 use stdx::varint::{put_i64, put_u64, take_i64, take_u64};
 
+use crate::checkpoint_record::{self, Age, FileRecord, SeriesRecord};
 use crate::exemplar_record::{self, ExemplarRecord};
 use crate::symbols::{SymbolReader, SymbolWriter, take_count};
-use crate::xor::Chunk;
 
 const COMMIT: u8 = 1;
-const CHECKPOINT_SERIES: u8 = 2;
+/// Read, and no longer written.
+const CHECKPOINT_SERIES_BEFORE_FILES: u8 = 2;
 const CHECKPOINT_HEAD: u8 = 3;
 const DELETES: u8 = 4;
 const EXEMPLARS: u8 = 5;
+const CHECKPOINT_SERIES: u8 = 6;
+const CHECKPOINT_FILES: u8 = 7;
 
 /// A series and its name in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,13 +33,6 @@ pub(crate) struct SampleRecord {
     pub(crate) bits: u64,
 }
 
-/// A series with all it has; the last chunk is open.
-#[derive(Debug, Clone)]
-pub(crate) struct SeriesRecord {
-    pub(crate) definition: Definition,
-    pub(crate) chunks: Vec<Chunk>,
-}
-
 /// Samples of a series that were deleted, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DeleteRecord {
@@ -52,6 +46,7 @@ pub(crate) struct DeleteRecord {
 pub(crate) enum Record {
     Commit { definitions: Vec<Definition>, samples: Vec<SampleRecord> },
     CheckpointSeries(Vec<SeriesRecord>),
+    CheckpointFiles(Vec<FileRecord>),
     CheckpointHead { generation: u64 },
     Deletes(Vec<DeleteRecord>),
     Exemplars(Vec<ExemplarRecord>),
@@ -81,22 +76,13 @@ pub(crate) fn put_commit(definitions: &[Definition], samples: &[SampleRecord], o
 /// Writes series of a checkpoint.
 pub(crate) fn put_checkpoint_series(series: &[SeriesRecord], out: &mut Vec<u8>) {
     out.push(CHECKPOINT_SERIES);
-    let mut symbols = SymbolWriter::default();
-    series.iter().for_each(|s| symbols.add(&s.definition.labels));
-    symbols.put_table(out);
-    put_u64(out, series.len() as u64);
-    let mut previous = 0;
-    for one in series {
-        put_delta(out, &mut previous, one.definition.id);
-        symbols.put_labels(&one.definition.labels, out);
-        put_u64(out, one.chunks.len() as u64);
-        for chunk in &one.chunks {
-            put_i64(out, chunk.first_ms);
-            put_u64(out, chunk.last_ms.wrapping_sub(chunk.first_ms) as u64);
-            put_u64(out, chunk.bytes.len() as u64);
-            out.extend_from_slice(&chunk.bytes);
-        }
-    }
+    checkpoint_record::put_series(series, out);
+}
+
+/// Writes the files of a checkpoint.
+pub(crate) fn put_checkpoint_files(files: &[FileRecord], out: &mut Vec<u8>) {
+    out.push(CHECKPOINT_FILES);
+    checkpoint_record::put_files(files, out);
 }
 
 /// Writes the head of a checkpoint.
@@ -128,7 +114,13 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
     let (kind, mut input) = bytes.split_first()?;
     let record = match *kind {
         COMMIT => take_commit(&mut input),
-        CHECKPOINT_SERIES => take_checkpoint_series(&mut input),
+        CHECKPOINT_SERIES_BEFORE_FILES => {
+            checkpoint_record::take_series(Age::BeforeFiles, &mut input).map(Record::CheckpointSeries)
+        }
+        CHECKPOINT_SERIES => {
+            checkpoint_record::take_series(Age::WithFiles, &mut input).map(Record::CheckpointSeries)
+        }
+        CHECKPOINT_FILES => checkpoint_record::take_files(&mut input).map(Record::CheckpointFiles),
         CHECKPOINT_HEAD => Some(Record::CheckpointHead { generation: take_u64(&mut input)? }),
         DELETES => take_deletes(&mut input),
         EXEMPLARS => exemplar_record::take(&mut input).map(Record::Exemplars),
@@ -158,20 +150,6 @@ fn take_commit(input: &mut &[u8]) -> Option<Record> {
     Some(Record::Commit { definitions, samples })
 }
 
-fn take_checkpoint_series(input: &mut &[u8]) -> Option<Record> {
-    let symbols = SymbolReader::take_table(input)?;
-    let count = take_count(input)?;
-    let mut all = Vec::with_capacity(count);
-    let mut previous = 0;
-    for _ in 0..count {
-        let definition = take_definition(&symbols, &mut previous, input)?;
-        let chunks = take_count(input)?;
-        let chunks = (0..chunks).map(|_| take_chunk(input)).collect::<Option<Vec<Chunk>>>()?;
-        all.push(SeriesRecord { definition, chunks });
-    }
-    Some(Record::CheckpointSeries(all))
-}
-
 fn take_deletes(input: &mut &[u8]) -> Option<Record> {
     let count = take_count(input)?;
     let mut previous = 0;
@@ -182,25 +160,23 @@ fn take_deletes(input: &mut &[u8]) -> Option<Record> {
     (0..count).map(|_| one()).collect::<Option<Vec<_>>>().map(Record::Deletes)
 }
 
-fn take_definition(symbols: &SymbolReader<'_>, previous: &mut u64, input: &mut &[u8]) -> Option<Definition> {
+/// Reads a series off the front of `input`.
+pub(crate) fn take_definition(
+    symbols: &SymbolReader<'_>,
+    previous: &mut u64,
+    input: &mut &[u8],
+) -> Option<Definition> {
     Some(Definition { id: take_delta(input, previous)?, labels: symbols.take_labels(input)? })
 }
 
-fn take_chunk(input: &mut &[u8]) -> Option<Chunk> {
-    let first_ms = take_i64(input)?;
-    let last_ms = first_ms.wrapping_add(take_u64(input)? as i64);
-    let len = take_count(input)?;
-    let (bytes, rest) = input.split_at_checked(len)?;
-    *input = rest;
-    (first_ms <= last_ms).then(|| Chunk { first_ms, last_ms, bytes: Arc::from(bytes) })
-}
-
-fn put_delta(out: &mut Vec<u8>, previous: &mut u64, value: u64) {
+/// Writes by how much `value` differs from the one before.
+pub(crate) fn put_delta(out: &mut Vec<u8>, previous: &mut u64, value: u64) {
     put_i64(out, value.wrapping_sub(*previous) as i64);
     *previous = value;
 }
 
-fn take_delta(input: &mut &[u8], previous: &mut u64) -> Option<u64> {
+/// Reads what [`put_delta`] wrote.
+pub(crate) fn take_delta(input: &mut &[u8], previous: &mut u64) -> Option<u64> {
     *previous = previous.wrapping_add(take_i64(input)? as u64);
     Some(*previous)
 }
@@ -220,12 +196,6 @@ mod tests {
             .prop_map(|all| all.into_iter().map(|(id, labels)| Definition { id, labels }).collect())
     }
 
-    fn chunk() -> impl Strategy<Value = Chunk> {
-        (any::<i64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..40)).prop_map(|(a, b, bytes)| {
-            Chunk { first_ms: a.min(b), last_ms: a.max(b), bytes: Arc::from(bytes) }
-        })
-    }
-
     proptest! {
         #[test]
         fn commits_come_back(
@@ -243,22 +213,10 @@ mod tests {
         }
 
         #[test]
-        fn checkpoints_come_back(definitions in definitions(), chunks in prop::collection::vec(chunk(), 0..4)) {
-            let all: Vec<SeriesRecord> = definitions
-                .into_iter()
-                .map(|definition| SeriesRecord { definition, chunks: chunks.clone() })
-                .collect();
-            let mut bytes = Vec::new();
-            put_checkpoint_series(&all, &mut bytes);
-            let Some(Record::CheckpointSeries(back)) = read(&bytes) else { panic!("not read") };
-            prop_assert_eq!(format!("{back:?}"), format!("{all:?}"));
-        }
-
-        #[test]
         fn cut_and_random_bytes_are_refused_or_read_but_never_panic(
             definitions in definitions(),
             noise in prop::collection::vec(any::<u8>(), 0..100),
-            kind in 0..6u8,
+            kind in 0..8u8,
         ) {
             let mut bytes = Vec::new();
             put_commit(&definitions, &[SampleRecord { id: 1, at_ms: 2, bits: 3 }], &mut bytes);
@@ -283,12 +241,6 @@ mod tests {
         let symbols: &[u8] = &[3, 1, b'a', 1, b'b', 1, b'c'];
         let parts: [&[u8]; 10] = [&[1], symbols, &[1], &id, &[2, 0, 1, 2, 0], &[2], &id, &[6], &one, &[0, 7]];
         assert_eq!(bytes, [parts.concat(), one.to_vec()].concat());
-
-        let chunk = Chunk { first_ms: -1, last_ms: 299, bytes: Arc::from([9, 8].as_slice()) };
-        bytes.clear();
-        put_checkpoint_series(&[SeriesRecord { definition, chunks: vec![chunk] }], &mut bytes);
-        let parts: [&[u8]; 6] = [&[2], symbols, &[1], &id, &[2, 0, 1, 2, 0], &[1, 1, 0xac, 2, 2, 9, 8]];
-        assert_eq!(bytes, parts.concat());
 
         bytes.clear();
         put_checkpoint_head(300, &mut bytes);

@@ -17,6 +17,15 @@ use crate::series::{Amount, Series};
 /// How long a series without samples stays after it was last touched: longer than any transaction is open.
 const TOUCHED_GRACE: DurationMs = DurationMs::from_secs(600);
 
+/// What a count of all series has found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    /// Bytes of chunks in memory.
+    bytes: u64,
+    /// Series without a sample.
+    empty: usize,
+}
+
 impl Db {
     /// Samples older than this are refused: too old, or of a time that blocks have.
     pub(crate) fn oldest_taken_ms(&self) -> i64 {
@@ -41,7 +50,10 @@ impl Db {
         if is_old && self.drop_before(&all, cutoff_ms) {
             self.metrics.time_retentions.inc();
         }
-        if let Some(cutoff_ms) = size_cutoff_ms(&all, self.limits.chunk_bytes_max) {
+        let mut counted = self.recount(&all);
+        if counted.bytes > self.limits.chunk_bytes_max
+            && let Some(cutoff_ms) = size_cutoff_ms(&all, self.limits.chunk_bytes_max)
+        {
             tracing::warn!(
                 cutoff_ms,
                 limit = self.limits.chunk_bytes_max,
@@ -49,10 +61,12 @@ impl Db {
             );
             self.drop_before(&all, cutoff_ms);
             self.metrics.size_retentions.inc();
+            counted = self.recount(&all);
         }
-        self.recount(&all);
         drop(turn);
-        self.remove_empty(&all);
+        if counted.empty > 0 {
+            self.remove_empty(&all);
+        }
         self.show_totals();
         self.metrics.gc_duration.observe(begun.elapsed().as_secs_f64());
     }
@@ -70,19 +84,25 @@ impl Db {
         dropped
     }
 
-    pub(crate) fn recount(&self, all: &[Arc<Series>]) {
-        let (mut total, mut span_ms) = (Amount::default(), None::<(i64, i64)>);
+    /// Counts anew what is there: the one walk over all series that each round of housekeeping makes.
+    pub(crate) fn recount(&self, all: &[Arc<Series>]) -> Counted {
+        let (mut total, mut span_ms, mut empty) = (Amount::default(), None::<(i64, i64)>, 0);
         for series in all {
             let state = series.state();
             let amount = state.amount();
             total.chunks += amount.chunks;
             total.bytes += amount.bytes;
-            if let (Some(oldest_ms), Some((newest_ms, _))) = (state.oldest_ms(), state.newest()) {
+            let Some((newest_ms, _)) = state.newest() else {
+                empty += 1;
+                continue;
+            };
+            if let Some(oldest_ms) = state.oldest_ms() {
                 let (min_ms, max_ms) = span_ms.unwrap_or((oldest_ms, newest_ms));
                 span_ms = Some((min_ms.min(oldest_ms), max_ms.max(newest_ms)));
             }
         }
         self.head.recount(total, span_ms);
+        Counted { bytes: total.bytes, empty }
     }
 
     fn remove_empty(&self, all: &[Arc<Series>]) {

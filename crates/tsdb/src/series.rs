@@ -7,6 +7,7 @@ use model::TimestampMs;
 use stdx::prefetch;
 use storage::Samples;
 
+use crate::checkpoint_record::SpilledRecord;
 use crate::newest::Newest;
 use crate::spill::{Files, Place};
 use crate::xor::{self, CHUNK_SAMPLES, Chunk, OpenChunk};
@@ -232,18 +233,28 @@ impl SeriesState {
         Added { amount, finished_bytes }
     }
 
-    /// Takes over the chunks of a checkpoint; false when the last one cannot be gone on with.
-    pub(crate) fn restore(&mut self, mut chunks: Vec<Chunk>) -> bool {
+    /// Takes over what a checkpoint says; false when the last chunk cannot be gone on with.
+    pub(crate) fn restore(&mut self, spilled: SpilledRecord, mut chunks: Vec<Chunk>) -> bool {
         let Some(last) = chunks.pop() else { return true };
         let Ok(open) = OpenChunk::resume(&last.bytes) else { return false };
         self.oldest_ms = chunks.first().map_or(open.first_ms(), |chunk| chunk.first_ms);
         self.open = Some(open);
-        if !chunks.is_empty() {
+        (self.spilled, self.spilled_chunks) = (spilled.newest, spilled.chunks);
+        if !spilled.newest.is_none() {
+            self.oldest_ms = spilled.oldest_ms;
+        }
+        if !chunks.is_empty() || !spilled.newest.is_none() {
             self.samples_max = CHUNK_SAMPLES as u8;
         }
-        (self.spilled, self.spilled_chunks) = (Place::NONE, 0);
         self.set_waiting(chunks);
         true
+    }
+
+    /// Forgets chunks in files that are not there.
+    pub(crate) fn forget_missing(&mut self, files: &Files) {
+        if !self.spilled.is_none() {
+            self.keep_from(i64::MIN, files);
+        }
     }
 
     fn set_waiting(&mut self, chunks: Vec<Chunk>) {
@@ -274,23 +285,33 @@ impl SeriesState {
         let left = waiting.iter().skip(chunks.len()).cloned().collect();
         self.set_waiting(left);
         self.spilled = place;
-        self.spilled_chunks += chunks.len() as u32;
+        self.spilled_chunks = self.spilled_chunks.saturating_add(chunks.len() as u32);
         true
     }
 
     /// All chunks, samples that came late in their places, the open chunk as it is now at the end.
-    pub(crate) fn chunks(&self, files: &Files) -> Vec<Chunk> {
-        let folded = self.folded(files);
-        let (spilled, waiting, open) = match &folded {
-            Some(folded) => (folded.spilled, folded.waiting.as_slice(), Some(&folded.open)),
-            None => (self.spilled, self.waiting_chunks(), self.open.as_ref()),
-        };
-        let mut all: Vec<Chunk> =
-            files.chain(spilled, self.oldest_ms, TimeRange::ALL).map(|chunk| chunk.to_chunk()).collect();
+    fn chunks(&self, files: &Files) -> Vec<Chunk> {
+        let (spilled, last) = self.recorded(files);
+        let in_files = files.chain(spilled.newest, spilled.oldest_ms, TimeRange::ALL);
+        let mut all: Vec<Chunk> = in_files.map(|chunk| chunk.to_chunk()).collect();
         all.reverse();
-        all.extend_from_slice(waiting);
-        all.extend(open.map(OpenChunk::seal));
+        all.extend(last);
         all
+    }
+
+    /// What a checkpoint says of all chunks: where those are that lie in files, and the others, the open one as it is now at the
+    /// end. Samples that came late are in their places; chunks in files are not looked at unless some did.
+    pub(crate) fn recorded(&self, files: &Files) -> (SpilledRecord, Vec<Chunk>) {
+        let folded = self.folded(files);
+        let (newest, chunks, waiting, open) = match &folded {
+            Some(folded) => {
+                let chunks = self.spilled_chunks.saturating_sub(folded.spilled_gone);
+                (folded.spilled, chunks, folded.waiting.as_slice(), Some(&folded.open))
+            }
+            None => (self.spilled, self.spilled_chunks, self.waiting_chunks(), self.open.as_ref()),
+        };
+        let last = waiting.iter().cloned().chain(open.map(OpenChunk::seal)).collect();
+        (SpilledRecord { newest, chunks, oldest_ms: self.oldest_ms }, last)
     }
 
     /// The newest chunk in files if some there may have samples in `range`, and when the oldest begins.
@@ -381,9 +402,12 @@ impl SeriesState {
 
     /// Drops the chunks that end before `cutoff_ms`.
     pub(crate) fn drop_before(&mut self, cutoff_ms: i64, files: &Files) {
-        if self.oldest_ms().is_none_or(|oldest_ms| oldest_ms >= cutoff_ms) {
-            return;
+        if self.oldest_ms().is_some_and(|oldest_ms| oldest_ms < cutoff_ms) {
+            self.keep_from(cutoff_ms, files);
         }
+    }
+
+    fn keep_from(&mut self, cutoff_ms: i64, files: &Files) {
         let range = TimeRange { from: TimestampMs(cutoff_ms), to: TimestampMs(i64::MAX) };
         let (mut spilled_chunks, mut oldest_ms) = (0, None);
         for chunk in files.chain(self.spilled, self.oldest_ms, range) {

@@ -74,18 +74,17 @@ impl OpenChunk {
 
     /// The open chunk that has these bytes.
     pub(crate) fn resume(bytes: &[u8]) -> Result<Self, NoChunk> {
-        let mut samples = Samples::default();
-        decode(bytes, TimeRange::ALL, &mut samples)?;
-        let mut all = samples.times_ms.iter().zip(&samples.values);
-        let (at_ms, value) = all.next().ok_or(NoChunk)?;
-        let mut chunk = Self::new(*at_ms, value.to_bits());
-        for (at_ms, value) in all {
-            if *at_ms <= chunk.last.at_ms {
-                return Err(NoChunk);
-            }
-            chunk.push(*at_ms, value.to_bits());
+        const MAX: usize = CHUNK_SAMPLES_MAX as usize;
+        let (mut times, mut values) = ([0; MAX], [0.0; MAX]);
+        let (head, bits) = bytes.split_first_chunk::<COUNT_BYTES>().ok_or(NoChunk)?;
+        let count = u16::from_le_bytes(*head);
+        let times = times.get_mut(..usize::from(count)).filter(|times| !times.is_empty()).ok_or(NoChunk)?;
+        let decoded = decode_until(Bits::new(bits), i64::MAX, times, &mut values)?;
+        if !times.is_sorted_by(|a, b| a < b) {
+            return Err(NoChunk);
         }
-        Ok(chunk)
+        let writer = BitWriter::resume(bytes, COUNT_BYTES * 8 + decoded.bits).ok_or(NoChunk)?;
+        Ok(Self { writer, last: Last { count, ..decoded.last } })
     }
 
     /// Whether a sample at `at_ms` belongs into a new chunk, when one holds `samples_max`.
@@ -177,7 +176,7 @@ pub(crate) fn decode(bytes: &[u8], range: TimeRange, out: &mut Samples) -> Resul
     let (_, values) = out.values.split_at_mut(before);
     let decoded = decode_until(Bits::new(bits), range.to.0, times, values);
     // Times rise: what lies before the range stands in front.
-    let end = before + decoded.unwrap_or(0);
+    let end = before + decoded.as_ref().map_or(0, |decoded| decoded.count);
     let from = times.iter().take(end - before).take_while(|at_ms| **at_ms < range.from.0).count();
     out.times_ms.truncate(end);
     out.values.truncate(end);
@@ -186,8 +185,23 @@ pub(crate) fn decode(bytes: &[u8], range: TimeRange, out: &mut Samples) -> Resul
     decoded.map(|_| ())
 }
 
-/// Decodes samples until one is later than `to_ms`; returns how many are not.
-fn decode_until(bits: Bits<'_>, to_ms: i64, times: &mut [i64], values: &mut [f64]) -> Result<usize, NoChunk> {
+/// What was decoded.
+struct Decoded {
+    /// Samples.
+    count: usize,
+    /// What the last one leaves for the next.
+    last: Last,
+    /// Bits that were read.
+    bits: usize,
+}
+
+/// Decodes samples until one is later than `to_ms`, which counts no more.
+fn decode_until(
+    bits: Bits<'_>,
+    to_ms: i64,
+    times: &mut [i64],
+    values: &mut [f64],
+) -> Result<Decoded, NoChunk> {
     let mut last = Last { at_ms: bits.take(0, 64) as i64, bits: bits.take(64, 64), ..Last::default() };
     let mut at = 128;
     let mut count = 0;
@@ -211,7 +225,7 @@ fn decode_until(bits: Bits<'_>, to_ms: i64, times: &mut [i64], values: &mut [f64
         (*time, *value) = (last.at_ms, f64::from_bits(last.bits));
         count += 1;
     }
-    if is_sound && at <= bits.len() { Ok(count) } else { Err(NoChunk) }
+    if is_sound && at <= bits.len() { Ok(Decoded { count, last, bits: at }) } else { Err(NoChunk) }
 }
 
 /// Takes the value that begins at `at`, where `word` is; returns how many bits it took. Whether it is the same, fits the

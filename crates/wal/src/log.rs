@@ -109,7 +109,7 @@ impl Wal {
     pub fn open(options: Options, visit: &mut replay::Visit<'_>) -> Result<(Self, Replay), WalError> {
         options.disk.create_dir_all(&options.dir)?;
         let Found { report, next_number, bytes } = replay::replay(&options, visit)?;
-        options.metrics.corruptions.inc_by(report.damage.len() as u64);
+        options.metrics.count_damage(report.damage.len() as u64);
         options.metrics.torn_bytes.inc_by(report.torn_bytes);
         let checkpoint = report.checkpoint.unwrap_or(0);
         let state = State {

@@ -25,6 +25,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Counts damaged places, also of files that a checkpoint only names.
+    pub fn count_damage(&self, places: u64) {
+        self.corruptions.inc_by(places);
+    }
+
     /// Registers all under `wal_…`, behind whatever prefix the registry has.
     pub fn new(registry: &mut Registry) -> Self {
         let this = Self {

@@ -1,4 +1,5 @@
-//! Checking a store without changing it: each block with all its chunks, tombstones, the log record by record.
+//! Checking a store without changing it: each block with all its chunks, tombstones, the log record by record,
+//! the files that its checkpoint names.
 //!
 //! A start reads less: of blocks it checks the index alone, and each chunk when it is first touched.
 
@@ -16,7 +17,11 @@ use wal::{Damage, DamagePolicy, SyncPolicy, Wal};
 use super::read_only::ReadOnly;
 use crate::block::meta::Flaw;
 use crate::block::{Block, OpenError};
-use crate::filenames::{BLOCKS_DIR, BlockFile, QUARANTINE_DIR, WAL_DIR, block_file, tombs_file};
+use crate::filenames::{
+    BLOCKS_DIR, BlockFile, QUARANTINE_DIR, SPILL_DIR, WAL_DIR, block_file, spill_file, tombs_file,
+};
+use crate::record::Record;
+use crate::spill::{self, Unfit};
 use crate::{TsdbError, record};
 
 /// What a check found.
@@ -189,8 +194,24 @@ fn log(disk: &Arc<dyn Disk>, dir: &Path, found: &mut Verified) -> Result<(), Tsd
         segment_bytes: wal::SEGMENT_BYTES,
         metrics: Arc::new(wal::Metrics::new(&mut Registry::default())),
     };
-    let decode = |bytes: &[u8]| record::read(bytes).map(drop).ok_or("the record cannot be decoded");
-    let (_, replay) = Wal::open(options, &mut |_, bytes| decode(bytes).map_err(str::to_owned))?;
+    let mut listed = Vec::new();
+    let (_, replay) = Wal::open(options, &mut |_, bytes| {
+        if let Record::CheckpointFiles(files) = record::read(bytes).ok_or("the record cannot be decoded")? {
+            listed = files;
+        }
+        Ok(())
+    })?;
+    for file in listed {
+        let path = dir.join(SPILL_DIR).join(spill_file(file.number));
+        match spill::check(&**disk, &path, &file) {
+            Ok(()) => {}
+            Err(Unfit::Disk(error)) => return Err(error.into()),
+            Err(Unfit::Damaged(reason)) => {
+                let fault = Fault::Place { offset_bytes: 0, reason: reason.to_owned() };
+                found.damage.push(fault.into_damage(&path)?);
+            }
+        }
+    }
     found.records = replay.records;
     found.record_bytes = replay.record_bytes;
     found.torn_bytes = replay.torn_bytes;

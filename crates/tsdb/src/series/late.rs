@@ -115,7 +115,7 @@ pub(super) struct Folded {
     /// The newest chunk in files that stays.
     pub(super) spilled: Place,
     /// How many there do not.
-    spilled_gone: u32,
+    pub(super) spilled_gone: u32,
     /// Finished chunks behind it.
     pub(super) waiting: Vec<Chunk>,
     pub(super) open: OpenChunk,

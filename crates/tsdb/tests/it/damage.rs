@@ -13,6 +13,7 @@ use crate::world::{NOW_MS, World, commit, for_each_seed, selection};
 
 const SEEDS: u64 = 200;
 const WAL: &str = "/data/metrics/wal";
+const HEAD: &str = "/data/metrics/head";
 const BLOCKS: &str = "/data/metrics/blocks";
 const QUARANTINE: &str = "/data/metrics/quarantine";
 /// What one damaged place may reach over.
@@ -25,7 +26,8 @@ const STEP_MS: i64 = 300_000;
 fn world(rng: &mut fastrand::Rng) -> World {
     let log_bytes_max = if rng.bool() { u64::MAX } else { 3000 };
     let retention = DurationMs::from_secs(1000 * 3600);
-    let limits = Limits { log_bytes_max, segment_bytes: 2000, retention, ..Limits::standard() };
+    let limits =
+        Limits { log_bytes_max, segment_bytes: 2000, spill_file_bytes: 200, retention, ..Limits::standard() };
     let world = World { limits, ..World::new() };
     let (db, _) = world.open();
     let steps = rng.i64(20..200);
@@ -47,11 +49,13 @@ fn world(rng: &mut fastrand::Rng) -> World {
 }
 
 fn some_file(world: &World, rng: &mut fastrand::Rng) -> PathBuf {
-    // Each kind as often as the other, however many files it has: segments, parts and marks of checkpoints, blocks, tombstones.
+    // Each kind as often as the other, however many files it has: segments, parts and marks of checkpoints, files of chunks,
+    // blocks, tombstones.
     let kinds = [
         (WAL, "0", ".wal"),
         (WAL, "checkpoint", ".wal"),
         (WAL, "", ".done"),
+        (HEAD, "", ".chunks"),
         (BLOCKS, "", ".block"),
         (BLOCKS, "", ".tombs"),
     ];

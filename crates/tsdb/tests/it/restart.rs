@@ -1,10 +1,12 @@
 //! Everything that was committed is there after a restart, under the same ids.
 
+use columns::TimeRange;
 use disk::Disk;
-use storage::MetricAppend;
-use tsdb::{DamagePolicy, Db, Options};
+use model::{DurationMs, Matcher, TimestampMs};
+use storage::{MetricAppend, MetricQuery};
+use tsdb::{DamagePolicy, Db, Limits, Maintenance, Options};
 
-use crate::world::{World, commit, contents, labels};
+use crate::world::{NOW_MS, World, commit, contents, labels, selection};
 
 fn id_of(db: &Db, series: &str) -> u64 {
     db.appender().series(&labels(series)).unwrap().0
@@ -62,6 +64,53 @@ fn open_chunks_go_on_after_a_checkpoint() {
         commit(&never_stopped, &[("m", i * 1000, i as f64)]).unwrap();
     }
     assert_eq!(db.status().chunks, never_stopped.status().chunks, "no chunk was cut short by a restart");
+}
+
+/// A log with everything that a replay must keep in order: series that leave and whose slots others get, samples that came late,
+/// deletions, files of chunks, with a checkpoint in it or without.
+fn eventful(log_bytes_max: u64) -> World {
+    let limits = Limits { log_bytes_max, retention: DurationMs::from_secs(900), ..Limits::standard() };
+    let world = World::with(limits);
+    let (db, _) = world.open();
+    for i in 0..2000 {
+        let at_ms = i * 1000;
+        world.clock.set(NOW_MS + at_ms);
+        let short_lived = format!("short n={}", i / 100);
+        commit(&db, &[("a", at_ms, i as f64), ("b", at_ms, 1.5), (&short_lived, at_ms, 0.1)]).unwrap();
+        if i % 10 == 9 {
+            commit(&db, &[("b", at_ms - 500, 0.5)]).unwrap();
+        }
+        if i % 300 == 299 {
+            let range =
+                TimeRange { from: TimestampMs(NOW_MS + at_ms - 20_000), to: TimestampMs(NOW_MS + at_ms) };
+            db.delete_series(&[Matcher::equal("__name__", "a")], range).unwrap();
+        }
+        if i % 50 == 0 {
+            db.maintain().unwrap();
+        }
+    }
+    world.disk.restart(disk::Crash::Process, disk::Faults::NONE);
+    world
+}
+
+#[test]
+fn several_threads_make_of_a_log_what_one_makes() {
+    for log_bytes_max in [u64::MAX, 8000] {
+        let by_one = eventful(log_bytes_max);
+        let (db, report) = by_one.open();
+        let by_several = eventful(log_bytes_max);
+        let options = Options { maintenance: Maintenance::Background, ..by_several.options() };
+        let (other, other_report) = Db::open(options).unwrap();
+        assert_eq!(contents(&other), contents(&db));
+        assert_eq!((other_report.samples, &other_report.log), (report.samples, &report.log));
+        assert_eq!(report.samples_without_series + other_report.samples_without_series, 0);
+        let value = |n: u8| Matcher::equal("n", n.to_string());
+        let found = |db: &Db, n| db.select(&selection(&[value(n)])).unwrap().len();
+        let there: Vec<usize> = (0..20).map(|n| found(&db, n)).collect();
+        assert_eq!((0..20).map(|n| found(&other, n)).collect::<Vec<_>>(), there);
+        assert!(there.contains(&0) && there.contains(&1), "some have left: {there:?}");
+        assert_eq!(other.status().label_pairs, db.status().label_pairs);
+    }
 }
 
 #[test]

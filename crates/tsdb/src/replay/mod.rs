@@ -1,0 +1,319 @@
+//! Building the head from the log.
+//!
+//! One thread reads the records and makes the series; the samples, which are most of the work, are taken by as many threads as
+//! there is use for, each having the series of its own slots. So the samples of a series stay in order. At the end each
+//! makes the index of its series.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use disk::DiskError;
+use postings::Index;
+use wal::{Damage, Source};
+
+use crate::checkpoint_record::{FileRecord, SeriesRecord};
+use crate::exemplar_record::ExemplarRecord;
+use crate::head::Head;
+use crate::options::Maintenance;
+use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord};
+use crate::series::Series;
+use crate::xor;
+
+mod taker;
+
+use taker::{GATHERED_MAX, Taken, Taker};
+
+/// More threads take samples faster than one reads them.
+const THREADS_MAX: usize = 4;
+
+/// Lots that may wait for a thread: as many as it gathers before it gives them to series (`taker.rs`), so that reading goes on
+/// while it does. They take 6 MB.
+const LOTS_MAX: usize = GATHERED_MAX / LOT;
+
+/// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing. The largest
+/// commit makes lots of hundreds of thousands.
+const LOT: usize = 4096;
+
+/// Files' worth of chunks that may wait while the log is read: 64 MiB, as a log of usual length has. Writing them is left to
+/// the housekeeping, so that nobody waits for it; beyond this it is done here, before they fill memory.
+const WAITING_FILES_MAX: u64 = 32;
+
+/// Takes the records of the log one by one.
+pub(crate) struct Replayer<'a> {
+    head: &'a Head,
+    terms: Terms<'a>,
+    takers: Vec<Hand<'a>>,
+    generation: u64,
+    samples: u64,
+    exemplars: Vec<ExemplarRecord>,
+    /// Numbers of the files in which series have their newest chunks.
+    wanted_files: BTreeSet<u32>,
+    /// What became of the files that the checkpoint lists, once it has said which.
+    kept: Option<Result<Vec<Damage>, DiskError>>,
+}
+
+/// What a replay begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) now_ms: i64,
+    /// What is older is in blocks.
+    pub(crate) from_ms: i64,
+    /// How many threads take samples.
+    pub(crate) threads: usize,
+    /// Where damaged files go; `None` where damage is refused, and nothing is to be touched.
+    pub(crate) quarantine: Option<&'a Path>,
+}
+
+/// What a replay has found beside series.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    pub(crate) samples: u64,
+    pub(crate) samples_without_series: u64,
+    /// In order.
+    pub(crate) exemplars: Vec<ExemplarRecord>,
+    /// Files of chunks that are not as the checkpoint says.
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Who takes samples.
+enum Hand<'a> {
+    /// The thread that reads.
+    Own(Taker<'a>),
+    Other(Distant<'a>),
+}
+
+/// Waits for a hand.
+type Ending<'a> = Box<dyn FnOnce() -> Taken + 'a>;
+
+/// A thread that takes samples, and the lot that is being made for it.
+struct Distant<'a> {
+    send: SyncSender<Lot>,
+    thread: ScopedJoinHandle<'a, Taken>,
+    lot: Lot,
+}
+
+/// Work for whoever has the series: first those that are new, then samples.
+#[derive(Debug, Default)]
+struct Lot {
+    series: Vec<Arc<Series>>,
+    samples: Vec<SampleRecord>,
+    deletes: Vec<DeleteRecord>,
+}
+
+/// How many threads take samples: none but the own where nothing may happen by itself.
+pub(crate) fn threads(maintenance: Maintenance) -> usize {
+    match maintenance {
+        Maintenance::Manual => 1,
+        Maintenance::Background => {
+            std::thread::available_parallelism().map_or(1, |threads| threads.get().min(THREADS_MAX))
+        }
+    }
+}
+
+impl<'a> Replayer<'a> {
+    /// A replay into `head`, whose other threads belong to `scope`.
+    pub(crate) fn new<'s: 'a>(scope: &'s Scope<'s, '_>, head: &'s Head, terms: Terms<'a>) -> Self {
+        let Terms { from_ms, threads, .. } = terms;
+        let taker = || Taker::new(head, from_ms, threads);
+        let takers = if threads == 1 {
+            vec![Hand::Own(taker())]
+        } else {
+            let other = |_| {
+                let (send, receive) = sync_channel(LOTS_MAX);
+                let taker = taker();
+                let thread = scope.spawn(move || taker.run(&receive));
+                Hand::Other(Distant { send, thread, lot: Lot::default() })
+            };
+            (0..threads).map(other).collect()
+        };
+        Self {
+            head,
+            terms,
+            takers,
+            generation: 0,
+            samples: 0,
+            exemplars: Vec::new(),
+            wanted_files: BTreeSet::new(),
+            kept: None,
+        }
+    }
+
+    /// Takes one record.
+    pub(crate) fn visit(&mut self, source: Source, bytes: &[u8]) -> Result<(), String> {
+        match record::read(bytes).ok_or("the record cannot be decoded")? {
+            Record::Commit { definitions, samples } => {
+                for definition in &definitions {
+                    self.define(definition).ok_or("a series id is out of bounds")?;
+                }
+                self.samples(&samples);
+            }
+            // It would have to be taken in order with the samples before it.
+            Record::CheckpointSeries(_) | Record::CheckpointFiles(_) if source == Source::Segment => {
+                return Err("a checkpoint's record in a segment".to_owned());
+            }
+            Record::CheckpointFiles(listed) => self.files(&listed)?,
+            Record::CheckpointSeries(all) => {
+                for series in all {
+                    self.series(series)?;
+                }
+            }
+            Record::Deletes(all) => all.into_iter().for_each(|delete| self.hand(delete.id).delete(delete)),
+            Record::Exemplars(all) => self.exemplars.extend(all),
+            Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
+        }
+        // What cannot be written stays in memory, and is tried again when the store is open. Nothing is written before all of
+        // the checkpoint is read: it might be over a file that it lists.
+        while source == Source::Segment
+            && self.head.spill.has_waiting(WAITING_FILES_MAX)
+            && let Ok(Some(written)) = self.head.spill.write_one()
+        {
+            written.tell();
+        }
+        Ok(())
+    }
+
+    /// After the last record: which slots are free, a generation that no id of this log has, and no chunk in a file that
+    /// is not there.
+    pub(crate) fn finish(self) -> Result<Replayed, DiskError> {
+        let mut generation = self.generation;
+        let mut replayed =
+            Replayed { samples: self.samples, exemplars: self.exemplars, ..Replayed::default() };
+        let mut index = Index::default();
+        // All are told before the first is waited for.
+        let ending: Vec<Ending<'_>> = self.takers.into_iter().map(Hand::end).collect();
+        for taken in ending.into_iter().map(|end| end()) {
+            index.absorb(taken.index);
+            generation = generation.max(taken.generation);
+            replayed.samples += taken.samples;
+            replayed.samples_without_series += taken.samples_without_series;
+        }
+        self.head.set_index(index);
+        replayed.damage = self.kept.transpose()?.unwrap_or_default();
+        let files = self.head.spill.files();
+        if !replayed.damage.is_empty() || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
+            let all = self.head.in_slots(&self.head.all_slots());
+            all.iter().for_each(|series| series.state().forget_missing(&files));
+        }
+        self.head.settle_slots(self.head.unused_slots(), generation + 1);
+        Ok(replayed)
+    }
+
+    fn files(&mut self, listed: &[FileRecord]) -> Result<(), String> {
+        if self.kept.is_some() {
+            return Err("a second list of files".to_owned());
+        }
+        let kept = self.head.spill.keep(listed, self.terms.quarantine, self.terms.threads);
+        let is_bad = |file: &FileRecord| match &kept {
+            Ok(damage) => damage.iter().any(|damage| damage.file == self.head.spill.path(file)),
+            Err(_) => true,
+        };
+        let good = listed.iter().filter(|file| !is_bad(file));
+        self.samples = good.fold(self.samples, |sum, file| sum.saturating_add(file.samples));
+        self.kept = Some(kept);
+        Ok(())
+    }
+
+    fn define(&mut self, definition: &Definition) -> Option<Arc<Series>> {
+        let series = self.head.restore(definition.id, &definition.labels, self.terms.now_ms)?;
+        self.generation = self.generation.max(definition.id >> 32);
+        self.hand(series.id).define(Arc::clone(&series));
+        Some(series)
+    }
+
+    fn series(&mut self, record: SeriesRecord) -> Result<(), String> {
+        // Cuts go from span to span, and would not come to the end of a chunk that says it spans a million years.
+        let span = |at_ms: i64| at_ms.div_euclid(xor::CHUNK_SPAN_MS);
+        if record.chunks.iter().any(|chunk| span(chunk.first_ms) != span(chunk.last_ms)) {
+            return Err("a chunk lies in more than one span of two hours".to_owned());
+        }
+        let samples: u64 = record.chunks.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
+        let bytes: usize = record.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        let series = self.define(&record.definition).ok_or("a series id is out of bounds")?;
+        if !record.spilled.newest.is_none() {
+            self.wanted_files.insert(record.spilled.newest.file());
+        }
+        let is_waiting = record.chunks.len() > 1;
+        if !series.state().restore(record.spilled, record.chunks) {
+            return Err("the open chunk of a series cannot be decoded".to_owned());
+        }
+        if is_waiting {
+            self.head.spill.wait(&series, bytes as u64);
+        }
+        self.samples += samples;
+        Ok(())
+    }
+
+    fn samples(&mut self, samples: &[SampleRecord]) {
+        if let [Hand::Own(taker)] = self.takers.as_mut_slice() {
+            return taker.samples(samples);
+        }
+        for sample in samples {
+            if let Hand::Other(distant) = self.hand(sample.id) {
+                distant.lot.samples.push(*sample);
+            }
+        }
+        for hand in &mut self.takers {
+            if let Hand::Other(distant) = hand
+                && distant.lot.samples.len() >= LOT
+            {
+                distant.give();
+            }
+        }
+    }
+
+    /// Who has the series with this id.
+    fn hand(&mut self, id: u64) -> &mut Hand<'a> {
+        let at = id as u32 as usize % self.takers.len();
+        &mut self.takers[at]
+    }
+}
+
+impl<'a> Hand<'a> {
+    fn define(&mut self, series: Arc<Series>) {
+        match self {
+            Self::Own(taker) => taker.define(series),
+            Self::Other(distant) => {
+                // The samples before it may belong to another series in its slot.
+                if !distant.lot.samples.is_empty() || distant.lot.series.len() >= LOT {
+                    distant.give();
+                }
+                distant.lot.series.push(series);
+            }
+        }
+    }
+
+    fn delete(&mut self, delete: DeleteRecord) {
+        match self {
+            Self::Own(taker) => taker.delete(delete),
+            Self::Other(distant) => {
+                distant.lot.deletes.push(delete);
+                distant.give();
+            }
+        }
+    }
+
+    /// Says that nothing more comes. What is given waits for what has been done.
+    fn end(self) -> Ending<'a> {
+        match self {
+            Self::Own(taker) => Box::new(|| taker.end()),
+            Self::Other(mut distant) => {
+                distant.give();
+                let Distant { send, thread, .. } = distant;
+                drop(send);
+                Box::new(|| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            }
+        }
+    }
+}
+
+impl Distant<'_> {
+    /// Hands the lot over and begins another.
+    fn give(&mut self) {
+        let next = Lot { samples: Vec::with_capacity(self.lot.samples.capacity()), ..Lot::default() };
+        // Refused only when the thread has ended by a panic, which is met again in `end`.
+        drop(self.send.send(std::mem::replace(&mut self.lot, next)));
+    }
+}
