@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Figures, StorageOptions, WARM_UP};
-use crate::bench::promql::{INTERVAL_S, exporter};
+use crate::bench::promql::{INTERVAL_S, moving};
 
 /// A row: what, the goal, and the figure of each server.
 type Row = (&'static str, Option<f64>, fn(&Figures) -> f64, usize);
@@ -33,7 +33,7 @@ pub(super) fn table(options: &StorageOptions, ports: &[u16], figures: &[Figures]
          flush and merge of all; it writes small parts while samples come in, which is in its first row). Starts until it says that it is \
          ready, each alone on the machine. Load average at the end: {load}; the servers and the targets are part of it.\n\n",
         ports.len(),
-        exporter::SERIES,
+        moving::SERIES,
         options.minutes,
         WARM_UP.as_secs(),
     );
