@@ -220,10 +220,12 @@ fn chunks_of_version_2_are_read() {
 fn a_chunk_of_version_2_has_as_many_times_as_it_says() {
     let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
     let chunk = |count: u8, before: u8| {
-        let (flags, where_times) = if before == 0 { (8, &times[..]) } else { (4 + 8, &[before, 0, 0, 0][..]) };
+        let (flags, where_times) =
+            if before == 0 { (8, &times[..]) } else { (4 + 8, &[before, 0, 0, 0][..]) };
         let values_at = 20 + where_times.len() as u8;
         // All values are 5, whose one or two mini-blocks need no more than these bytes.
-        let parts = [&[values_at + 7, 0, 0, 0, count, 0, flags, 0, 3, 0, 0, 0, values_at, 0, 0, 0], where_times];
+        let parts =
+            [&[values_at + 7, 0, 0, 0, count, 0, flags, 0, 3, 0, 0, 0, values_at, 0, 0, 0], where_times];
         let body = [&parts.concat()[..], &[10, 0, 0, 0, 0, 0, 0]].concat();
         [&crc32c::crc32c(&body).to_le_bytes()[..], &body].concat()
     };
