@@ -1,11 +1,14 @@
 //! Whatever a series set answers by skipping is what the defaults of the port make of all samples, bit by bit.
 
+use std::path::Path;
+
 use columns::{Edges, Steps, TimeRange, WindowOp, WindowSteps};
+use disk::Disk;
 use model::{DurationMs, Labels, TimestampMs};
-use storage::{MetricQuery, QueryError, Samples, SeriesSet, StepValues};
+use storage::{MetricAppend, MetricQuery, QueryError, Samples, SeriesSet, StepValues};
 use tsdb::{Db, Limits};
 
-use crate::world::{NOW_MS, World, commit, selection};
+use crate::world::{NOW_MS, World, commit, contents, selection};
 
 const SEEDS: u64 = 40;
 const OPS: [WindowOp; 6] =
@@ -161,4 +164,56 @@ fn skipping_answers_as_decoding_does() {
         let outcome = std::panic::catch_unwind(|| check(seed));
         assert!(outcome.is_ok(), "seed {seed} failed");
     }
+}
+
+/// As version 2 wrote it: two hours of twelve series.
+const VERSION_2: &[u8] = include_bytes!("../fixtures/blocks/version-2.block");
+const VERSION_2_END_MS: i64 = 7_200_000;
+
+fn check_all(db: &Db, rng: &mut fastrand::Rng, end_ms: i64) {
+    let set = db.select(&selection(&[])).unwrap();
+    for round in 0..20 {
+        let start = TimestampMs(rng.i64(0..end_ms));
+        let (step_ms, count) = ([1000, 60_000, 600_000][rng.usize(..3)], rng.usize(1..60));
+        let range_ms = [60_000, 300_000, 3_600_000, 40_000_000][rng.usize(..4)];
+        let windows = WindowSteps { steps: Steps { start, step_ms, count }, range_ms };
+        for i in 0..set.len() {
+            check_series(&*set, i, &windows, &format!("{} in round {round}: {windows:?}", set.labels(i)));
+        }
+    }
+}
+
+#[test]
+fn a_block_of_version_2_with_later_ones_then_compacted_with_them() {
+    let world =
+        World::with(Limits { retention: DurationMs::from_secs(30 * 24 * 3600), ..Limits::standard() });
+    let (blocks, mut rng) = (Path::new("/data/metrics/blocks"), fastrand::Rng::with_seed(5));
+    world.disk.create_dir_all(blocks).unwrap();
+    world.disk.create(&blocks.join("00000012.block")).unwrap().append(VERSION_2).unwrap();
+    world.clock.set(VERSION_2_END_MS);
+    let (db, report) = world.open();
+    assert_eq!((report.blocks, report.block_damage.len()), (1, 0));
+    let mut expected = contents(&db);
+    for at_ms in (VERSION_2_END_MS..30_000_000).step_by(60_000) {
+        world.clock.set(at_ms);
+        let mut appender = db.appender();
+        for (labels, samples) in &mut expected {
+            let value = (at_ms / 1000 + rng.i64(0..40)) as f64;
+            let id = appender.series(labels).unwrap();
+            appender.append(id, TimestampMs(at_ms), value).unwrap();
+            samples.push((at_ms - NOW_MS, value.to_bits()));
+        }
+        appender.commit().unwrap();
+    }
+    let from_middle = TimeRange { from: TimestampMs(3_000_000), to: TimestampMs(3_600_000) };
+    db.delete_series(&[model::Matcher::equal("__name__", "steady")], from_middle).unwrap();
+    for (_, samples) in expected.iter_mut().filter(|(labels, _)| labels.metric_name() == "steady") {
+        samples.retain(|(at_ms, _)| !(from_middle.from.0..=from_middle.to.0).contains(&(at_ms + NOW_MS)));
+    }
+    assert!(contents(&db) == expected);
+    check_all(&db, &mut rng, 30_000_000);
+    db.maintain().unwrap();
+    assert!(world.disk.read(&blocks.join("00000012.block")).is_err(), "compacted");
+    assert!(contents(&db) == expected);
+    check_all(&db, &mut rng, 30_000_000);
 }
