@@ -131,7 +131,7 @@ fn ask(view: ChunkView<'_>) {
         timeline
     };
     // Some places, then nearly all of them, which are not looked at one by one.
-    for (step_ms, count, range_ms) in [(600_000, 7, 300_000), (15_000, 300, 60_000)] {
+    for (step_ms, count, range_ms) in [(600_000, 7, 300_000), (100_000, 45, 60_000)] {
         let steps = Steps { start: TimestampMs(SEEDS_FROM_MS), step_ms, count };
         let windows = WindowSteps { steps, range_ms };
         timeline().values_at(&steps, range_ms, &mut StepValues::default());
