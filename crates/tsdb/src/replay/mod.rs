@@ -53,6 +53,8 @@ pub(crate) struct Replayer<'a> {
     wanted_files: BTreeSet<u32>,
     /// What became of the files that the checkpoint lists, once it has said which.
     kept: Option<Result<Vec<Damage>, DiskError>>,
+    /// Whether all of the checkpoint was read, and no series points to a file that is not there.
+    is_settled: bool,
 }
 
 /// What a replay begins with.
@@ -138,11 +140,15 @@ impl<'a> Replayer<'a> {
             exemplars: Vec::new(),
             wanted_files: BTreeSet::new(),
             kept: None,
+            is_settled: false,
         }
     }
 
     /// Takes one record.
     pub(crate) fn visit(&mut self, source: Source, bytes: &[u8]) -> Result<(), String> {
+        if source == Source::Segment {
+            self.settle_files();
+        }
         match record::read(bytes).ok_or("the record cannot be decoded")? {
             Record::Commit { definitions, samples } => {
                 for definition in &definitions {
@@ -175,9 +181,9 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
-    /// After the last record: which slots are free, a generation that no id of this log has, and no chunk in a file that
-    /// is not there.
-    pub(crate) fn finish(self) -> Result<Replayed, DiskError> {
+    /// After the last record: which slots are free, and a generation that no id of this log has.
+    pub(crate) fn finish(mut self) -> Result<Replayed, DiskError> {
+        self.settle_files();
         let mut generation = self.generation;
         let mut replayed =
             Replayed { samples: self.samples, exemplars: self.exemplars, ..Replayed::default() };
@@ -192,13 +198,26 @@ impl<'a> Replayer<'a> {
         }
         self.head.set_index(index);
         replayed.damage = self.kept.transpose()?.unwrap_or_default();
-        let files = self.head.spill.files();
-        if !replayed.damage.is_empty() || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
-            let all = self.head.in_slots(&self.head.all_slots());
-            all.iter().for_each(|series| series.state().forget_missing(&files));
-        }
         self.head.settle_slots(self.head.unused_slots(), generation + 1);
         Ok(replayed)
+    }
+
+    /// After the last record of the checkpoint, and before a file is written: chunks in files that are not there are forgotten.
+    fn settle_files(&mut self) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        if let (None, Some(quarantine)) = (&self.kept, self.terms.quarantine)
+            && !self.wanted_files.is_empty()
+        {
+            self.head.spill.set_all_aside(quarantine);
+        }
+        let files = self.head.spill.files();
+        let is_damaged = self.kept.as_ref().is_some_and(|kept| kept.as_ref().is_ok_and(|all| !all.is_empty()));
+        if is_damaged || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
+            let all = self.head.restored();
+            all.iter().for_each(|series| series.state().forget_missing(&files));
+        }
     }
 
     fn files(&mut self, listed: &[FileRecord]) -> Result<(), String> {

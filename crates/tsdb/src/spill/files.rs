@@ -114,14 +114,15 @@ impl Files {
         Chain { files: self, next: newest, oldest_ms, range, before_ms: None }
     }
 
-    /// Files by number, in order; between them may be numbers that none has.
-    pub(super) fn new(files: Vec<SpillFile>) -> Self {
-        let base = files.first().map_or(0, |file| file.record.number);
+    /// Files by number, in order; between them may be numbers that none has. The next to come gets `next_number`, which is above theirs.
+    pub(super) fn new(files: Vec<SpillFile>, next_number: u32) -> Self {
+        let base = files.first().map_or(next_number, |file| file.record.number);
         let mut all = Vec::new();
         for file in files {
             all.resize((file.record.number - base) as usize, None);
             all.push(Some(Arc::new(file)));
         }
+        all.resize((next_number - base) as usize, None);
         Self { base, all }
     }
 

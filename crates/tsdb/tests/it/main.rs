@@ -15,6 +15,7 @@ mod damage;
 mod delete;
 mod exemplars;
 mod housekeeping;
+mod kept;
 mod kill;
 mod late;
 mod memory;

@@ -1,0 +1,143 @@
+//! Starts on files of chunks with which something is wrong, before a log so long that the replay writes files itself: no file that is
+//! listed is written over, and no series gets a chunk that is not its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use columns::TimeRange;
+use disk::{Crash, Disk, Faults, RealDisk};
+use model::Matcher;
+use tsdb::{DamagePolicy, Db, Limits, Options};
+
+use crate::world::{NOW_MS, World, commit, contents, labels};
+
+const HEAD: &str = "/data/metrics/head";
+const WAL: &str = "/data/metrics/wal";
+const SERIES: i64 = 5;
+/// At this second the last checkpoint was written.
+const LISTED_TO: i64 = 500;
+/// The log behind it: more than the replay keeps in memory.
+const END: i64 = 2000;
+
+/// What series `n` has at a second.
+fn value(n: i64, second: i64) -> f64 {
+    (second * SERIES + n) as f64
+}
+
+fn fill(db: &Db, world: &World, from: i64, to: i64) {
+    for second in from..to {
+        world.clock.set(NOW_MS + second * 1000);
+        let names: Vec<String> = (0..SERIES).map(|n| format!("m n={n}")).collect();
+        let row: Vec<(&str, i64, f64)> =
+            (0..SERIES).map(|n| (names[n as usize].as_str(), second * 1000, value(n, second))).collect();
+        commit(db, &row).unwrap();
+    }
+}
+
+/// A store with a checkpoint that lists files, and a long log behind it; without a process.
+fn with_long_log(options: impl Fn(&World) -> Options) -> World {
+    let world = World::with_log_bytes_max(0);
+    let (db, _) = Db::open(options(&world)).unwrap();
+    fill(&db, &world, 0, LISTED_TO);
+    db.maintain().unwrap();
+    drop(db);
+    let world = World { limits: Limits { log_bytes_max: u64::MAX, ..world.limits }, ..world };
+    world.disk.restart(Crash::Process, Faults::NONE);
+    let (db, _) = Db::open(options(&world)).unwrap();
+    fill(&db, &world, LISTED_TO, END - 10);
+    // Before a deletion a replay gives all samples that it has read to their series; else it would wait for more than this log has.
+    commit(&db, &[("gone", END * 1000, 0.0)]).unwrap();
+    db.delete_series(&[Matcher::equal("__name__", "gone")], TimeRange::ALL).unwrap();
+    fill(&db, &world, END - 10, END);
+    drop(db);
+    world.disk.restart(Crash::Process, Faults::NONE);
+    world
+}
+
+/// The files in a folder.
+fn files(disk: &dyn Disk, dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let names = disk.list(dir).unwrap_or_default().into_iter().filter(|entry| !entry.is_dir);
+    names.map(|entry| dir.join(entry.name)).map(|path| (path.clone(), disk.read(&path).unwrap())).collect()
+}
+
+/// Each series has samples of its own only, none twice, and all of the log behind the checkpoint. Gives how many there are.
+fn check(db: &Db) -> usize {
+    let all = contents(db);
+    for n in 0..SERIES {
+        let name = labels(&format!("m n={n}"));
+        let (_, samples) = all.iter().find(|(of, _)| *of == name).unwrap();
+        assert!(samples.is_sorted_by(|a, b| a.0 < b.0), "{name}");
+        for (at_ms, bits) in samples {
+            assert_eq!(f64::from_bits(*bits), value(n, at_ms / 1000), "{name} at {at_ms}");
+        }
+        let behind = samples.iter().filter(|(at_ms, _)| *at_ms >= LISTED_TO * 1000).count();
+        assert_eq!(behind as i64, END - LISTED_TO, "{name}");
+    }
+    all.iter().map(|(_, samples)| samples.len()).sum()
+}
+
+#[test]
+fn the_number_of_a_damaged_file_is_not_given_to_another() {
+    let world = with_long_log(World::options);
+    let listed = files(&world.disk, Path::new(HEAD));
+    let last = listed.keys().next_back().unwrap().clone();
+    world.disk.mem().tamper(&last, |bytes| bytes[40] ^= 1).unwrap();
+    let spoilt = files(&world.disk, Path::new(HEAD));
+    let strict = Db::open(Options { damage: DamagePolicy::Refuse, ..world.options() });
+    assert!(strict.err().is_some_and(|error| error.to_string().starts_with(&last.display().to_string())));
+    let after = files(&world.disk, Path::new(HEAD));
+    assert!(spoilt.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "a refused start changes no file");
+
+    world.disk.restart(Crash::Process, Faults::NONE);
+    let (db, report) = world.open();
+    assert_eq!(report.log.damage.len(), 1);
+    assert!(!world.disk.list(Path::new(HEAD)).unwrap().iter().any(|entry| last.ends_with(&entry.name)));
+    let count = check(&db);
+    assert!(count < (SERIES * END) as usize);
+    let (again, report) = world.kill_and_open();
+    assert_eq!((check(&again), report.log.damage.len()), (count, 0));
+}
+
+#[test]
+fn files_are_set_aside_when_the_list_of_them_is_damaged() {
+    let world = with_long_log(World::options);
+    let listed = files(&world.disk, Path::new(HEAD));
+    let log = files(&world.disk, Path::new(WAL)).into_keys().map(|path| path.display().to_string());
+    let part = log.filter(|path| path.contains("checkpoint-") && path.ends_with(".wal")).last();
+    // The list is the last record.
+    world.disk.mem().tamper(Path::new(&part.unwrap()), |bytes| *bytes.last_mut().unwrap() ^= 1).unwrap();
+    let (db, report) = world.open();
+    assert_eq!(report.log.damage.len(), 1);
+    check(&db);
+    let aside = files(&world.disk, Path::new("/data/metrics/quarantine"));
+    for (path, bytes) in &listed {
+        assert!(aside.values().any(|kept| kept == bytes), "{} is kept", path.display());
+    }
+    let (again, report) = world.kill_and_open();
+    assert_eq!((check(&again), report.log.damage.len()), (check(&db), 0));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_now_is_no_reason_to_write_over_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = |world: &World| Options {
+        dir: folder.path().to_owned(),
+        disk: std::sync::Arc::new(RealDisk),
+        sync: tsdb::SyncPolicy::None,
+        ..world.options()
+    };
+    let world = with_long_log(options);
+    let head = folder.path().join("head");
+    let mut listed = files(&RealDisk, &head);
+    // A folder has the file's name: it is there, and no bytes come.
+    let (path, bytes) = listed.pop_last().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(Db::open(options(&world)).is_err());
+    let left = files(&RealDisk, &head);
+    assert!(listed.iter().all(|(path, bytes)| left.get(path) == Some(bytes)), "all others are as they were");
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let (db, report) = Db::open(options(&world)).unwrap();
+    assert_eq!((check(&db) as i64, report.log.damage.len()), (SERIES * END, 0));
+}
