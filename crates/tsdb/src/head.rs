@@ -179,7 +179,10 @@ impl Head {
 
     /// All series, also while there is no index of them yet.
     pub(crate) fn restored(&self) -> Vec<Arc<Series>> {
-        self.by_slot.iter().flat_map(|shard| read(shard).iter().flatten().cloned().collect::<Vec<_>>()).collect()
+        self.by_slot
+            .iter()
+            .flat_map(|shard| read(shard).iter().flatten().cloned().collect::<Vec<_>>())
+            .collect()
     }
 
     /// The index of all series that were restored.

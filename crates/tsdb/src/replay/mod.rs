@@ -33,8 +33,7 @@ const THREADS_MAX: usize = 4;
 /// while it does. They take 6 MB.
 const LOTS_MAX: usize = GATHERED_MAX / LOT;
 
-/// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing. The largest
-/// commit makes lots of hundreds of thousands.
+/// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing.
 const LOT: usize = 4096;
 
 /// Files' worth of chunks that may wait while the log is read: 64 MiB, as a log of usual length has. Writing them is left to
@@ -193,7 +192,7 @@ impl<'a> Replayer<'a> {
         for taken in ending.into_iter().map(|end| end()) {
             index.absorb(taken.index);
             generation = generation.max(taken.generation);
-            replayed.samples += taken.samples;
+            replayed.samples = replayed.samples.saturating_add(taken.samples);
             replayed.samples_without_series += taken.samples_without_series;
         }
         self.head.set_index(index);
@@ -213,7 +212,8 @@ impl<'a> Replayer<'a> {
             self.head.spill.set_all_aside(quarantine);
         }
         let files = self.head.spill.files();
-        let is_damaged = self.kept.as_ref().is_some_and(|kept| kept.as_ref().is_ok_and(|all| !all.is_empty()));
+        let is_damaged =
+            self.kept.as_ref().is_some_and(|kept| kept.as_ref().is_ok_and(|all| !all.is_empty()));
         if is_damaged || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
             let all = self.head.restored();
             all.iter().for_each(|series| series.state().forget_missing(&files));
@@ -261,7 +261,7 @@ impl<'a> Replayer<'a> {
         if is_waiting {
             self.head.spill.wait(&series, bytes as u64);
         }
-        self.samples += samples;
+        self.samples = self.samples.saturating_add(samples);
         Ok(())
     }
 
@@ -272,13 +272,10 @@ impl<'a> Replayer<'a> {
         for sample in samples {
             if let Hand::Other(distant) = self.hand(sample.id) {
                 distant.lot.samples.push(*sample);
-            }
-        }
-        for hand in &mut self.takers {
-            if let Hand::Other(distant) = hand
-                && distant.lot.samples.len() >= LOT
-            {
-                distant.give();
+                // Within a commit too: one of a million samples would make lots of which few fit into memory.
+                if distant.lot.samples.len() >= LOT {
+                    distant.give();
+                }
             }
         }
     }

@@ -86,7 +86,10 @@ fn the_number_of_a_damaged_file_is_not_given_to_another() {
     let strict = Db::open(Options { damage: DamagePolicy::Refuse, ..world.options() });
     assert!(strict.err().is_some_and(|error| error.to_string().starts_with(&last.display().to_string())));
     let after = files(&world.disk, Path::new(HEAD));
-    assert!(spoilt.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "a refused start changes no file");
+    assert!(
+        spoilt.iter().all(|(path, bytes)| after.get(path) == Some(bytes)),
+        "a refused start changes no file"
+    );
 
     world.disk.restart(Crash::Process, Faults::NONE);
     let (db, report) = world.open();
