@@ -54,6 +54,8 @@ pub(crate) struct Replayer<'a> {
     kept: Option<Result<Vec<Damage>, DiskError>>,
     /// Whether all of the checkpoint was read, and no series points to a file that is not there.
     is_settled: bool,
+    /// Until one could not be written.
+    writes_files: bool,
 }
 
 /// What a replay begins with.
@@ -140,6 +142,7 @@ impl<'a> Replayer<'a> {
             wanted_files: BTreeSet::new(),
             kept: None,
             is_settled: false,
+            writes_files: true,
         }
     }
 
@@ -169,15 +172,26 @@ impl<'a> Replayer<'a> {
             Record::Exemplars(all) => self.exemplars.extend(all),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
         }
-        // What cannot be written stays in memory, and is tried again when the store is open. Nothing is written before all of
-        // the checkpoint is read: it might be over a file that it lists.
-        while source == Source::Segment
-            && self.head.spill.has_waiting(WAITING_FILES_MAX)
-            && let Ok(Some(written)) = self.head.spill.write_one()
-        {
-            written.tell();
+        // Nothing is written before all of the checkpoint is read: it might be over a file that it lists.
+        if source == Source::Segment {
+            self.spill_if_many();
         }
         Ok(())
+    }
+
+    /// Writes files of what waits when it is more than memory should hold. What cannot be written stays there, and is tried again
+    /// when the store is open: trying at each record would keep a start on a full disk busy for an hour.
+    fn spill_if_many(&mut self) {
+        while self.writes_files && self.head.spill.has_waiting(WAITING_FILES_MAX) {
+            match self.head.spill.write_one() {
+                Ok(Some(written)) => drop(written.tell()),
+                Ok(None) => return,
+                Err(error) => {
+                    self.writes_files = false;
+                    tracing::warn!(%error, "finished chunks stay in memory while the log is read");
+                }
+            }
+        }
     }
 
     /// After the last record: which slots are free, and a generation that no id of this log has.

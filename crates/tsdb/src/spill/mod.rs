@@ -25,6 +25,8 @@ use crate::{Db, Limits};
 
 mod files;
 mod kept;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use files::{Files, Place};
 use files::{SpillFile, put};

@@ -17,7 +17,8 @@ const SERIES: i64 = 5;
 /// At this second the last checkpoint was written.
 const LISTED_TO: i64 = 500;
 /// The log behind it: more than the replay keeps in memory.
-const END: i64 = 2000;
+const END: i64 = 3000;
+const MIDDLE: i64 = 2000;
 
 /// What series `n` has at a second.
 fn value(n: i64, second: i64) -> f64 {
@@ -44,11 +45,12 @@ fn with_long_log(options: impl Fn(&World) -> Options) -> World {
     let world = World { limits: Limits { log_bytes_max: u64::MAX, ..world.limits }, ..world };
     world.disk.restart(Crash::Process, Faults::NONE);
     let (db, _) = Db::open(options(&world)).unwrap();
-    fill(&db, &world, LISTED_TO, END - 10);
-    // Before a deletion a replay gives all samples that it has read to their series; else it would wait for more than this log has.
-    commit(&db, &[("gone", END * 1000, 0.0)]).unwrap();
-    db.delete_series(&[Matcher::equal("__name__", "gone")], TimeRange::ALL).unwrap();
-    fill(&db, &world, END - 10, END);
+    for (from, to) in [(LISTED_TO, MIDDLE), (MIDDLE, END - 10), (END - 10, END)] {
+        fill(&db, &world, from, to);
+        // Before a deletion a replay gives all samples that it has read to their series; else it would wait for more than this log has.
+        commit(&db, &[("gone", to * 1000, 0.0)]).unwrap();
+        db.delete_series(&[Matcher::equal("__name__", "gone")], TimeRange::ALL).unwrap();
+    }
     drop(db);
     world.disk.restart(Crash::Process, Faults::NONE);
     world
@@ -143,4 +145,19 @@ fn a_file_that_cannot_be_read_now_is_no_reason_to_write_over_others() {
     std::fs::write(&path, bytes).unwrap();
     let (db, report) = Db::open(options(&world)).unwrap();
     assert_eq!((check(&db) as i64, report.log.damage.len()), (SERIES * END, 0));
+}
+
+#[test]
+fn a_start_on_a_full_disk_asks_for_room_once() {
+    let world = with_long_log(World::options);
+    world.disk.set_faults(Faults { capacity_bytes: world.disk.mem().used_bytes(), ..Faults::NONE });
+    let before = world.disk.ops();
+    let (db, report) = world.open();
+    let ops = world.disk.ops() - before;
+    assert!(ops < 100, "{ops} calls for a log of {} records", report.log.records);
+    assert_eq!(check(&db) as i64, SERIES * END);
+    world.disk.set_faults(Faults::NONE);
+    db.maintain().unwrap();
+    assert!(db.status().chunk_bytes < 10_000, "{:?}", db.status());
+    assert_eq!(check(&world.kill_and_open().0) as i64, SERIES * END);
 }

@@ -18,6 +18,7 @@ mod housekeeping;
 mod kept;
 mod kill;
 mod late;
+mod lives;
 mod memory;
 mod offline;
 mod prometheus;
