@@ -184,7 +184,9 @@ impl<'a> Replayer<'a> {
     fn spill_if_many(&mut self) {
         while self.writes_files && self.head.spill.has_waiting(WAITING_FILES_MAX) {
             match self.head.spill.write_one() {
-                Ok(Some(written)) => drop(written.tell()),
+                Ok(Some(written)) => {
+                    written.tell();
+                }
                 Ok(None) => return,
                 Err(error) => {
                     self.writes_files = false;

@@ -40,7 +40,14 @@ impl Db {
     pub(crate) fn spill_if_due(&self) {
         while self.head.spill.is_due() {
             match self.head.spill.write_one() {
-                Ok(None) => return,
+                // Enough waits, but the files are at their limit.
+                Ok(None) => {
+                    // Enough waits, but the files are at their limit.
+                    if self.head.spill.is_due() {
+                        self.metrics.spills_refused.inc();
+                    }
+                    return;
+                }
                 Ok(Some(written)) => {
                     // Who counts anew must not find a part of them moved.
                     let Some(_turn) = self.committer() else { return };

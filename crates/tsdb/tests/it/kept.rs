@@ -107,8 +107,8 @@ fn the_number_of_a_damaged_file_is_not_given_to_another() {
 fn files_are_set_aside_when_the_list_of_them_is_damaged() {
     let world = with_long_log(World::options);
     let listed = files(&world.disk, Path::new(HEAD));
-    let log = files(&world.disk, Path::new(WAL)).into_keys().map(|path| path.display().to_string());
-    let part = log.filter(|path| path.contains("checkpoint-") && path.ends_with(".wal")).last();
+    let mut log = files(&world.disk, Path::new(WAL)).into_keys().map(|path| path.display().to_string());
+    let part = log.rfind(|path| path.contains("checkpoint-") && path.ends_with(".wal"));
     // The list is the last record.
     world.disk.mem().tamper(Path::new(&part.unwrap()), |bytes| *bytes.last_mut().unwrap() ^= 1).unwrap();
     let (db, report) = world.open();
@@ -136,13 +136,13 @@ fn a_file_that_cannot_be_read_now_is_no_reason_to_write_over_others() {
     let mut listed = files(&RealDisk, &head);
     // A folder has the file's name: it is there, and no bytes come.
     let (path, bytes) = listed.pop_last().unwrap();
-    std::fs::remove_file(&path).unwrap();
-    std::fs::create_dir(&path).unwrap();
+    RealDisk.remove_file(&path).unwrap();
+    RealDisk.create_dir_all(&path).unwrap();
     assert!(Db::open(options(&world)).is_err());
     let left = files(&RealDisk, &head);
     assert!(listed.iter().all(|(path, bytes)| left.get(path) == Some(bytes)), "all others are as they were");
-    std::fs::remove_dir(&path).unwrap();
-    std::fs::write(&path, bytes).unwrap();
+    RealDisk.rename(&path, &folder.path().join("away")).unwrap();
+    RealDisk.create(&path).unwrap().append(&bytes).unwrap();
     let (db, report) = Db::open(options(&world)).unwrap();
     assert_eq!((check(&db) as i64, report.log.damage.len()), (SERIES * END, 0));
 }
