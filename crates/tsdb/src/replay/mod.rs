@@ -54,7 +54,7 @@ pub(crate) struct Replayer<'a> {
     kept: Option<Result<Vec<Damage>, DiskError>>,
     /// Whether all of the checkpoint was read, and no series points to a file that is not there.
     is_settled: bool,
-    /// Until one could not be written.
+    /// Until one could not be written; not at all when none may be.
     writes_files: bool,
 }
 
@@ -79,6 +79,8 @@ pub(crate) struct Replayed {
     pub(crate) exemplars: Vec<ExemplarRecord>,
     /// Files of chunks that are not as the checkpoint says.
     pub(crate) damage: Vec<Damage>,
+    /// Whether series have chunks in files, and the list of those is lost.
+    pub(crate) has_lost_list: bool,
 }
 
 /// Who takes samples.
@@ -200,8 +202,13 @@ impl<'a> Replayer<'a> {
     pub(crate) fn finish(mut self) -> Result<Replayed, DiskError> {
         self.settle_files();
         let mut generation = self.generation;
-        let mut replayed =
-            Replayed { samples: self.samples, exemplars: self.exemplars, ..Replayed::default() };
+        let has_lost_list = self.has_lost_list();
+        let mut replayed = Replayed {
+            samples: self.samples,
+            exemplars: self.exemplars,
+            has_lost_list,
+            ..Replayed::default()
+        };
         let mut index = Index::default();
         // All are told before the first is waited for.
         let ending: Vec<Ending<'_>> = self.takers.into_iter().map(Hand::end).collect();
@@ -222,10 +229,10 @@ impl<'a> Replayer<'a> {
         if std::mem::replace(&mut self.is_settled, true) {
             return;
         }
-        if let (None, Some(quarantine)) = (&self.kept, self.terms.quarantine)
-            && !self.wanted_files.is_empty()
-        {
-            self.head.spill.set_all_aside(quarantine);
+        if self.has_lost_list() {
+            // Which numbers are taken is not known, and a start that is refused touches nothing.
+            self.writes_files = false;
+            self.terms.quarantine.into_iter().for_each(|dir| self.head.spill.set_all_aside(dir));
         }
         let files = self.head.spill.files();
         let is_damaged =
@@ -234,6 +241,10 @@ impl<'a> Replayer<'a> {
             let all = self.head.restored();
             all.iter().for_each(|series| series.state().forget_missing(&files));
         }
+    }
+
+    fn has_lost_list(&self) -> bool {
+        self.kept.is_none() && !self.wanted_files.is_empty()
     }
 
     fn files(&mut self, listed: &[FileRecord]) -> Result<(), String> {

@@ -35,6 +35,12 @@ pub(crate) fn check(disk: &dyn Disk, path: &Path, record: &FileRecord) -> Result
     }
 }
 
+/// What is wrong when series have chunks in the files of a folder, and the checkpoint does not say which files there are.
+pub(crate) fn lost_list(dir: PathBuf) -> Damage {
+    let reason = "the newest checkpoint names places in these files, but not the files".to_owned();
+    Damage { file: dir, offset_bytes: 0, len_bytes: 0, reason, quarantined_to: None }
+}
+
 impl Spill {
     /// Keeps the files that a checkpoint lists. Those that are damaged are moved to `quarantine`, if there is one.
     pub(crate) fn keep(

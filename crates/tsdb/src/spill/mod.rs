@@ -30,7 +30,7 @@ mod tests;
 
 pub(crate) use files::{Files, Place};
 use files::{SpillFile, put};
-pub(crate) use kept::{Unfit, check};
+pub(crate) use kept::{Unfit, check, lost_list};
 
 /// What a series whose chunk waits takes beside the chunk's bytes: the box, the list, the place in the queue.
 const BESIDE_BYTES: u64 = 128;

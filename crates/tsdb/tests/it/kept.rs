@@ -161,3 +161,30 @@ fn a_start_on_a_full_disk_asks_for_room_once() {
     assert!(db.status().chunk_bytes < 10_000, "{:?}", db.status());
     assert_eq!(check(&world.kill_and_open().0) as i64, SERIES * END);
 }
+
+#[test]
+fn a_checkpoint_that_ends_before_its_list_is_damage() {
+    let world = with_long_log(World::options);
+    let listed = files(&world.disk, Path::new(HEAD));
+    let mut log = files(&world.disk, Path::new(WAL)).into_keys().map(|path| path.display().to_string());
+    let part = log.rfind(|path| path.contains("checkpoint-") && path.ends_with(".wal")).unwrap();
+    // Byte by byte, until it ends between two records.
+    let cut = (0..300).find(|_| {
+        world.disk.mem().tamper(Path::new(&part), |bytes| bytes.truncate(bytes.len() - 1)).unwrap();
+        world.disk.restart(Crash::Process, Faults::NONE);
+        let strict = Db::open(Options { damage: DamagePolicy::Refuse, ..world.options() });
+        let refused = strict.err().unwrap().to_string();
+        refused.starts_with(HEAD) && refused.contains("names places in these files, but not the files")
+    });
+    assert!(cut.is_some());
+    assert!(files(&world.disk, Path::new(HEAD)) == listed, "strict recovery touches nothing");
+    let disk: std::sync::Arc<dyn Disk> = std::sync::Arc::new(world.disk.clone());
+    let verified = tsdb::offline::verify(&disk, Path::new("/data/metrics"), &mut |_, _| {}).unwrap();
+    assert_eq!((verified.damage.len(), verified.damage[0].file.as_path()), (1, Path::new(HEAD)));
+    let (db, report) = world.open();
+    assert_eq!(report.log.damage, verified.damage);
+    check(&db);
+    assert_eq!(files(&world.disk, Path::new("/data/metrics/quarantine")).len(), listed.len());
+    let (again, report) = world.kill_and_open();
+    assert_eq!((check(&again), report.log.damage.len()), (check(&db), 0));
+}
