@@ -188,3 +188,33 @@ fn a_checkpoint_that_ends_before_its_list_is_damage() {
     let (again, report) = world.kill_and_open();
     assert_eq!((check(&again), report.log.damage.len()), (check(&db), 0));
 }
+
+/// Spoils one byte of the last file, or of the list of files.
+fn spoil(world: &World, is_list: bool) {
+    let (dir, end) = if is_list { (WAL, ".wal") } else { (HEAD, ".chunks") };
+    let mut paths = files(&world.disk, Path::new(dir)).into_keys().map(|path| path.display().to_string());
+    let path = paths.rfind(|path| path.ends_with(end) && (!is_list || path.contains("checkpoint-"))).unwrap();
+    world.disk.mem().tamper(Path::new(&path), |bytes| *bytes.last_mut().unwrap() ^= 1).unwrap();
+}
+
+#[test]
+fn a_start_that_crashes_at_any_step_leaves_the_next_one_no_less() {
+    for is_list in [false, true] {
+        let mut expected = None;
+        for ops in [u64::MAX].into_iter().chain((0..120).step_by(7)) {
+            let world = with_long_log(World::options);
+            spoil(&world, is_list);
+            let crash = if ops % 2 == 0 { Crash::Process } else { Crash::PowerLoss };
+            // Twice, the second time some steps further.
+            for after in [ops, ops.saturating_add(5)] {
+                world.disk.restart(crash, Faults { crash_after_ops: after, ..Faults::NONE });
+                drop(Db::open(world.options()));
+            }
+            world.disk.restart(crash, Faults::NONE);
+            let count = check(&world.open().0);
+            assert_eq!(count, *expected.get_or_insert(count), "after {ops} steps");
+            let (again, report) = world.kill_and_open();
+            assert_eq!((check(&again), report.log.damage.len()), (count, 0), "after {ops} steps");
+        }
+    }
+}
