@@ -12,6 +12,11 @@ pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// Bytes that [`put_u64`] takes for a number.
+pub fn len_u64(value: u64) -> usize {
+    (64 - value.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
 /// Appends `value` zigzag-coded, so that small magnitudes of either sign are short.
 pub fn put_i64(out: &mut Vec<u8>, value: i64) {
     put_u64(out, ((value << 1) ^ (value >> 63)) as u64);

@@ -1,12 +1,19 @@
 //! What examples need to measure encodings, which nobody outside sees otherwise.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Instant;
 
 use columns::TimeRange;
+use model::Labels;
+use prometheus_client::metrics::counter::Counter;
 use storage::Samples;
 
+use crate::block::Block;
 use crate::block::chunk::{ChunkView, SAMPLES_MAX, put_alone};
+use crate::block::head::Chunks;
+use crate::block::meta::VERSION;
+use crate::filenames::BlockFile;
 use crate::xor::{self, CHUNK_SAMPLES_MAX, OpenChunk};
 
 /// Bytes and nanoseconds a sample.
@@ -90,7 +97,8 @@ fn block(all: &[(Vec<i64>, Vec<f64>)]) -> Measured {
         }
     }
     let write_ns = ns(begun);
-    let view = |at: usize| ChunkView::parse(&bytes, at);
+    let chunks = Chunks { bytes: &bytes, version: VERSION };
+    let view = |at: usize| ChunkView::parse(chunks, at);
     let begun = Instant::now();
     let mut out = Samples::default();
     for chunk in places.iter().filter_map(|(at, ..)| view(*at)) {
@@ -114,4 +122,66 @@ fn block(all: &[(Vec<i64>, Vec<f64>)]) -> Measured {
     let [bytes, write_ns, decode_ns] =
         [bytes.len() as f64, write_ns, decode_ns].map(|amount| per_sample(all, amount));
     Measured { bytes, write_ns, decode_ns, at_ns }
+}
+
+/// What the parts of a chunk take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ChunkBytes {
+    /// What stands before times and values.
+    pub head: u64,
+    /// Times, or where they are.
+    pub times: u64,
+    /// What says how mini-blocks are to be read.
+    pub minis: u64,
+    /// The values in them, and exceptions.
+    pub values: u64,
+}
+
+impl ChunkBytes {
+    /// The whole chunk.
+    pub fn all(&self) -> u64 {
+        self.head + self.times + self.minis + self.values
+    }
+}
+
+impl std::ops::Add for ChunkBytes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            head: self.head + other.head,
+            times: self.times + other.times,
+            minis: self.minis + other.minis,
+            values: self.values + other.values,
+        }
+    }
+}
+
+/// What the parts of a block take.
+#[derive(Debug, Clone)]
+pub struct Anatomy {
+    /// The file.
+    pub len_bytes: u64,
+    /// Series in it.
+    pub series: u64,
+    /// Each chunk: the labels of its series, its bytes, its samples.
+    pub chunks: Vec<(Labels, ChunkBytes, u64)>,
+    /// The parts of the index by name.
+    pub index: Vec<(&'static str, u64)>,
+}
+
+/// Takes a block apart; `None` when it cannot be read.
+pub fn anatomy(file: &Path) -> Option<Anatomy> {
+    let BlockFile::Block(number) = BlockFile::parse(file.file_name()?.to_str()?)? else { return None };
+    let block = Block::open(&disk::RealDisk, file.parent()?, number, &Counter::default()).ok()?;
+    let mut chunks = Vec::new();
+    for place in 0..block.index().series_count() {
+        let labels = block.labels(place).ok()?;
+        for chunk in block.chunks(place, TimeRange::ALL).ok()? {
+            let view = block.chunk(&chunk).ok()?;
+            chunks.push((labels.clone(), block.bytes_of(&chunk)?, view.count as u64));
+        }
+    }
+    let index = block.index().parts();
+    Some(Anatomy { len_bytes: block.len_bytes(), series: block.meta.series, chunks, index })
 }

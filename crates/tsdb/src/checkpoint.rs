@@ -23,8 +23,6 @@ use crate::{Db, TsdbError};
 
 /// Series of one record: some 100 kB, so that damage costs few of them.
 const RECORD_SERIES: usize = 256;
-/// A clean stop writes a checkpoint when the log has grown by this: less is replayed in the time that writing one takes.
-const LOG_BYTES_AT_STOP: u64 = 16 << 20;
 
 /// Why a checkpoint is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +31,6 @@ pub(crate) enum Occasion {
     Housekeeping,
     /// A block was cut: the log need not keep what is in it.
     Cut,
-    /// The store is closed.
-    Stop,
     /// Damage was found: the log is to be whole again.
     Damage,
 }
@@ -46,7 +42,6 @@ impl Db {
         let log_bytes = self.wal.len_bytes().saturating_sub(before);
         let is_due = match occasion {
             Occasion::Housekeeping => log_bytes > self.limits.log_bytes_max.max(before),
-            Occasion::Stop => log_bytes > LOG_BYTES_AT_STOP,
             Occasion::Damage | Occasion::Cut => true,
         };
         if !is_due {

@@ -175,21 +175,16 @@ impl Db {
         Ok(self.wal.sync()?)
     }
 
-    /// Ends the housekeeping, refuses commits from now on, syncs, writes a checkpoint if the log is long, and gives the
+    /// Ends the housekeeping, refuses commits from now on, syncs, and gives the
     /// folder free. Queries go on. A second call does nothing.
     ///
     /// # Errors
-    /// [`TsdbError::Wal`] when the sync or the checkpoint failed. The folder is free then, too.
+    /// [`TsdbError::Wal`] when the sync failed. The folder is free then, too.
     pub fn close(&self) -> Result<(), TsdbError> {
         self.is_closing.store(true, Ordering::Relaxed);
         drop(self.background.lock().unwrap_or_else(PoisonError::into_inner).take());
         let is_first = self.committer.lock().unwrap_or_else(PoisonError::into_inner).close();
-        let closed = if is_first {
-            let sound = self.repair_log().and_then(|_| self.sync());
-            sound.and_then(|()| self.checkpoint_if_due(Occasion::Stop))
-        } else {
-            Ok(())
-        };
+        let closed = if is_first { self.repair_log().and_then(|_| self.sync()) } else { Ok(()) };
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         closed
     }

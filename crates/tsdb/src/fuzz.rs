@@ -5,21 +5,24 @@ use std::path::Path;
 
 use columns::TimeRange;
 use disk::{Disk, MemDisk};
+use model::Labels;
 use prometheus_client::metrics::counter::Counter;
 use storage::Samples;
 
-use crate::block::Block;
-use crate::block::chunk::{self, ChunkView};
+use crate::block::chunk::{self, Base, ChunkView};
+use crate::block::head::Chunks;
 use crate::block::lenders::TimesIn;
-use crate::block::meta;
+use crate::block::meta::{self, HEADER_BYTES, Meta, VERSION, VERSION_LONG_HEADS};
+use crate::block::scale::Scaled;
 use crate::block::tombstones::Tombstones;
+use crate::block::{Block, BlockWriter};
 use crate::checkpoint_record::FileRecord;
 use crate::filenames::block_file;
 use crate::record::{self, Record};
 use crate::xor;
 
-/// The number that every block of a fuzz target has.
-const NUMBER: u64 = 1;
+/// A block as version 2 wrote it.
+const VERSION_2: &[u8] = include_bytes!("../tests/fixtures/blocks/version-2.block");
 /// Bytes of a sum, at the end of tombstones and at the beginning of a chunk.
 const SUM_BYTES: usize = 4;
 
@@ -76,13 +79,13 @@ pub fn list_of_files(files: &[Vec<u8>]) -> Vec<u8> {
 pub fn block(bytes: &[u8]) {
     let (disk, dir) = (MemDisk::new(), Path::new("/fuzz"));
     let mut bytes = bytes.to_vec();
-    meta::reseal(&mut bytes, NUMBER);
+    let number = meta::reseal(&mut bytes);
     let write = || {
         disk.create_dir_all(dir)?;
-        disk.create(&dir.join(block_file(NUMBER)))?.append(&bytes)
+        disk.create(&dir.join(block_file(number)))?.append(&bytes)
     };
     write().expect("memory takes it");
-    let Ok(block) = Block::open(&disk, dir, NUMBER, &Counter::default()) else { return };
+    let Ok(block) = Block::open(&disk, dir, number, &Counter::default()) else { return };
     let all = block.matching(&[]);
     let view = block.index();
     for name in view.names_of(&all) {
@@ -92,22 +95,27 @@ pub fn block(bytes: &[u8]) {
     let mut out = Samples::default();
     for place in 0..view.series_count() {
         out.clear();
+        view.compare(place, &Labels::from_pairs([("__name__", "m")]));
         // An error is an answer.
         drop((block.labels(place), block.samples(place, TimeRange::ALL, &mut out)));
     }
 }
 
-/// A chunk of a block and one behind it, which may have the times of the first: decoded, and asked at some places.
+/// A chunk of a block and one behind it, which may have the times of the first or build on it, as each version reads them:
+/// decoded, and asked at some places.
 pub fn chunk(bytes: &[u8]) {
-    let Some(first) = chunk::bounded(bytes, 0) else { return };
-    for at in [0, first.len()] {
-        chunk::damage(bytes, at);
-        chunk_at(bytes, at);
+    for version in [VERSION_LONG_HEADS, VERSION] {
+        let chunks = Chunks { bytes, version };
+        let Some(first) = chunks.bounded(0) else { continue };
+        for at in [0, first.len()] {
+            chunk::damage(chunks, at);
+            chunk_at(chunks, at);
+        }
     }
 }
 
-fn chunk_at(bytes: &[u8], at: usize) {
-    let Some(view) = ChunkView::parse(bytes, at) else { return };
+fn chunk_at(chunks: Chunks<'_>, at: usize) {
+    let Some(view) = ChunkView::parse(chunks, at) else { return };
     let mut out = Samples::default();
     view.decode(0, view.count, &mut out);
     view.decode(view.count / 2, view.times.until(i64::MAX), &mut out);
@@ -152,7 +160,26 @@ pub fn prometheus_chunk_seeds() -> Vec<Vec<u8>> {
     vec![include_bytes!("../tests/fixtures/prometheus/block/chunks/000001")[11..].to_vec()]
 }
 
-/// Chunks of a block, to begin with: some kinds of series, and each once more with the times of the first.
+/// Blocks to begin with: one of a histogram, whose chunks build on each other, and one of version 2.
+pub fn block_seeds() -> Vec<Vec<u8>> {
+    let (disk, dir) = (MemDisk::new(), Path::new("/fuzz"));
+    let meta = Meta { number: 1, level: 1, end_ms: 7_200_000, ..Meta::default() };
+    let write = || {
+        disk.create_dir_all(dir)?;
+        let mut writer = BlockWriter::begin(&disk, dir, meta)?;
+        for le in ["+Inf", "1", "2"] {
+            let mut samples = Samples::default();
+            (0..100).for_each(|i| samples.push(i * 15_000, (i * 40 + i * 7919 % 13) as f64));
+            writer.series(&Labels::from_pairs([("__name__", "m_bucket"), ("le", le)]), &samples)?;
+        }
+        writer.finish()?;
+        disk.read(&dir.join(block_file(1)))
+    };
+    vec![write().expect("memory takes it"), VERSION_2.to_vec()]
+}
+
+/// Chunks of a block, to begin with: some kinds of series, each once more with the times of the first and on it as its base, and
+/// chunks of version 2.
 pub fn chunk_seeds() -> Vec<Vec<u8>> {
     let times: Vec<i64> = (0..300).map(|i| 1_700_000_000_000 + i * 15_000 + i % 3).collect();
     let kinds: [fn(usize) -> f64; 5] = [
@@ -166,8 +193,10 @@ pub fn chunk_seeds() -> Vec<Vec<u8>> {
         let values: Vec<f64> = (0..times.len()).map(kind).collect();
         let mut bytes = Vec::new();
         chunk::put_alone(&times, &values, &mut bytes);
-        chunk::put_chunk(TimesIn::Before(bytes.len() as u32), &values, &mut bytes);
+        let (scaled, distance) = (Scaled::of(&values), bytes.len() as u64);
+        let base = Base { distance, integers: &scaled.integers };
+        chunk::put_chunk(TimesIn::Before(distance as u32), &values, &scaled, Some(base), &mut bytes);
         bytes
     };
-    kinds.into_iter().map(encode).collect()
+    kinds.into_iter().map(encode).chain([VERSION_2[HEADER_BYTES..4000].to_vec()]).collect()
 }

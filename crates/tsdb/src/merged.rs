@@ -116,12 +116,14 @@ fn join_block(rows: Vec<Row>, block: &Arc<Block>, places: &RoaringBitmap) -> Res
     for place in places {
         let part = Part { block: Arc::clone(block), place };
         // Those before it, then the one that it is, if there is.
-        while let Some(row) =
-            rows.next_if(|row| block.index().compare(place, &row.labels) == Some(Ordering::Greater))
-        {
-            joined.push(row);
-        }
-        match rows.next_if(|row| block.index().compare(place, &row.labels) == Some(Ordering::Equal)) {
+        let order = loop {
+            let order = rows.peek().and_then(|row| block.index().compare(place, &row.labels));
+            if order != Some(Ordering::Greater) {
+                break order;
+            }
+            joined.extend(rows.next());
+        };
+        match rows.next_if(|_| order == Some(Ordering::Equal)) {
             Some(mut row) => {
                 row.parts.push(part);
                 joined.push(row);

@@ -11,6 +11,10 @@ use crate::block::chunk::ChunkView;
 /// Bits in which sums of integers are exact.
 const EXACT_BITS: u32 = 53;
 
+/// Where more than one of so many samples are asked for one by one, their values are decoded at once: a look at one place takes
+/// as long as decoding so many in a row, or longer.
+const DENSE_PART: usize = 8;
+
 /// Samples that are there already.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
@@ -21,7 +25,7 @@ pub(crate) struct Plain {
 
 #[derive(Debug)]
 enum Source<'a> {
-    Chunk(ChunkView<'a>),
+    Chunk(Box<ChunkView<'a>>),
     Plain(Plain),
 }
 
@@ -33,6 +37,8 @@ struct Run<'a> {
     len: usize,
     before: usize,
     first_ms: i64,
+    /// The values of a chunk, all of them or none.
+    values: Vec<f64>,
 }
 
 /// Samples of one series in a range of time.
@@ -86,7 +92,10 @@ impl Run<'_> {
     #[inline]
     fn sample(&self, i: usize) -> (i64, f64) {
         match &self.source {
-            Source::Chunk(chunk) => (chunk.times.at(self.from + i), chunk.value(self.from + i)),
+            Source::Chunk(chunk) => {
+                let value = self.values.get(i).copied();
+                (chunk.times.at(self.from + i), value.unwrap_or_else(|| chunk.value(self.from + i)))
+            }
             Source::Plain(plain) => {
                 (plain.samples.times_ms[self.from + i], plain.samples.values[self.from + i])
             }
@@ -94,6 +103,10 @@ impl Run<'_> {
     }
 
     fn decode_values(&self, from: usize, to: usize, out: &mut Vec<f64>) {
+        if let Some(values) = self.values.get(from..to) {
+            out.extend_from_slice(values);
+            return;
+        }
         let (from, to) = (self.from + from, self.from + to);
         match &self.source {
             Source::Chunk(chunk) => chunk.decode_values(from, to, out),
@@ -108,6 +121,27 @@ impl Run<'_> {
             Source::Plain(plain) => {
                 plain.sums.as_ref().map_or(0, |(sums, _)| sums[to].wrapping_sub(sums[from]))
             }
+        }
+    }
+
+    /// Decodes the values of a chunk, for many looks.
+    fn unpack(&mut self) {
+        if let Source::Chunk(chunk) = &self.source
+            && self.values.is_empty()
+        {
+            chunk.decode_values(self.from, self.from + self.len, &mut self.values);
+        }
+    }
+
+    /// Decodes a chunk of integers that has no sums, so that there are some.
+    fn add_up(&mut self) {
+        if let Source::Chunk(chunk) = &self.source
+            && chunk.integer_bits().is_some()
+            && !chunk.has_sums()
+        {
+            let mut samples = Samples::default();
+            chunk.decode(self.from, self.from + self.len, &mut samples);
+            (self.source, self.from) = (Source::Plain(Plain::new(samples)), 0);
         }
     }
 
@@ -128,7 +162,7 @@ impl<'a> Timeline<'a> {
             self.add_samples(samples, true);
         } else if from < to {
             let first_ms = chunk.times.at(from);
-            self.push(Source::Chunk(chunk), from, to - from, first_ms);
+            self.push(Source::Chunk(Box::new(chunk)), from, to - from, first_ms);
         }
     }
 
@@ -147,8 +181,15 @@ impl<'a> Timeline<'a> {
     }
 
     fn push(&mut self, source: Source<'a>, from: usize, len: usize, first_ms: i64) {
-        self.runs.push(Run { source, from, len, before: self.len, first_ms });
+        self.runs.push(Run { source, from, len, before: self.len, first_ms, values: Vec::new() });
         self.len += len;
+    }
+
+    /// Makes ready for so many looks at samples.
+    fn prepare(&mut self, looks: usize) {
+        if looks.saturating_mul(DENSE_PART) >= self.len {
+            self.runs.iter_mut().for_each(Run::unpack);
+        }
     }
 
     /// How many samples are not after `at_ms`, which grows from call to call with one cursor.
@@ -180,7 +221,8 @@ impl<'a> Timeline<'a> {
     }
 
     /// As the default of [`storage::SeriesSet::values_at`]. Returns samples read, as all here.
-    pub(crate) fn values_at(&self, steps: &Steps, lookback_ms: i64, out: &mut StepValues) -> usize {
+    pub(crate) fn values_at(&mut self, steps: &Steps, lookback_ms: i64, out: &mut StepValues) -> usize {
+        self.prepare(steps.count);
         out.values.clear();
         out.times_ms.clear();
         let mut cursor = Cursor::default();
@@ -196,7 +238,8 @@ impl<'a> Timeline<'a> {
     }
 
     /// As the default of [`storage::SeriesSet::window_edges`], without stale markers.
-    pub(crate) fn edges(&self, windows: &WindowSteps, out: &mut Edges) -> usize {
+    pub(crate) fn edges(&mut self, windows: &WindowSteps, out: &mut Edges) -> usize {
+        self.prepare(windows.steps.count.saturating_mul(2));
         let falls = self.falls();
         let mut read = 0;
         let count = windows.steps.count;
@@ -268,6 +311,7 @@ impl<'a> Timeline<'a> {
                 true
             }
             WindowOp::Last => {
+                self.prepare(windows.steps.count);
                 self.for_each_window(windows, |i, _, (to, cursor)| out[i] = self.sample(to - 1, cursor).1);
                 true
             }
@@ -290,7 +334,12 @@ impl<'a> Timeline<'a> {
     /// Sums of integers, where they are exact; false when they may not be.
     fn sums(&mut self, windows: &WindowSteps, out: &mut [f64], of: impl Fn(f64, f64) -> f64) -> bool {
         let mut bits = 0;
+        // Where windows overlap, a sum would be added up again and again.
+        let has_overlaps = windows.range_ms > windows.steps.step_ms;
         for run in &mut self.runs {
+            if has_overlaps {
+                run.add_up();
+            }
             let own = match &mut run.source {
                 Source::Chunk(chunk) => chunk.integer_bits(),
                 Source::Plain(plain) => plain.integer_bits(),

@@ -232,7 +232,7 @@ pub(crate) fn segments() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn blocks() -> Vec<Vec<u8>> {
-    files(&small_store(), "blocks", ".block")
+    files(&small_store(), "blocks", ".block").into_iter().chain(tsdb::fuzz::block_seeds()).collect()
 }
 
 pub(crate) fn tombstones() -> Vec<Vec<u8>> {

@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Promql => promql::run(&arguments.promql),
         What::Storage => storage::run(&arguments.storage, binary, arguments.promql.targets),
         What::Service => service::run(binary),
-        What::Month => month::run(&arguments.month),
+        What::Month => month::run(&arguments.month, binary),
         What::Rules => rules::run(&arguments.rules, binary),
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::bench::promql::servers::{self, Server};
-use crate::bench::promql::{Folder, binary, now_s};
+use crate::bench::promql::{self, Folder, now_s};
 use crate::tools::{command, has, root, step};
 
 const DAY_S: i64 = 86_400;
@@ -64,8 +64,8 @@ struct Column {
 }
 
 /// Measures and writes the section.
-pub(crate) fn run(options: &MonthOptions) -> Result<()> {
-    step("release build", &mut command("cargo", &["build", "--release", "--package", "cli", "--quiet"]))?;
+pub(crate) fn run(options: &MonthOptions, given: Option<&Path>) -> Result<()> {
+    let binary = super::binary_or_build(given)?;
     let example = ["build", "--release", "--package", "tsdb", "--example", "month", "--quiet"];
     step("generator", &mut command("cargo", &example))?;
     let folder = Folder::make()?;
@@ -74,7 +74,7 @@ pub(crate) fn run(options: &MonthOptions) -> Result<()> {
     let span = Span { from_s: to_s - options.days * DAY_S, to_s };
     let config = folder.0.join("scrape.yml");
     std::fs::write(&config, "scrape_configs: []\n")?;
-    let mut columns = vec![ours(&folder.0, &config, span)?];
+    let mut columns = vec![ours(&binary, &folder.0, &config, span)?];
     for (program, theirs) in [
         ("prometheus", prometheus as fn(&Path, &Path, Span) -> Result<Column>),
         ("victoria-metrics", victoria),
@@ -87,13 +87,19 @@ pub(crate) fn run(options: &MonthOptions) -> Result<()> {
         compare(&columns[0], &column)?;
         columns.push(column);
     }
-    super::page::write("month", &table(options, &columns)?)
+    let body = table(options, &columns)?;
+    // Not a release build that anybody can make again: printed, not written.
+    if given.is_some() {
+        println!("{body}");
+        return Ok(());
+    }
+    super::page::write("month", &body)
 }
 
-fn ours(folder: &Path, config: &Path, span: Span) -> Result<Column> {
+fn ours(binary: &Path, folder: &Path, config: &Path, span: Span) -> Result<Column> {
     let data = folder.join("watchfire");
     fill::ours(&data.join("metrics"), span)?;
-    measure(servers::ours(&binary(), folder, config)?, &data, span)
+    measure(servers::ours(binary, folder, config)?, &data, span)
 }
 
 fn prometheus(folder: &Path, config: &Path, span: Span) -> Result<Column> {
@@ -246,7 +252,7 @@ fn table(options: &MonthOptions, columns: &[Column]) -> Result<String> {
 
 /// The generator, as cargo has built it.
 fn generator() -> Command {
-    let mut path = binary();
+    let mut path = promql::binary();
     path.pop();
     let mut command = Command::new(path.join("examples/month"));
     command.current_dir(root());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::promql::servers::{self, Server};
-use super::promql::{Folder, exporter};
+use super::promql::{Folder, exporter, moving};
 use crate::tools::{has, root};
 
 /// Seconds between scrapes and between evaluations.
@@ -212,7 +212,7 @@ fn table(count: usize, options: &RulesOptions, measured: &[Measured]) -> String 
          then with the rules.\n\n\
          | server | scraping | with rules | for rules | slowest group | missed | failed | series recorded | resident |\n\
          |---|---|---|---|---|---|---|---|---|\n",
-        TARGETS * exporter::SERIES,
+        TARGETS * moving::SERIES,
         options.phase_seconds,
     );
     for one in measured {

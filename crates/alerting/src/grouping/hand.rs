@@ -2,7 +2,7 @@
 
 use model::{Labels, TimestampMs};
 
-use super::keep::HANDS_OVERLAP_MS;
+use super::keep::{HANDS_OVERLAP_MS, UNHEARD_MATTERS_MS};
 use super::{Core, Group, GroupKey, Now};
 use crate::ledger::{EndedHow, Fingerprint, Wait, Way, What, pairs};
 use crate::route::Route;
@@ -132,14 +132,15 @@ impl Core {
     }
 
     /// Takes over what another monitor of a pair knows of who has what in hand: of alerts that fire here, and not of an earlier
-    /// outage of theirs. What was said before this monitor was there is of the outage that still goes on there: each finds out by
-    /// itself when it began, one of them somewhat later.
+    /// outage of theirs. Each finds out by itself when an outage began, one of them
+    /// somewhat later, and much later where it was not there at first.
     pub(super) fn hear_hands(&mut self, hands: Vec<Hand>, now: Now) {
         for (labels, at, ack) in hands {
-            let was_away = self.restored_at.is_some_and(|started| at < started);
-            let of_now_ms = at.0.saturating_add(HANDS_OVERLAP_MS);
-            let is_of_now =
-                self.store.get(&labels).is_some_and(|alert| was_away || alert.starts_at.0 <= of_now_ms);
+            let of_now_ms = match self.restored_at.filter(|started| at < *started) {
+                Some(started) => started.0.saturating_add(UNHEARD_MATTERS_MS),
+                None => at.0.saturating_add(HANDS_OVERLAP_MS),
+            };
+            let is_of_now = self.store.get(&labels).is_some_and(|alert| alert.starts_at.0 <= of_now_ms);
             let is_news = self.in_hand_since(&labels).is_none_or(|before| before < at);
             match ack {
                 _ if !is_of_now || !is_news || !self.open.contains(&labels) => {}

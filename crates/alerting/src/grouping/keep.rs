@@ -27,7 +27,7 @@ const ELDER_WAITS_MS: i64 = 120_000;
 
 /// How long after a start it may matter that nobody has spoken of an alert since. A sender may have asked to be believed for days and
 /// never speak again; by then all that do speak have spoken, and for the rest two messages are better than none.
-const UNHEARD_MATTERS_MS: i64 = 900_000;
+pub(super) const UNHEARD_MATTERS_MS: i64 = 900_000;
 
 impl Core {
     /// Goes on from what was saved. An alert that fired then is believed for as long as its sender last asked, counted

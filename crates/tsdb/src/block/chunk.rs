@@ -4,69 +4,104 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+use stdx::varint;
 use storage::Samples;
 
-use super::lenders::TimesIn;
+use super::head::{Chunks, EXCEPTION_BYTES, Head, NewHead, RISES, STALE, STEPS, SUM_BYTES, SUMS, TimesAt};
+use super::lenders::{TimesIn, put_section};
 use super::pack::bits_of;
-use super::scale::{EXACT_BITS, SCALE_BITS, SCALE_MAX, Scaled, ordered, power};
-use super::times::{Times, put_times};
-use super::values::{Values, put_values};
+use super::scale::{EXACT_BITS, SCALE_BITS, Scaled, ordered, power};
+use super::times::Times;
+use super::values::{Draft, Kind, Values};
+use crate::bench::ChunkBytes;
 
 /// Samples of a chunk: so many that its head is nothing, so few that damage costs less than a day at 15 s.
 pub(crate) const SAMPLES_MAX: usize = 4096;
-pub(crate) const HEAD_BYTES: usize = 20;
-const EXCEPTION_BYTES: usize = 10;
-const RISES: u8 = 1;
-const STALE: u8 = 2;
-const TIMES_BEFORE: u8 = 4;
-const SHORT: u8 = 8;
 
 const _: () = assert!(SAMPLES_MAX <= u16::MAX as usize);
 
-/// Appends the chunk of these values, from 1 to [`SAMPLES_MAX`], whose times are in `times`.
-pub(crate) fn put_chunk(times: TimesIn<'_>, values: &[f64], out: &mut Vec<u8>) {
+/// The chunk that another may build on: how many bytes before, and its integers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base<'a> {
+    pub(crate) distance: u64,
+    pub(crate) integers: &'a [i64],
+}
+
+/// Appends the chunk of these values, from 1 to [`SAMPLES_MAX`], whose times are in `times`. Whether it builds on the base
+/// comes back; it does where that is shorter.
+pub(crate) fn put_chunk(
+    times: TimesIn<'_>,
+    values: &[f64],
+    scaled: &Scaled,
+    base: Option<Base<'_>>,
+    out: &mut Vec<u8>,
+) -> bool {
     assert!((1..=SAMPLES_MAX).contains(&values.len()), "{} samples", values.len());
-    let scaled = Scaled::of(values);
-    let magnitude = scaled.integers.iter().map(|k| bits_of(k.unsigned_abs())).max().unwrap_or(0);
-    let magnitude = if scaled.scale == SCALE_BITS { 64 } else { magnitude };
-    let with_sums = is_exact(scaled.scale, magnitude, scaled.exceptions.len());
-    let begin = out.len();
-    out.resize(begin + HEAD_BYTES, 0);
-    let mut flags = flags_of(values) | SHORT;
-    match times {
-        TimesIn::Own(section) => out.extend_from_slice(section),
-        TimesIn::Before(distance) => {
-            flags |= TIMES_BEFORE;
-            out.extend_from_slice(&distance.to_le_bytes());
+    let (mut above, base) = (Vec::new(), base.filter(|base| base.integers.len() == values.len()));
+    let (base, draft) = match base {
+        Some(base) => {
+            let pairs = scaled.integers.iter().zip(base.integers);
+            above.extend(pairs.map(|(k, of_base)| k.wrapping_sub(*of_base)));
+            shorter(&scaled.integers, &above, base.distance)
         }
-    }
-    let values_at = out.len() - begin;
-    put_values(&scaled.integers, with_sums, out);
+        None => (None, Draft::of(&scaled.integers)),
+    };
+    let (flags, magnitude) = (flags_of(values), magnitude(scaled));
+    let is_exact = is_exact(scaled.scale, magnitude, scaled.exceptions.len());
+    // Nobody sums up a counter; where it keeps to lines, sums take little, and most often nothing.
+    let with_sums = is_exact && base.is_none() && (flags & RISES == 0 || draft.kind == Kind::Lines);
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    let head = NewHead {
+        flags: flags | flag(draft.kind == Kind::Steps, STEPS) | flag(with_sums, SUMS),
+        scale: scaled.scale,
+        magnitude,
+        exceptions: scaled.exceptions.len(),
+        times,
+        base,
+    };
+    let mut body = Vec::with_capacity(values.len());
+    head.put(&mut body);
+    draft.put(with_sums, &mut body);
     for (i, bits) in &scaled.exceptions {
-        out.extend_from_slice(&i.to_le_bytes());
-        out.extend_from_slice(&bits.to_le_bytes());
+        body.extend_from_slice(&i.to_le_bytes());
+        body.extend_from_slice(&bits.to_le_bytes());
     }
-    let mut head = Vec::with_capacity(HEAD_BYTES - 4);
-    head.extend_from_slice(&((out.len() - begin) as u32).to_le_bytes());
-    head.extend_from_slice(&(values.len() as u16).to_le_bytes());
-    head.extend_from_slice(&[flags, scaled.scale, magnitude as u8, 0]);
-    head.extend_from_slice(&(scaled.exceptions.len() as u16).to_le_bytes());
-    head.extend_from_slice(&(values_at as u32).to_le_bytes());
-    let Some(chunk) = out.get_mut(begin..) else { return };
-    if let Some(place) = chunk.get_mut(4..HEAD_BYTES) {
-        place.copy_from_slice(&head);
+    seal(&body, out);
+    base.is_some()
+}
+
+/// The integers as they are, or what is above a base that is so far away, whichever is shorter.
+fn shorter<'a>(own: &'a [i64], above: &'a [i64], distance: u64) -> (Option<u64>, Draft<'a>) {
+    let on_base = Draft::of(above);
+    // What does not change at all is as short by itself.
+    if on_base.is_straight() && own.first() != own.last() {
+        return (Some(distance), on_base);
     }
-    let sum = crc32c::crc32c(chunk.get(4..).unwrap_or_default());
-    if let Some(place) = chunk.first_chunk_mut::<4>() {
+    let own = Draft::of(own);
+    if on_base.bits() + 8 * varint::len_u64(distance) < own.bits() {
+        (Some(distance), on_base)
+    } else {
+        (None, own)
+    }
+}
+
+/// Appends sum, length and body.
+fn seal(body: &[u8], out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.extend([0; SUM_BYTES]);
+    varint::put_u64(out, body.len() as u64);
+    out.extend_from_slice(body);
+    let sum = crc32c::crc32c(out.get(begin + SUM_BYTES..).unwrap_or_default());
+    if let Some(place) = out.get_mut(begin..).and_then(<[u8]>::first_chunk_mut) {
         *place = sum.to_le_bytes();
     }
 }
 
-/// Appends a chunk that has its times itself, whatever others have.
+/// Appends a chunk that has its times itself, whatever others have, and builds on none.
 pub(crate) fn put_alone(times_ms: &[i64], values: &[f64], out: &mut Vec<u8>) {
     let mut section = Vec::new();
-    put_times(times_ms, &mut section);
-    put_chunk(TimesIn::Own(&section), values, out);
+    put_section(times_ms, &mut section);
+    put_chunk(TimesIn::Own(&section), values, &Scaled::of(values), None, out);
 }
 
 fn flags_of(values: &[f64]) -> u8 {
@@ -76,45 +111,47 @@ fn flags_of(values: &[f64]) -> u8 {
     (if rises { RISES } else { 0 }) | (if stale { STALE } else { 0 })
 }
 
+/// Bits of the greatest integer.
+fn magnitude(scaled: &Scaled) -> u32 {
+    if scaled.scale == SCALE_BITS {
+        return 64;
+    }
+    scaled.integers.iter().map(|k| bits_of(k.unsigned_abs())).max().unwrap_or(0)
+}
+
 fn is_exact(scale: u8, magnitude: u32, exceptions: usize) -> bool {
     scale == 0 && magnitude <= EXACT_BITS && exceptions == 0
 }
 
-/// The bytes of the chunk at `at` in `block`, as far as its length can be believed.
-pub(crate) fn bounded(block: &[u8], at: usize) -> Option<&[u8]> {
-    let bytes = block.get(at..)?;
-    let len = u32::from_le_bytes(*bytes.get(4..)?.first_chunk::<4>()?) as usize;
-    bytes.get(..len).filter(|chunk| chunk.len() >= HEAD_BYTES)
-}
-
-/// Where the chunk begins that has the times of the one at `at`: itself, or one before.
-fn lender(chunk: &[u8], at: usize) -> Option<usize> {
-    if chunk.get(10)? & TIMES_BEFORE == 0 {
+/// Where a damaged chunk begins that the chunk at `at` needs: itself, or one that has its times or that it builds on. `None`
+/// when the sums of all it needs are right.
+pub(crate) fn damage(chunks: Chunks<'_>, at: usize) -> Option<usize> {
+    if !chunks.is_sound(at) {
         return Some(at);
     }
-    let distance = u32::from_le_bytes(*chunk.get(HEAD_BYTES..)?.first_chunk()?);
-    at.checked_sub(distance as usize)
-}
-
-/// Where a damaged chunk begins that the chunk at `at` needs: itself, or the one that has its times. `None` when the sums of
-/// all it needs are right.
-pub(crate) fn damage(block: &[u8], at: usize) -> Option<usize> {
-    let is_sound = |at| {
-        let (sum, rest) = bounded(block, at)?.split_first_chunk::<4>()?;
-        Some(u32::from_le_bytes(*sum) == crc32c::crc32c(rest))
+    let head = Head::parse(chunks, at)?;
+    let lender = match head.times {
+        TimesAt::Chunk(lender) => Some(lender),
+        TimesAt::Own(..) => None,
     };
-    if is_sound(at) != Some(true) {
-        return Some(at);
-    }
-    let lender = bounded(block, at).and_then(|chunk| lender(chunk, at)).unwrap_or(at);
-    (lender != at && is_sound(lender) != Some(true)).then_some(lender)
+    lender.into_iter().chain(head.base).find(|needed| !chunks.is_sound(*needed))
 }
 
-/// The times of the chunk at `at`, which has them itself.
-fn times_section(block: &[u8], at: usize) -> Option<&[u8]> {
-    let chunk = bounded(block, at)?;
-    let values_at = u32::from_le_bytes(*chunk.get(16..)?.first_chunk()?) as usize;
-    if chunk.get(10)? & TIMES_BEFORE == 0 { chunk.get(HEAD_BYTES..values_at) } else { None }
+/// What the parts of the chunk at `at` take.
+pub(crate) fn parts(chunks: Chunks<'_>, at: usize) -> Option<ChunkBytes> {
+    let (view, head) = (ChunkView::parse(chunks, at)?, Head::parse(chunks, at)?);
+    let times = match &head.times {
+        TimesAt::Own(_, section) => section.len(),
+        // A distance, at least where it is not one of four bytes.
+        TimesAt::Chunk(lender) => varint::len_u64((at - lender) as u64),
+    };
+    let residuals = view.values.data_bytes();
+    Some(ChunkBytes {
+        head: (head.values.start - at - times) as u64,
+        times: times as u64,
+        minis: (head.values.len() - residuals) as u64,
+        values: (residuals + head.exceptions.len()) as u64,
+    })
 }
 
 /// A chunk, to be read at any place.
@@ -126,26 +163,49 @@ pub(crate) struct ChunkView<'a> {
     magnitude: u8,
     pub(crate) times: Times<'a>,
     values: Values<'a>,
+    /// What is to be added to the integers.
+    base: Option<Values<'a>>,
     exceptions: &'a [u8],
 }
 
+fn kind_of(flags: u8) -> Kind {
+    if flags & STEPS != 0 { Kind::Steps } else { Kind::Lines }
+}
+
 impl<'a> ChunkView<'a> {
-    /// The chunk at `at` in `block`; `None` when there is none. Sums are not looked at.
-    pub(crate) fn parse(block: &'a [u8], at: usize) -> Option<Self> {
-        let chunk = bounded(block, at)?;
-        let head = chunk.first_chunk::<HEAD_BYTES>()?;
-        let [.., c0, c1, flags, scale, magnitude, _, e0, e1, v0, v1, v2, v3] = *head;
-        let count = usize::from(u16::from_le_bytes([c0, c1]));
-        let exceptions = usize::from(u16::from_le_bytes([e0, e1]));
-        let values_at = u32::from_le_bytes([v0, v1, v2, v3]) as usize;
-        let is_known = scale <= SCALE_MAX || scale == SCALE_BITS;
-        if count == 0 || count > SAMPLES_MAX || !is_known || exceptions > count {
+    /// The chunk at `at`; `None` when there is none. Sums are not looked at.
+    pub(crate) fn parse(chunks: Chunks<'a>, at: usize) -> Option<Self> {
+        let head = Head::parse(chunks, at)?;
+        let times = match head.times.clone() {
+            own @ TimesAt::Own(..) => own,
+            TimesAt::Chunk(lender) => Head::parse(chunks, lender)?.times,
+        };
+        // Who has borrowed lends to nobody.
+        let TimesAt::Own(count, section) = times else { return None };
+        let exceptions = chunks.bytes.get(head.exceptions.clone())?;
+        if exceptions.len() / EXCEPTION_BYTES > count {
             return None;
         }
-        let end = chunk.len().checked_sub(exceptions * EXCEPTION_BYTES)?;
-        let times = Times::parse(times_section(block, lender(chunk, at)?)?, count)?;
-        let values = Values::parse(chunk.get(values_at..end)?, count, flags & SHORT != 0)?;
-        Some(Self { count, flags, scale, magnitude, times, values, exceptions: chunk.get(end..)? })
+        let values = |head: &Head| {
+            Values::parse(chunks.bytes.get(head.values.clone())?, count, kind_of(head.flags), head.is_short)
+        };
+        let base = match head.base {
+            Some(at) => {
+                let head = Head::parse(chunks, at).filter(|head| head.base.is_none())?;
+                Some(values(&head)?)
+            }
+            None => None,
+        };
+        Some(Self {
+            count,
+            flags: head.flags,
+            scale: head.scale,
+            magnitude: head.magnitude,
+            times: Times::parse(chunks.bytes.get(section)?, count)?,
+            values: values(&head)?,
+            base,
+            exceptions,
+        })
     }
 
     /// No value is below the one before, and none is NaN: a counter without a reset.
@@ -164,9 +224,32 @@ impl<'a> ChunkView<'a> {
         is_exact(self.scale, u32::from(self.magnitude), exceptions).then_some(u32::from(self.magnitude))
     }
 
+    /// Whether [`ChunkView::integer_sum`] looks sums up instead of adding them.
+    pub(crate) fn has_sums(&self) -> bool {
+        self.flags & SUMS != 0 && self.base.is_none()
+    }
+
     /// Sum of the values `from..to` where [`ChunkView::integer_bits`] says that they are integers.
     pub(crate) fn integer_sum(&self, from: usize, to: usize) -> i64 {
-        self.values.sum(from, to)
+        if self.has_sums() {
+            return self.values.sum(from, to);
+        }
+        self.integers(from, to).iter().fold(0, |sum, k| sum.wrapping_add(*k))
+    }
+
+    /// The integers `from..to`.
+    fn integers(&self, from: usize, to: usize) -> Vec<i64> {
+        let mut integers = Vec::with_capacity(to.min(self.count).saturating_sub(from));
+        self.values.for_each(from, to, |k| integers.push(k));
+        if let Some(base) = self.base {
+            let mut all = integers.iter_mut();
+            base.for_each(from, to, |of_base| {
+                if let Some(k) = all.next() {
+                    *k = k.wrapping_add(of_base);
+                }
+            });
+        }
+        integers
     }
 
     #[inline]
@@ -186,7 +269,8 @@ impl<'a> ChunkView<'a> {
         {
             return f64::from_bits(bits);
         }
-        self.value_of(self.values.at(i))
+        let own = self.values.at(i);
+        self.value_of(self.base.map_or(own, |base| own.wrapping_add(base.at(i))))
     }
 
     fn exception_at(&self, n: usize) -> Option<(usize, u64)> {
@@ -214,10 +298,13 @@ impl<'a> ChunkView<'a> {
         let (begin, to) = (out.len(), to.min(self.count));
         out.reserve(to.saturating_sub(from));
         // One loop a scale, so that none decides inside of it.
-        match self.scale {
-            0 => self.values.for_each(from, to, |k| out.push(k as f64)),
-            SCALE_BITS => self.values.for_each(from, to, |k| out.push(f64::from_bits(ordered(k) as u64))),
-            scale => {
+        match (self.base, self.scale) {
+            (Some(_), _) => out.extend(self.integers(from, to).into_iter().map(|k| self.value_of(k))),
+            (None, 0) => self.values.for_each(from, to, |k| out.push(k as f64)),
+            (None, SCALE_BITS) => {
+                self.values.for_each(from, to, |k| out.push(f64::from_bits(ordered(k) as u64)));
+            }
+            (None, scale) => {
                 let power = power(scale);
                 self.values.for_each(from, to, |k| out.push(k as f64 / power));
             }

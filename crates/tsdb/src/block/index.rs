@@ -12,9 +12,14 @@ use roaring::RoaringBitmap;
 use stdx::varint::{take_i64, take_u64};
 
 use super::index_writer::ChunkEntry;
+use super::meta::VERSION_ENTRIES;
+use super::pages::{PAGE_SERIES, Page, RowLabels};
+use super::places;
 
 /// Labels that a series may have here: more than any limit allows.
 const LABELS_MAX: u64 = 1 << 16;
+/// Labels that most series have at most: room that is made for them at once.
+const LABELS_USUAL: usize = 12;
 
 /// Where the tables of an index are, relative to its beginning.
 #[derive(Debug, Clone)]
@@ -25,7 +30,17 @@ pub(crate) struct Layout {
     values: usize,
     pair_count: usize,
     postings: Table,
-    series: Table,
+    series_count: usize,
+    series: Series,
+}
+
+/// How series are written.
+#[derive(Debug, Clone)]
+enum Series {
+    /// Each by itself, up to version 2.
+    Entries(Table),
+    /// In pages; which names series have together is said once.
+    Pages { shapes: Table, pages: Table },
 }
 
 /// Offsets and what they point into.
@@ -59,15 +74,23 @@ impl Table {
 
 impl Layout {
     /// Finds the tables; `None` when they do not fit into the bytes.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8], version: u16) -> Option<Self> {
         let symbols = Table::parse(bytes, 4, u32_at(bytes, 0)?)?;
         let names = symbols.end.checked_add(4)?;
         let name_count = u32_at(bytes, symbols.end)?;
         let pairs_at = names.checked_add(name_count.checked_mul(8)?)?;
         let (pair_count, values) = (u32_at(bytes, pairs_at)?, pairs_at.checked_add(4)?);
         let postings = Table::parse(bytes, values.checked_add(pair_count.checked_mul(4)?)?, pair_count)?;
-        let series = Table::parse(bytes, postings.end.checked_add(4)?, u32_at(bytes, postings.end)?)?;
-        Some(Self { symbols, names, name_count, values, pair_count, postings, series })
+        let behind = |table: &Table| Some((u32_at(bytes, table.end)?, table.end.checked_add(4)?));
+        let (count, at) = behind(&postings)?;
+        let (series_count, series) = if version <= VERSION_ENTRIES {
+            (count, Series::Entries(Table::parse(bytes, at, count)?))
+        } else {
+            let shapes = Table::parse(bytes, at, count)?;
+            let (count, at) = behind(&shapes)?;
+            (count, Series::Pages { pages: Table::parse(bytes, at, count.div_ceil(PAGE_SERIES))?, shapes })
+        };
+        Some(Self { symbols, names, name_count, values, pair_count, postings, series_count, series })
     }
 }
 
@@ -76,6 +99,8 @@ impl Layout {
 pub(crate) struct IndexView<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) layout: &'a Layout,
+    /// Where the chunks end in the file.
+    pub(crate) chunks_end: u64,
 }
 
 /// What an index says of a series.
@@ -88,7 +113,7 @@ pub(crate) struct SeriesEntry {
 
 impl<'a> IndexView<'a> {
     pub(crate) fn series_count(&self) -> u32 {
-        self.layout.series.count as u32
+        self.layout.series_count as u32
     }
 
     fn symbol(&self, i: usize) -> Option<&'a str> {
@@ -101,35 +126,72 @@ impl<'a> IndexView<'a> {
         (at(place) == text.as_bytes() && place < self.layout.symbols.count).then_some(place)
     }
 
+    /// What the tables take, by name.
+    pub(crate) fn parts(&self) -> Vec<(&'static str, u64)> {
+        let layout = self.layout;
+        let (shapes, pages) = match &layout.series {
+            Series::Entries(entries) => (entries, entries),
+            Series::Pages { shapes, pages } => (shapes, pages),
+        };
+        let parts = [
+            ("symbols", layout.symbols.end),
+            ("names and values", layout.postings.offsets - layout.symbols.end),
+            ("postings, offsets", layout.postings.data - layout.postings.offsets),
+            ("postings", layout.postings.end - layout.postings.data),
+            ("shapes", shapes.end - layout.postings.end),
+            ("series, offsets", pages.data - shapes.end.min(pages.data)),
+            ("series", pages.end - pages.data),
+        ];
+        parts.map(|(name, bytes)| (name, bytes as u64)).to_vec()
+    }
+
     /// The chunks of the series at a place.
     pub(crate) fn series(&self, place: u32, block_from_ms: i64) -> Option<SeriesEntry> {
-        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
-        let input = &mut entry;
-        let label_count = take_u64(input).filter(|count| *count <= LABELS_MAX)?;
-        for _ in 0..2 * label_count {
-            take_u64(input)?;
+        match &self.layout.series {
+            Series::Entries(entries) => {
+                let mut entry = entries.get(self.bytes, place as usize)?;
+                let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
+                for _ in 0..2 * label_count {
+                    take_u64(&mut entry)?;
+                }
+                chunks_of_entry(entry, block_from_ms)
+            }
+            Series::Pages { pages, .. } => {
+                let (page, row) = self.page(pages, place)?;
+                let (first_chunk, chunks) = page.chunks(row, block_from_ms, self.chunks_end)?;
+                Some(SeriesEntry { first_chunk, chunks })
+            }
         }
-        let (first_chunk, count) = (take_u64(input)?, take_u64(input)?);
-        let mut chunks = Vec::with_capacity(usize::try_from(count).ok()?.min(input.len()));
-        let (mut last_ms, mut offset_bytes) = (block_from_ms, 0u64);
-        for _ in 0..count {
-            let first_ms = last_ms.wrapping_add(take_i64(input)?);
-            last_ms = first_ms.wrapping_add(take_u64(input)? as i64);
-            offset_bytes = offset_bytes.checked_add(take_u64(input)?)?;
-            chunks.push(ChunkEntry { first_ms, last_ms, offset_bytes });
+    }
+
+    fn page(&self, pages: &Table, place: u32) -> Option<(Page<'a>, usize)> {
+        let place = place as usize;
+        let left = self.layout.series_count.checked_sub(place).filter(|left| *left > 0)?;
+        let (number, row) = (place / PAGE_SERIES, place % PAGE_SERIES);
+        Some((Page::parse(pages.get(self.bytes, number)?, PAGE_SERIES.min(row + left))?, row))
+    }
+
+    /// The labels of a series, one after another; one that is `None` cannot be read.
+    fn each_label(&self, place: u32) -> Option<EachLabel<'a>> {
+        match &self.layout.series {
+            Series::Entries(entries) => {
+                let mut symbols = entries.get(self.bytes, place as usize)?;
+                let count = take_u64(&mut symbols).filter(|count| *count <= LABELS_MAX)?;
+                Some(EachLabel::Entry { index: *self, count, symbols })
+            }
+            Series::Pages { shapes, pages } => {
+                let (page, row) = self.page(pages, place)?;
+                let values = page.labels(row)?;
+                Some(EachLabel::Row { index: *self, names: shapes.get(self.bytes, values.shape)?, values })
+            }
         }
-        Some(SeriesEntry { first_chunk, chunks })
     }
 
     /// The labels of a series.
     pub(crate) fn labels(&self, place: u32) -> Option<Labels> {
-        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
-        let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
-        let mut input = entry;
-        let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(label_count as usize);
-        for _ in 0..label_count {
-            let name = self.symbol(usize::try_from(take_u64(&mut input)?).ok()?)?;
-            let value = self.symbol(usize::try_from(take_u64(&mut input)?).ok()?)?;
+        let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(LABELS_USUAL);
+        for pair in self.each_label(place)? {
+            let (name, value) = pair?;
             if pairs.last().is_some_and(|(before, _)| *before >= name) {
                 return None;
             }
@@ -140,14 +202,11 @@ impl<'a> IndexView<'a> {
 
     /// How the labels of a series compare with others, without making them.
     pub(crate) fn compare(&self, place: u32, labels: &Labels) -> Option<Ordering> {
-        let mut entry = self.layout.series.get(self.bytes, place as usize)?;
-        let label_count = take_u64(&mut entry).filter(|count| *count <= LABELS_MAX)?;
         let mut others = labels.iter();
-        for _ in 0..label_count {
-            let name = self.symbol(usize::try_from(take_u64(&mut entry)?).ok()?)?;
-            let value = self.symbol(usize::try_from(take_u64(&mut entry)?).ok()?)?;
+        for pair in self.each_label(place)? {
+            let pair = pair?;
             let Some(other) = others.next() else { return Some(Ordering::Greater) };
-            let order = (name, value).cmp(&other);
+            let order = pair.cmp(&other);
             if order != Ordering::Equal {
                 return Some(order);
             }
@@ -186,20 +245,8 @@ impl<'a> IndexView<'a> {
     }
 
     fn postings(&self, pair: usize) -> RoaringBitmap {
-        let Some((kind, mut list)) = self.layout.postings.get(self.bytes, pair).and_then(<[u8]>::split_first)
-        else {
-            return RoaringBitmap::new();
-        };
-        if *kind == 1 {
-            return RoaringBitmap::deserialize_from(list).unwrap_or_default();
-        }
-        let mut places = RoaringBitmap::new();
-        let mut place = 0u64;
-        while let Some(more) = take_u64(&mut list) {
-            place = place.wrapping_add(more);
-            places.extend(u32::try_from(place).ok());
-        }
-        places
+        let list = self.layout.postings.get(self.bytes, pair).unwrap_or_default();
+        places::read(list, self.series_count())
     }
 
     fn union(&self, pairs: impl Iterator<Item = usize>) -> RoaringBitmap {
@@ -262,6 +309,62 @@ impl<'a> IndexView<'a> {
     }
 }
 
+/// Labels of a series, read one after another.
+enum EachLabel<'a> {
+    /// Up to version 2: names and values as symbols.
+    Entry { index: IndexView<'a>, count: u64, symbols: &'a [u8] },
+    /// The names of its shape, and the numbers of its values.
+    Row { index: IndexView<'a>, names: &'a [u8], values: RowLabels<'a> },
+}
+
+impl<'a> EachLabel<'a> {
+    fn take_symbol(index: &IndexView<'a>, symbols: &mut &[u8]) -> Option<&'a str> {
+        index.symbol(usize::try_from(take_u64(symbols)?).ok()?)
+    }
+
+    fn take_value(
+        index: &IndexView<'a>,
+        names: &mut &[u8],
+        values: &mut RowLabels<'_>,
+    ) -> Option<(&'a str, &'a str)> {
+        let name = usize::try_from(take_u64(names)?).ok().filter(|n| *n < index.layout.name_count)?;
+        let (name, pairs) = index.name(name)?;
+        let pair = pairs.start.checked_add(values.next_value()?).filter(|pair| pairs.contains(pair))?;
+        Some((index.symbol(name)?, index.value(pair)?))
+    }
+}
+
+impl<'a> Iterator for EachLabel<'a> {
+    type Item = Option<(&'a str, &'a str)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Entry { index, count, symbols } => {
+                *count = count.checked_sub(1)?;
+                let name = Self::take_symbol(index, symbols);
+                Some(name.zip(Self::take_symbol(index, symbols)))
+            }
+            Self::Row { names: [], .. } => None,
+            Self::Row { index, names, values } => Some(Self::take_value(index, names, values)),
+        }
+    }
+}
+
+/// The chunks of an entry, behind its labels.
+fn chunks_of_entry(mut input: &[u8], block_from_ms: i64) -> Option<SeriesEntry> {
+    let input = &mut input;
+    let (first_chunk, count) = (take_u64(input)?, take_u64(input)?);
+    let mut chunks = Vec::with_capacity(usize::try_from(count).ok()?.min(input.len()));
+    let (mut last_ms, mut offset_bytes) = (block_from_ms, 0u64);
+    for _ in 0..count {
+        let first_ms = last_ms.wrapping_add(take_i64(input)?);
+        last_ms = first_ms.wrapping_add(take_u64(input)? as i64);
+        offset_bytes = offset_bytes.checked_add(take_u64(input)?)?;
+        chunks.push(ChunkEntry { first_ms, last_ms, offset_bytes });
+    }
+    Some(SeriesEntry { first_chunk, chunks })
+}
+
 /// The first of the range for which `is_before` does not hold.
 fn partition(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (range.start, range.end);
@@ -277,83 +380,4 @@ fn partition(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::index_writer::IndexWriter;
-    use super::*;
-
-    const SERIES: [&[(&str, &str)]; 5] = [
-        &[("__name__", "down"), ("job", "a")],
-        &[("__name__", "up")],
-        &[("__name__", "up"), ("env", "prod"), ("job", "b")],
-        &[("__name__", "up"), ("job", "a")],
-        &[("__name__", "up"), ("job", "b")],
-    ];
-
-    fn index() -> Vec<u8> {
-        let mut writer = IndexWriter::default();
-        for (i, pairs) in (0i64..).zip(SERIES) {
-            let chunk = |n: i64| ChunkEntry {
-                first_ms: i + 1000 * n,
-                last_ms: i + 1000 * n + 900,
-                offset_bytes: (16 + 200 * i + 100 * n) as u64,
-            };
-            writer.add(&Labels::from_pairs(pairs.iter().copied()), &[chunk(0), chunk(1)]);
-        }
-        writer.finish(0)
-    }
-
-    #[test]
-    fn series_come_back_and_matchers_find_what_asking_each_finds() {
-        let bytes = index();
-        let layout = Layout::parse(&bytes).unwrap();
-        let index = IndexView { bytes: &bytes, layout: &layout };
-        let all: Vec<Labels> = SERIES.iter().map(|pairs| Labels::from_pairs(pairs.iter().copied())).collect();
-        for (place, labels) in (0..).zip(&all) {
-            assert_eq!(index.labels(place).as_ref(), Some(labels));
-            for other in all.iter().chain([&Labels::empty()]) {
-                assert_eq!(index.compare(place, other), Some(labels.cmp(other)));
-            }
-            let entry = index.series(place, 0).unwrap();
-            assert_eq!((entry.first_chunk, entry.chunks.len()), (u64::from(place) * 2, 2));
-            assert_eq!(entry.chunks[1].offset_bytes, u64::from(116 + 200 * place));
-        }
-        assert!(index.labels(5).is_none() && index.series(5, 0).is_none());
-        for name in ["__name__", "job", "env", "nothing"] {
-            for op in [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex] {
-                for value in ["", "a", "b", "up", "a|b", ".+", ".*", "prod", "zzz"] {
-                    let matchers = [Matcher::new(name, op, value).unwrap(), Matcher::equal("__name__", "up")];
-                    let asked = (0..).zip(&all).filter(|(_, l)| matchers.iter().all(|m| m.matches_labels(l)));
-                    let expected: Vec<u32> = asked.map(|(place, _)| place).collect();
-                    let found: Vec<u32> = index.matching(&matchers).iter().collect();
-                    assert_eq!(found, expected, "{name} {} {value}", op.as_str());
-                }
-            }
-        }
-        assert_eq!(index.names_of(&RoaringBitmap::from([1, 4])), ["__name__", "job"]);
-        assert_eq!(index.values_of("job", &RoaringBitmap::from([1, 2, 3])), ["a", "b"]);
-    }
-
-    proptest! {
-        #[test]
-        fn random_bytes_never_panic(changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..30), cut in 0..40usize) {
-            let mut bytes = index();
-            for (at, byte) in changes {
-                let at = usize::from(at) % bytes.len();
-                bytes[at] = byte;
-            }
-            bytes.truncate(bytes.len() - cut);
-            let Some(layout) = Layout::parse(&bytes) else { return Ok(()) };
-            let index = IndexView { bytes: &bytes, layout: &layout };
-            for place in 0..6 {
-                index.labels(place);
-                index.compare(place, &Labels::from_pairs([("__name__", "up")]));
-                index.series(place, 0);
-            }
-            let found = index.matching(&[Matcher::new("job", MatchOp::Regex, "a|c.*").unwrap()]);
-            index.names_of(&found);
-            index.values_of("job", &found);
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use stdx::varint::put_u64;
+
 use super::times::put_times;
 
 /// Chunks that take their times from one: damage of that one costs so many more.
@@ -18,6 +20,12 @@ pub(crate) enum TimesIn<'a> {
     Own(&'a [u8]),
     /// In the chunk that begins so many bytes before.
     Before(u32),
+}
+
+/// Appends a section: how many times there are, too, so that those of a shorter series are not taken for the same.
+pub(crate) fn put_section(times_ms: &[i64], out: &mut Vec<u8>) {
+    put_u64(out, times_ms.len() as u64);
+    put_times(times_ms, out);
 }
 
 /// The sections written so far.
@@ -43,7 +51,7 @@ impl Lenders {
             self.times_ms.clear();
             self.times_ms.extend_from_slice(times_ms);
             self.section.clear();
-            put_times(times_ms, &mut self.section);
+            put_section(times_ms, &mut self.section);
         }
         if let Some(lender) = self.known.get_mut(self.section.as_slice()) {
             let distance = u32::try_from(offset_bytes - lender.offset_bytes);
@@ -84,6 +92,15 @@ mod tests {
         assert_eq!(lenders.place(&a, 1001), TimesIn::Before(1));
         assert_eq!(lenders.place(&b, 1002), TimesIn::Before(802));
         assert!(matches!(lenders.place(&b, 1002 + u64::from(u32::MAX)), TimesIn::Own(_)), "too far");
+    }
+
+    /// Times at one distance are written the same way, however many they are.
+    #[test]
+    fn of_other_times_only_as_many_are_the_same() {
+        let mut lenders = Lenders::default();
+        assert!(matches!(lenders.place(&[1000, 2000, 3000], 16), TimesIn::Own(_)));
+        assert!(matches!(lenders.place(&[1000, 2000], 116), TimesIn::Own(_)));
+        assert_eq!(lenders.place(&[1000, 2000, 3000], 216), TimesIn::Before(200));
     }
 
     #[test]

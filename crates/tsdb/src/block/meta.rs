@@ -10,9 +10,14 @@ pub(crate) const HEADER_BYTES: usize = 16;
 pub(crate) const FOOTER_BYTES: usize = 44;
 const MAGIC: [u8; 4] = *b"WFBK";
 const MAGIC_END: [u8; 4] = *b"KBFW";
-/// Version 2 has chunks that take their times from another; version 1 is read, too.
-const VERSION: u16 = 2;
-const VERSIONS: [u16; 2] = [1, VERSION];
+/// What is written. Version 3 has chunks with short heads that build on others, and an index in pages. Version 2 had chunks
+/// that take their times from another. All are read.
+pub(crate) const VERSION: u16 = 3;
+/// The last one whose chunks had heads of fields of one length.
+pub(crate) const VERSION_LONG_HEADS: u16 = 2;
+/// The last one whose index had an entry a series.
+pub(crate) const VERSION_ENTRIES: u16 = 2;
+const VERSIONS: [u16; 3] = [1, VERSION_LONG_HEADS, VERSION];
 /// Sources that a meta may name; a compaction takes some dozens.
 const SOURCES_MAX: u64 = 10_000;
 
@@ -41,6 +46,8 @@ pub(crate) struct Flaw {
 /// Where the parts of a file are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Footer {
+    /// Of the header.
+    pub(crate) version: u16,
     pub(crate) index: Range<usize>,
     index_sum: u32,
     meta: Range<usize>,
@@ -108,11 +115,11 @@ pub(crate) fn put_footer(index_at: u64, index: &[u8], meta: &[u8], out: &mut Vec
 /// Reads and checks everything of a file but its chunks.
 pub(crate) fn read(bytes: &[u8], number: u64) -> Result<(Meta, Footer), Flaw> {
     let flaw = |offset: usize, reason| Flaw { offset_bytes: offset as u64, reason };
-    if !VERSIONS.into_iter().any(|version| bytes.starts_with(&header_of(number, version))) {
-        return Err(flaw(0, "the header is not that of this block"));
-    }
+    let mut versions = VERSIONS.into_iter();
+    let version = versions.find(|version| bytes.starts_with(&header_of(number, *version)));
+    let version = version.ok_or(flaw(0, "the header is not that of this block"))?;
     let footer_at = bytes.len().saturating_sub(FOOTER_BYTES);
-    let footer = take_footer(bytes).ok_or(flaw(footer_at, "the footer does not add up"))?;
+    let footer = take_footer(bytes, version).ok_or(flaw(footer_at, "the footer does not add up"))?;
     let part = |at: &Range<usize>, sum: u32, reason| {
         let part = bytes.get(at.clone()).filter(|part| crc32c::crc32c(part) == sum);
         part.ok_or(flaw(at.start, reason))
@@ -124,12 +131,9 @@ pub(crate) fn read(bytes: &[u8], number: u64) -> Result<(Meta, Footer), Flaw> {
 }
 
 /// Puts the sums of header, index, meta and footer right, as far as the footer says where they are: for fuzz targets, which
-/// would not get past them.
-pub(crate) fn reseal(bytes: &mut [u8], number: u64) {
-    if let Some(place) = bytes.first_chunk_mut() {
-        *place = header(number);
-    }
-    let Some(at) = bytes.len().checked_sub(FOOTER_BYTES) else { return };
+/// would not get past them. Gives the number of the block that the meta says.
+pub(crate) fn reseal(bytes: &mut [u8]) -> u64 {
+    let Some(at) = bytes.len().checked_sub(FOOTER_BYTES) else { return 0 };
     let seal = |bytes: &mut [u8], len: usize, to: usize| {
         let sum = crc32c::crc32c(bytes.get(at..at + len).unwrap_or_default()).to_le_bytes();
         bytes.iter_mut().skip(at + to).zip(sum).for_each(|(place, byte)| *place = byte);
@@ -138,15 +142,22 @@ pub(crate) fn reseal(bytes: &mut [u8], number: u64) {
         place.copy_from_slice(&MAGIC_END);
     }
     seal(bytes, 40, 40);
-    let Some(footer) = take_footer(bytes) else { return };
+    let version = bytes.get(4..).and_then(<[u8]>::first_chunk).map(|version| u16::from_le_bytes(*version));
+    let version = version.filter(|version| VERSIONS.contains(version)).unwrap_or(VERSION);
+    let Some(footer) = take_footer(bytes, version) else { return 0 };
+    let number = bytes.get(footer.meta.clone()).and_then(|mut meta| take_u64(&mut meta)).unwrap_or(0);
+    if let Some(place) = bytes.first_chunk_mut() {
+        *place = header_of(number, version);
+    }
     for (part, to) in [(footer.index, 16), (footer.meta, 32)] {
         let sum = bytes.get(part).map(crc32c::crc32c).unwrap_or_default().to_le_bytes();
         bytes.iter_mut().skip(at + to).zip(sum).for_each(|(place, byte)| *place = byte);
     }
     seal(bytes, 40, 40);
+    number
 }
 
-fn take_footer(bytes: &[u8]) -> Option<Footer> {
+fn take_footer(bytes: &[u8], version: u16) -> Option<Footer> {
     let footer = bytes.last_chunk::<FOOTER_BYTES>()?;
     let (fields, sum) = footer.split_last_chunk::<4>()?;
     if u32::from_le_bytes(*sum) != crc32c::crc32c(fields) || !fields.ends_with(&MAGIC_END) {
@@ -157,6 +168,7 @@ fn take_footer(bytes: &[u8]) -> Option<Footer> {
     let range =
         |at: u64, len: u64| Some(usize::try_from(at).ok()?..usize::try_from(at.checked_add(len)?).ok()?);
     Some(Footer {
+        version,
         index: range(long(0)?, long(8)?)?,
         index_sum: short(16)?,
         meta: range(long(20)?, u64::from(short(28)?))?,

@@ -1,13 +1,18 @@
 //! Blocks: samples of a span of time, written once, read at any place (docs/formats/block.md, chunks.md).
 
+mod bases;
 pub(crate) mod chunk;
+pub(crate) mod head;
 mod index;
 mod index_writer;
 pub(crate) mod lenders;
 pub(crate) mod meta;
 mod pack;
+mod pages;
+mod places;
 mod reader;
-mod scale;
+pub(crate) mod scale;
+mod steps;
 mod times;
 pub(crate) mod tombstones;
 mod values;

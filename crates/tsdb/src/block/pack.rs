@@ -65,7 +65,7 @@ pub(crate) fn for_each_packed(bytes: &[u8], at: usize, width: u32, count: usize,
     let mut at = at;
     for _ in 0..count {
         take(read_bits(bytes, at, width));
-        at += width as usize;
+        at = at.wrapping_add(width as usize);
     }
 }
 
@@ -112,8 +112,16 @@ impl Line {
 
     /// The flat line or that from the first value to the last, whichever leaves less.
     pub(crate) fn fit(values: &[i64]) -> Self {
-        let (flat, sloping) = (Self::below(values, 0), Self::below(values, Self::slope_of(values)));
-        if sloping.width < flat.width { sloping } else { flat }
+        Self::below(values, 0).or_steeper(values)
+    }
+
+    /// This line, or that from the first value to the last where it leaves less.
+    pub(crate) fn or_steeper(self, values: &[i64]) -> Self {
+        if self.width == 0 {
+            return self;
+        }
+        let sloping = Self::below(values, Self::slope_of(values));
+        if sloping.width < self.width { sloping } else { self }
     }
 }
 

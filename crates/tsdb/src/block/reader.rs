@@ -12,10 +12,12 @@ use roaring::RoaringBitmap;
 use storage::{QueryError, Samples};
 
 use super::chunk::{self, ChunkView};
+use super::head::Chunks;
 use super::index::{IndexView, Layout};
 use super::index_writer::ChunkEntry;
 use super::meta::{self, Flaw, Footer, Meta};
 use super::tombstones::{Tombstones, drop_deleted};
+use crate::bench::ChunkBytes;
 use crate::filenames::{block_file, tombs_file};
 
 /// A block. Its bytes stay readable when its file is removed.
@@ -68,7 +70,10 @@ impl Block {
         let bytes = disk.map(&path).map_err(OpenError::Disk)?;
         let (meta, footer) = meta::read(&bytes, number).map_err(OpenError::Flaw)?;
         let flaw = Flaw { offset_bytes: footer.index.start as u64, reason: "the index cannot be decoded" };
-        let layout = bytes.get(footer.index.clone()).and_then(Layout::parse).ok_or(OpenError::Flaw(flaw))?;
+        let layout = bytes
+            .get(footer.index.clone())
+            .and_then(|bytes| Layout::parse(bytes, footer.version))
+            .ok_or(OpenError::Flaw(flaw))?;
         let words = usize::try_from(meta.chunks / 64 + 1).unwrap_or(1).min(bytes.len());
         Ok(Self {
             meta,
@@ -91,6 +96,7 @@ impl Block {
         IndexView {
             bytes: self.bytes.get(self.footer.index.clone()).unwrap_or_default(),
             layout: &self.layout,
+            chunks_end: self.footer.index.start as u64,
         }
     }
 
@@ -155,7 +161,7 @@ impl Block {
         let offset_bytes = chunk.entry.offset_bytes;
         let damaged = |offset_bytes| self.damaged(offset_bytes, "a chunk");
         let at = usize::try_from(offset_bytes).map_err(|_| damaged(offset_bytes))?;
-        let chunks = self.bytes.get(..self.footer.index.start).unwrap_or_default();
+        let chunks = self.all_chunks();
         let word = usize::try_from(chunk.number / 64).ok().and_then(|word| self.checked.get(word));
         let bit = 1 << (chunk.number % 64);
         if word.is_none_or(|word| word.load(Ordering::Relaxed) & bit == 0) {
@@ -167,11 +173,20 @@ impl Block {
         ChunkView::parse(chunks, at).ok_or_else(|| damaged(offset_bytes))
     }
 
+    fn all_chunks(&self) -> Chunks<'_> {
+        let bytes = self.bytes.get(..self.footer.index.start).unwrap_or_default();
+        Chunks { bytes, version: self.footer.version }
+    }
+
+    /// What the parts of a chunk take.
+    pub(crate) fn bytes_of(&self, chunk: &ChunkRef) -> Option<ChunkBytes> {
+        chunk::parts(self.all_chunks(), usize::try_from(chunk.entry.offset_bytes).ok()?)
+    }
+
     /// Where the chunk begins whose sum is wrong, of those that this one needs.
     pub(crate) fn damage_of(&self, chunk: &ChunkRef) -> Option<u64> {
-        let chunks = self.bytes.get(..self.footer.index.start)?;
         let at = usize::try_from(chunk.entry.offset_bytes).ok()?;
-        chunk::damage(chunks, at).map(|at| at as u64)
+        chunk::damage(self.all_chunks(), at).map(|at| at as u64)
     }
 
     /// Appends the samples of a series in `range` that are not deleted.

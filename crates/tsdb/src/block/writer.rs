@@ -7,10 +7,12 @@ use disk::{Disk, DiskError, DiskFile};
 use model::Labels;
 use storage::Samples;
 
-use super::chunk::{SAMPLES_MAX, put_chunk};
+use super::bases::{Bases, Role};
+use super::chunk::{Base, SAMPLES_MAX, put_chunk};
 use super::index_writer::{ChunkEntry, IndexWriter};
 use super::lenders::Lenders;
 use super::meta::{HEADER_BYTES, Meta, header, put_footer, put_meta};
+use super::scale::Scaled;
 use crate::filenames::{block_file, half_made};
 
 /// Bytes of one write.
@@ -28,6 +30,7 @@ pub(crate) struct BlockWriter<'a> {
     written_bytes: u64,
     index: IndexWriter,
     lenders: Lenders,
+    bases: Bases,
     is_finished: bool,
 }
 
@@ -48,6 +51,7 @@ impl<'a> BlockWriter<'a> {
             written_bytes: 0,
             index: IndexWriter::default(),
             lenders: Lenders::default(),
+            bases: Bases::default(),
             is_finished: false,
         })
     }
@@ -61,11 +65,12 @@ impl<'a> BlockWriter<'a> {
         // Even parts: a last chunk of a few samples would cost as much as a long one.
         let part = count.div_ceil(count.div_ceil(SAMPLES_MAX));
         let mut entries = Vec::new();
+        let role = Role::of(labels);
         for (times, values) in samples.times_ms.chunks(part).zip(samples.values.chunks(part)) {
             let offset_bytes = self.written_bytes + self.buffer.len() as u64;
             debug_assert!(times.is_sorted_by(|a, b| a < b), "times that do not grow");
-            put_chunk(self.lenders.place(times, offset_bytes), values, &mut self.buffer);
             let (first_ms, last_ms) = (times[0], times[times.len() - 1]);
+            self.chunk(times, values, role.as_ref(), offset_bytes);
             assert!(
                 self.meta.from_ms <= first_ms && last_ms < self.meta.end_ms,
                 "{labels} outside of its block"
@@ -75,6 +80,17 @@ impl<'a> BlockWriter<'a> {
         self.index.add(labels, &entries);
         self.meta.samples += count as u64;
         if self.buffer.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn chunk(&mut self, times: &[i64], values: &[f64], role: Option<&Role>, offset_bytes: u64) {
+        let scaled = Scaled::of(values);
+        let base = role.and_then(|role| self.bases.find(role, times[0], &scaled));
+        let base = base.map(|(at, integers)| Base { distance: offset_bytes - at, integers });
+        let times_in = self.lenders.place(times, offset_bytes);
+        let has_base = put_chunk(times_in, values, &scaled, base, &mut self.buffer);
+        if let Some(role) = role.filter(|_| !has_base) {
+            self.bases.add(role, times[0], &scaled, offset_bytes);
+        }
     }
 
     /// Makes the block be there, durably; nothing when it has no sample.

@@ -158,7 +158,7 @@ fn series(block: &Block, place: u32, labels: &Labels, damage: &mut Vec<Damage>) 
         let Ok(view) = block.chunk(&chunk) else {
             match block.damage_of(&chunk) {
                 Some(at) if at != offset_bytes => {
-                    fault(at, "the checksum of the chunk that has its times is wrong")
+                    fault(at, "the checksum of the chunk that has its times, or on which it builds, is wrong")
                 }
                 Some(_) => fault(offset_bytes, "its checksum is wrong"),
                 None => fault(offset_bytes, "it cannot be decoded"),

@@ -2,6 +2,7 @@
 //! at once, then the same questions, one server at a time.
 
 pub(super) mod exporter;
+pub(super) mod moving;
 pub(super) mod servers;
 mod table;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::servers::Server;
-use super::{Options, Query, exporter};
+use super::{Options, Query, moving};
 
 /// What one query cost on all servers, ours first.
 pub(super) struct Row<'a> {
@@ -29,7 +29,7 @@ pub(super) fn table(options: &Options, servers: &[Server], rows: &[Row<'_>]) -> 
         "{} targets with {} series each, scraped every {} s by all at once, {} s of it when queries begin; scraping goes on. \
          Each figure is the median of {} answers over HTTP, in milliseconds, with the CPU time of one in brackets.\n\n",
         options.targets,
-        exporter::SERIES,
+        moving::SERIES,
         super::INTERVAL_S,
         options.seconds,
         options.repeats,

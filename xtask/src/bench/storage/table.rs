@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use super::{Figures, StorageOptions, WARM_UP};
-use crate::bench::promql::{INTERVAL_S, exporter};
+use crate::bench::promql::{INTERVAL_S, moving};
 
 /// A row: what, the goal, and the figure of each server.
 type Row = (&'static str, Option<f64>, fn(&Figures) -> f64, usize);
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 14] = [
     ("CPU seconds for a million samples scraped and stored", Some(0.25), |f| f.ingest_cpu_s, 3),
+    ("the same from the scrape into a block", None, |f| f.ingest_cpu_s + f.block_cpu_s, 3),
+    ("of it, from memory or small parts into a block", None, |f| f.block_cpu_s, 3),
     ("anonymous memory, MB", Some(130.0), |f| f.anonymous_mb, 0),
     ("resident memory, MB", None, |f| f.resident_mb, 0),
     ("anonymous memory after the query set, MB", Some(130.0), |f| f.anonymous_after_queries_mb, 0),
@@ -17,7 +19,6 @@ const ROWS: [Row; 13] = [
     ("slope of anonymous memory, MB an hour", None, |f| f.anonymous_slope, 0),
     ("slope of resident memory, MB an hour", None, |f| f.resident_slope, 0),
     ("bytes a sample in blocks, index included", None, |f| f.bytes_per_sample, 2),
-    ("CPU seconds for a million samples into a block", None, |f| f.block_cpu_s, 3),
     ("start after `kill -9`, seconds", None, |f| f.killed_start_s, 2),
     ("clean stop, seconds", None, |f| f.stop_s, 2),
     ("start after a clean stop, seconds", None, |f| f.clean_start_s, 2),
@@ -29,10 +30,10 @@ pub(super) fn table(options: &StorageOptions, ports: &[u16], figures: &[Figures]
     let mut out = format!(
         "{} targets of {} series each, scraped every {INTERVAL_S} s by all at once for {} min; identity encoding. CPU and slopes without the \
          first {} s; slopes by least squares over the rest. Memory at the end. Blocks: a snapshot with the head in it (VictoriaMetrics: \
-         flush and merge of all). Starts until it says that it is ready, each alone on the machine. Load average at the end: {load}; the \
-         servers and the targets are part of it.\n\n",
+         flush and merge of all; it writes small parts while samples come in, which is in its first row). Starts until it says that it is \
+         ready, each alone on the machine. Load average at the end: {load}; the servers and the targets are part of it.\n\n",
         ports.len(),
-        exporter::SERIES,
+        moving::SERIES,
         options.minutes,
         WARM_UP.as_secs(),
     );

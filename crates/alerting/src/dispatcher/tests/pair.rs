@@ -181,6 +181,35 @@ async fn what_was_in_hand_before_a_start_is_heard_of_after_it() {
     assert_eq!([two.in_hand(0), two.in_hand(1)], [1, 1]);
 }
 
+/// "a" comes back from a state in which somebody has it in hand; meanwhile it has ended, and fires anew.
+#[tokio::test(start_paused = true)]
+async fn what_was_in_hand_an_outage_ago_is_not_any_more() {
+    let two = Two::new(CONFIG);
+    let monitor = |which: usize| lock(&two.living[which]).clone().expect("it lives");
+    let print = crate::ledger::Fingerprint::of(&two.inbox.alert("a1", 0, 0, AlertState::Firing).labels);
+    two.until(60).await;
+    two.put("a1", 0, AlertState::Firing);
+    two.until(75).await;
+    assert!(monitor(0).acknowledge(print, "me", "on it"));
+    two.until(100).await;
+    two.kill(1).await;
+    two.start(1);
+    two.until(130).await;
+    two.put("a1", 70, AlertState::Firing);
+    two.until(150).await;
+    assert_eq!([two.in_hand(0), two.in_hand(1)], [1, 1]);
+    two.kill(0).await;
+    two.until(300).await;
+    two.put("a1", 0, AlertState::Resolved);
+    assert_eq!(two.in_hand(1), 0);
+    two.until(1200).await;
+    two.put("a1", 0, AlertState::Firing);
+    two.until(1220).await;
+    two.start(0);
+    two.until(1260).await;
+    assert_eq!(two.in_hand(1), 0);
+}
+
 /// Somebody has it in hand before the other has evaluated its rules.
 #[tokio::test(start_paused = true)]
 async fn what_somebody_has_in_hand_early_the_other_knows_once_it_fires_there() {

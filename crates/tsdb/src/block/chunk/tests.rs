@@ -2,7 +2,23 @@
 
 use proptest::prelude::*;
 
+use super::super::meta::VERSION;
 use super::*;
+
+fn chunks(bytes: &[u8]) -> Chunks<'_> {
+    Chunks { bytes, version: VERSION }
+}
+
+/// Appends a chunk with the times of one so many bytes before.
+fn put_before(distance: usize, values: &[f64], out: &mut Vec<u8>) {
+    put_chunk(TimesIn::Before(distance as u32), values, &Scaled::of(values), None, out);
+}
+
+/// Appends a chunk with the times of one so many bytes before, which may build on the integers there.
+fn put_based(distance: usize, values: &[f64], integers: &[i64], out: &mut Vec<u8>) -> bool {
+    let base = Base { distance: distance as u64, integers };
+    put_chunk(TimesIn::Before(distance as u32), values, &Scaled::of(values), Some(base), out)
+}
 
 /// Whatever a chunk can be asked is what its samples say.
 fn check(times: &[i64], values: &[f64]) {
@@ -10,13 +26,17 @@ fn check(times: &[i64], values: &[f64]) {
     put_alone(times, values, &mut bytes);
     bytes.extend([1, 2, 3]);
     let second = bytes.len();
-    put_chunk(TimesIn::Before(second as u32 - 1), values, &mut bytes);
+    put_before(second - 1, values, &mut bytes);
+    let third = bytes.len();
+    // Where nothing is above lines, it does not build on it.
+    put_based(third - 1, values, &Scaled::of(values).integers, &mut bytes);
     bytes.extend([4, 5]);
-    assert_eq!(bounded(&bytes, 1).unwrap().len() + 4, second);
-    assert_eq!(bounded(&bytes, second).unwrap().len() + second + 2, bytes.len());
-    for at in [1, second] {
-        assert_eq!(damage(&bytes, at), None);
-        check_view(&ChunkView::parse(&bytes, at).unwrap(), times, values);
+    assert_eq!(chunks(&bytes).bounded(1).unwrap().len() + 4, second);
+    assert_eq!(chunks(&bytes).bounded(second).unwrap().len() + second, third);
+    assert_eq!(chunks(&bytes).bounded(third).unwrap().len() + third + 2, bytes.len());
+    for at in [1, second, third] {
+        assert_eq!(damage(chunks(&bytes), at), None);
+        check_view(&ChunkView::parse(chunks(&bytes), at).unwrap(), times, values);
     }
 }
 
@@ -125,12 +145,34 @@ fn times_with_jitter_gaps_and_drift() {
 fn layout_is_as_the_format_page_says() {
     let mut bytes = Vec::new();
     put_alone(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
-    let head = [52, 0, 0, 0, 3, 0, 8, 0, 3, 0, 0, 0, 42, 0, 0, 0];
+    let head = [37, 64, 0, 3, 23, 3];
     let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
     let values = [10, 0, 0, 0, 0, 2, 2, 3, 2, 0b01_1000];
     let expected = [&head[..], &times, &values].concat();
-    assert_eq!((bytes.len(), &bytes[4..]), (expected.len() + 4, &expected[..]));
+    assert_eq!(bytes[4..], expected[..]);
     assert_eq!(bytes[..4], crc32c::crc32c(&expected).to_le_bytes());
+}
+
+/// Two planes of eight bits; the steps are 1, 1, 1, 4, 4, 3 and 4, of which 1 is in the slope.
+#[test]
+fn steps_lie_in_planes_as_the_format_page_says() {
+    let mut bytes = Vec::new();
+    put_alone(&steady(8), &[10.0, 11.0, 12.0, 13.0, 17.0, 21.0, 24.0, 28.0], &mut bytes);
+    let head = Head::parse(chunks(&bytes), 0).unwrap();
+    assert_eq!(head.flags, RISES | STEPS);
+    assert_eq!(bytes[head.values], [20, 0, 2, 0, 0, 0, 2, 2, 0b1011_0000, 0b1111_0000]);
+}
+
+#[test]
+fn a_chunk_builds_on_another_as_the_format_page_says() {
+    let mut bytes = Vec::new();
+    let values: Vec<f64> = (0..70).map(|i| f64::from(i * i % 9)).collect();
+    put_alone(&steady(70), &values, &mut bytes);
+    let second = bytes.len();
+    let integers = Scaled::of(&values).integers;
+    assert!(put_based(second, &values, &integers, &mut bytes));
+    let expected = [&[12, 4 + 8, 0, 3][..], &[second as u8; 2], &[0; 7]].concat();
+    assert_eq!(bytes[second + 4..], expected[..]);
 }
 
 /// As it was written before chunks had short heads.
@@ -142,33 +184,61 @@ fn a_chunk_of_version_1_is_read() {
     let mut bytes = [&head[..], &times, &values].concat();
     let sum = crc32c::crc32c(&bytes[4..]).to_le_bytes();
     bytes[..4].copy_from_slice(&sum);
-    assert_eq!(damage(&bytes, 0), None);
-    check_view(&ChunkView::parse(&bytes, 0).unwrap(), &[1000, 1010, 1020], &[5.0, 7.0, 6.0]);
+    let chunks = Chunks { bytes: &bytes, version: 1 };
+    assert_eq!(damage(chunks, 0), None);
+    check_view(&ChunkView::parse(chunks, 0).unwrap(), &[1000, 1010, 1020], &[5.0, 7.0, 6.0]);
 }
 
+/// As it was written before heads were varints and chunks built on others.
 #[test]
-fn a_chunk_with_the_times_of_another_is_as_the_format_page_says() {
+fn chunks_of_version_2_are_read() {
+    let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
+    let first =
+        [&[52, 0, 0, 0, 3, 0, 8, 0, 3, 0, 0, 0, 42, 0, 0, 0][..], &times, &[10, 0, 0, 0, 0, 2, 2, 3, 2, 24]];
+    let second = [
+        &[31, 0, 0, 0, 3, 0, 1 + 4 + 8, 0, 3, 0, 0, 0, 24, 0, 0, 0][..],
+        &[52, 0, 0, 0],
+        &[10, 0, 0, 0, 0, 0, 0],
+    ];
     let mut bytes = Vec::new();
-    put_alone(&[1000, 1010, 1020], &[5.0, 7.0, 6.0], &mut bytes);
-    let second = bytes.len();
-    put_chunk(TimesIn::Before(second as u32), &[5.0, 5.0, 5.0], &mut bytes);
-    let head = [31, 0, 0, 0, 3, 0, 1 + 4 + 8, 0, 3, 0, 0, 0, 24, 0, 0, 0];
-    let expected = [&head[..], &[second as u8, 0, 0, 0], &[10, 0, 0, 0, 0, 0, 0]].concat();
-    assert_eq!(bytes[second + 4..], expected[..]);
+    for parts in [first.concat(), second.concat()] {
+        bytes.extend_from_slice(&crc32c::crc32c(&parts).to_le_bytes());
+        bytes.extend_from_slice(&parts);
+    }
+    let chunks = Chunks { bytes: &bytes, version: 2 };
+    for (at, values) in [(0, [5.0, 7.0, 6.0]), (52, [5.0, 5.0, 5.0])] {
+        assert_eq!(damage(chunks, at), None);
+        let view = ChunkView::parse(chunks, at).unwrap();
+        assert!(view.has_sums());
+        check_view(&view, &[1000, 1010, 1020], &values);
+    }
 }
 
-/// Of the chunk itself and of the one that has its times.
+/// Of the chunk itself, of the one that has its times, and of the one that it builds on.
 #[test]
 fn a_changed_byte_is_noticed() {
     let mut bytes = Vec::new();
+    let values: Vec<f64> = (0..100).map(|i| f64::from(i * i % 7)).collect();
     put_alone(&steady(100), &[1.5; 100], &mut bytes);
     let second = bytes.len();
-    put_chunk(TimesIn::Before(second as u32), &[2.5; 100], &mut bytes);
+    put_before(second, &values, &mut bytes);
+    let third = bytes.len();
+    let (times, scaled) = (TimesIn::Before(third as u32), Scaled::of(&values));
+    let base = Base { distance: (third - second) as u64, integers: &scaled.integers };
+    assert!(put_chunk(times, &values, &scaled, Some(base), &mut bytes));
     for at in 0..bytes.len() {
         bytes[at] ^= 0x10;
-        assert_eq!(damage(&bytes, 0), (at < second).then_some(0), "byte {at}");
+        let damaged = if at < second {
+            0
+        } else if at < third {
+            second
+        } else {
+            third
+        };
+        assert_eq!(damage(chunks(&bytes), 0), (damaged == 0).then_some(0), "byte {at}");
         // A length that is wrong may be seen in either.
-        assert_eq!(damage(&bytes, second), Some(if at < second { 0 } else { second }), "byte {at}");
+        assert_eq!(damage(chunks(&bytes), second), (damaged <= second).then_some(damaged), "byte {at}");
+        assert_eq!(damage(chunks(&bytes), third), Some(damaged), "byte {at}");
         bytes[at] ^= 0x10;
     }
 }
@@ -178,12 +248,28 @@ fn times_are_lent_by_a_chunk_that_has_them_and_no_other() {
     let mut bytes = Vec::new();
     put_alone(&steady(9), &[1.0; 9], &mut bytes);
     let second = bytes.len();
-    put_chunk(TimesIn::Before(second as u32), &[1.0; 9], &mut bytes);
+    put_before(second, &[1.0; 9], &mut bytes);
     let third = bytes.len();
     for distance in [0, third - second, third + 1] {
         bytes.truncate(third);
-        put_chunk(TimesIn::Before(distance as u32), &[1.0; 9], &mut bytes);
-        assert!(ChunkView::parse(&bytes, third).is_none(), "{distance} bytes before");
+        put_before(distance, &[1.0; 9], &mut bytes);
+        assert!(ChunkView::parse(chunks(&bytes), third).is_none(), "{distance} bytes before");
+    }
+}
+
+#[test]
+fn nobody_builds_on_a_chunk_that_builds_on_another() {
+    let values: Vec<f64> = (0..100).map(|i| f64::from(i * i % 7)).collect();
+    let (scaled, mut bytes) = (Scaled::of(&values), Vec::new());
+    put_alone(&steady(100), &values, &mut bytes);
+    let second = bytes.len();
+    assert!(put_based(second, &values, &scaled.integers, &mut bytes));
+    let third = bytes.len();
+    for distance in [0, third - second, third + 1] {
+        bytes.truncate(third);
+        let base = Base { distance: distance as u64, integers: &scaled.integers };
+        assert!(put_chunk(TimesIn::Before(third as u32), &values, &scaled, Some(base), &mut bytes));
+        assert!(ChunkView::parse(chunks(&bytes), third).is_none(), "{distance} bytes before");
     }
 }
 
@@ -193,15 +279,20 @@ fn samples() -> impl Strategy<Value = (Vec<i64>, Vec<f64>)> {
         0 => any::<u64>().prop_map(f64::from_bits).boxed(),
         1 => (0..100_000u32).prop_map(f64::from).boxed(),
         2 => (-100_000..100_000i32).prop_map(|v| f64::from(v) / 100.0).boxed(),
+        4 => prop_oneof![9 => 0..3u32, 1 => 0..1_000_000u32].prop_map(f64::from).boxed(),
         3 => prop_oneof![Just(model::STALE_NAN), Just(f64::NAN), Just(-0.0), (0..9u8).prop_map(f64::from)]
             .boxed(),
         _ => Just(1.5).boxed(),
     };
-    (0..5u8, any::<i32>()).prop_flat_map(move |(kind, start)| {
+    (0..6u8, any::<i32>()).prop_flat_map(move |(kind, start)| {
         prop::collection::vec((step.clone(), value(kind)), 1..300).prop_map(move |steps| {
             let mut at = i64::from(start);
             let mut samples = (Vec::new(), Vec::new());
+            let mut sum = 0.0;
             for (step, value) in steps {
+                // One kind grows by its values.
+                sum += value;
+                let value = if kind == 4 { sum } else { value };
                 if let Some(next) = at.checked_add(step) {
                     at = next;
                     samples.0.push(at);
@@ -222,6 +313,19 @@ proptest! {
     }
 
     #[test]
+    fn what_builds_on_any_other_comes_back(
+        (times, values) in samples(),
+        of_base in prop::collection::vec(any::<u32>().prop_map(f64::from), 300),
+    ) {
+        let (mut bytes, of_base) = (Vec::new(), &of_base[..values.len()]);
+        put_alone(&times, of_base, &mut bytes);
+        let second = bytes.len();
+        let all: Vec<f64> = values.iter().zip(of_base).map(|(a, b)| a + b).collect();
+        put_based(second, &all, &Scaled::of(of_base).integers, &mut bytes);
+        check_view(&ChunkView::parse(chunks(&bytes), second).unwrap(), &times, &all);
+    }
+
+    #[test]
     fn random_bytes_never_panic(
         (times, values) in samples(),
         changes in prop::collection::vec((any::<u16>(), any::<u8>()), 1..20),
@@ -230,15 +334,16 @@ proptest! {
         let mut bytes = Vec::new();
         put_alone(&times, &values, &mut bytes);
         let second = bytes.len();
-        put_chunk(TimesIn::Before(second as u32), &values, &mut bytes);
+        put_based(second, &values, &Scaled::of(&values).integers, &mut bytes);
         for (at, byte) in changes {
             let at = usize::from(at) % bytes.len().min(120);
             bytes[at] = byte;
         }
         bytes.truncate(bytes.len() - usize::from(cut) % 8);
-        for at in [0, second] {
-            damage(&bytes, at);
-            let Some(view) = ChunkView::parse(&bytes, at) else { continue };
+        for (at, version) in [(0, 2), (0, VERSION), (second, 2), (second, VERSION)] {
+            let chunks = Chunks { bytes: &bytes, version };
+            damage(chunks, at);
+            let Some(view) = ChunkView::parse(chunks, at) else { continue };
             view.decode(0, view.count, &mut Samples::default());
             for i in 0..view.count + 1 {
                 view.value(i);
