@@ -40,7 +40,6 @@ impl Db {
     pub(crate) fn spill_if_due(&self) {
         while self.head.spill.is_due() {
             match self.head.spill.write_one() {
-                // Enough waits, but the files are at their limit.
                 Ok(None) => {
                     // Enough waits, but the files are at their limit.
                     if self.head.spill.is_due() {
