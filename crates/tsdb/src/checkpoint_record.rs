@@ -15,6 +15,8 @@ use crate::xor::Chunk;
 /// Between the lowest and the highest number of files that are there at one time. With two mebibytes each, 2^20 of them were two
 /// tebibytes; a list beyond is not ours, and would make us reserve memory for it.
 const FILE_NUMBERS_MAX: u32 = 1 << 20;
+/// A file's number lies below: no store comes so far, and as many numbers are left for the files to come.
+const FILE_NUMBER_END: u32 = 1 << 31;
 
 /// A series with all it has; the last chunk is open.
 #[derive(Debug, Clone)]
@@ -140,7 +142,8 @@ pub(crate) fn put_files(files: &[FileRecord], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the body of a list of files off the front of `input`; `None` also when their numbers do not grow or lie too far apart.
+/// Reads the body of a list of files off the front of `input`; `None` also when their numbers do not grow, lie too far apart or
+/// are too high.
 pub(crate) fn take_files(input: &mut &[u8]) -> Option<Vec<FileRecord>> {
     let count = take_count(input)?;
     let mut previous = 0;
@@ -156,7 +159,8 @@ pub(crate) fn take_files(input: &mut &[u8]) -> Option<Vec<FileRecord>> {
     let grow = all.is_sorted_by(|a, b| a.number < b.number);
     let apart =
         all.last().zip(all.first()).map_or(0, |(last, first)| last.number - first.number.min(last.number));
-    (grow && apart < FILE_NUMBERS_MAX).then_some(all)
+    let is_low = all.last().is_none_or(|last| last.number < FILE_NUMBER_END);
+    (grow && apart < FILE_NUMBERS_MAX && is_low).then_some(all)
 }
 
 #[cfg(test)]
@@ -205,7 +209,7 @@ mod tests {
         #[test]
         fn files_come_back(
             all in prop::collection::btree_map(0..FILE_NUMBERS_MAX, any::<(u64, u32, i64, u64)>(), 0..8),
-            from in 0..u32::MAX - FILE_NUMBERS_MAX,
+            from in 0..FILE_NUMBER_END - FILE_NUMBERS_MAX,
         ) {
             let files: Vec<FileRecord> = all
                 .into_iter()
@@ -228,13 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn files_whose_numbers_do_not_grow_or_lie_far_apart_are_refused() {
+    fn files_whose_numbers_do_not_grow_or_lie_far_apart_or_high_are_refused() {
         for (numbers, is_read) in [
             ([1, 1 << 20], true),
             ([1, 1 + (1 << 20)], false),
             ([1, 1], false),
             ([2, 1], false),
             ([0, u32::MAX], false),
+            ([1, 1 << 31], false),
+            ([(1 << 31) - 2, (1 << 31) - 1], true),
+            ([(1 << 31) - 1, 1 << 31], false),
         ] {
             let mut bytes = Vec::new();
             record::put_checkpoint_files(&numbers.map(file), &mut bytes);

@@ -18,7 +18,7 @@ use crate::exemplars::Exemplars;
 use crate::filenames::{BLOCKS_DIR, QUARANTINE_DIR, SPILL_DIR, WAL_DIR};
 use crate::head::Head;
 use crate::replay::{self, Replayed, Replayer, Terms};
-use crate::spill::Spill;
+use crate::spill::{self, Spill};
 use crate::{
     Cardinality, FUTURE_MAX, HeadStatus, Limits, Maintenance, Metrics, Options, RecoveryReport, TsdbError,
 };
@@ -71,7 +71,7 @@ impl Db {
             Head::new(Spill::open(Arc::clone(&options.disk), &options.dir.join(SPILL_DIR), &options.limits)?);
         let maintenance = options.maintenance;
         let (wal, mut log, replayed) = replay(&options, &head, blocks.view().head_from_ms)?;
-        let Replayed { samples, samples_without_series, exemplars, damage } = replayed;
+        let Replayed { samples, samples_without_series, exemplars, damage, .. } = replayed;
         log.damage.extend(damage);
         head.spill.remove_strangers()?;
         let dir = options.dir.clone();
@@ -278,7 +278,11 @@ fn replay(options: &Options, head: &Head, from_ms: i64) -> Result<(Wal, wal::Rep
         let opened = Wal::open(wal_options(options), &mut |source, bytes| replayer.visit(source, bytes));
         (opened, replayer.finish())
     });
-    let ((wal, log), replayed) = (opened?, replayed?);
+    let ((wal, log), mut replayed) = (opened?, replayed?);
+    // Mostly the log says so itself; a checkpoint that was cut between two records does not.
+    if replayed.has_lost_list && log.damage.is_empty() {
+        replayed.damage.push(spill::lost_list(options.dir.join(SPILL_DIR)));
+    }
     options.metrics.wal.count_damage(replayed.damage.len() as u64);
     if options.damage == DamagePolicy::Refuse
         && let Some(wal::Damage { file, offset_bytes, len_bytes, reason, .. }) = replayed.damage.first()

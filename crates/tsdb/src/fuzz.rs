@@ -16,6 +16,7 @@ use crate::block::meta::{self, HEADER_BYTES, Meta, VERSION, VERSION_LONG_HEADS};
 use crate::block::scale::Scaled;
 use crate::block::tombstones::Tombstones;
 use crate::block::{Block, BlockWriter};
+use crate::checkpoint_record::FileRecord;
 use crate::filenames::block_file;
 use crate::record::{self, Record};
 use crate::timeline::Timeline;
@@ -48,6 +49,33 @@ pub fn has_high_slot(bytes: &[u8]) -> bool {
         Some(Record::CheckpointSeries(all)) => all.iter().any(|one| is_high(one.definition.id)),
         _ => false,
     }
+}
+
+/// Whether a record may stand in a checkpoint alone.
+pub fn is_of_checkpoint(bytes: &[u8]) -> bool {
+    matches!(
+        record::read(bytes),
+        Some(Record::CheckpointHead { .. } | Record::CheckpointSeries(_) | Record::CheckpointFiles(_))
+    )
+}
+
+/// Whether a record lists files of chunks.
+pub fn is_list_of_files(bytes: &[u8]) -> bool {
+    matches!(record::read(bytes), Some(Record::CheckpointFiles(_)))
+}
+
+/// A record that lists these files of chunks, by numbers from 0 up, with their right sums.
+pub fn list_of_files(files: &[Vec<u8>]) -> Vec<u8> {
+    let list = files.iter().zip(0..).map(|(bytes, number)| FileRecord {
+        number,
+        len_bytes: bytes.len() as u64,
+        sum: crc32c::crc32c(bytes),
+        newest_ms: i64::MAX,
+        samples: 1,
+    });
+    let mut out = Vec::new();
+    record::put_checkpoint_files(&list.collect::<Vec<_>>(), &mut out);
+    out
 }
 
 /// A whole block: opened, and everything of it asked for.

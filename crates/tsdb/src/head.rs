@@ -177,6 +177,14 @@ impl Head {
         Some(series)
     }
 
+    /// All series, also while there is no index of them yet.
+    pub(crate) fn restored(&self) -> Vec<Arc<Series>> {
+        self.by_slot
+            .iter()
+            .flat_map(|shard| read(shard).iter().flatten().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
     /// The index of all series that were restored.
     pub(crate) fn set_index(&self, index: Index) {
         *write(&self.index) = index;

@@ -30,6 +30,7 @@ pub struct Metrics {
     pub(crate) chunk_bytes: Gauge,
     pub(crate) spilled_bytes: Gauge,
     pub(crate) spills_failed: Counter,
+    pub(crate) spills_refused: Counter,
     pub(crate) samples_appended: Counter,
     pub(crate) late_samples: Counter,
     pub(crate) active_appenders: Gauge,
@@ -82,6 +83,7 @@ impl Metrics {
             chunk_bytes: Gauge::default(),
             spilled_bytes: Gauge::default(),
             spills_failed: Counter::default(),
+            spills_refused: Counter::default(),
             samples_appended,
             late_samples: Counter::default(),
             active_appenders: Gauge::default(),
@@ -114,6 +116,8 @@ impl Metrics {
         head.register("spilled_bytes", "Bytes of finished chunks in files", self.spilled_bytes.clone());
         let help = "Attempts to write finished chunks to a file that failed; they stay in memory";
         head.register("spills_failed", help, self.spills_failed.clone());
+        let help = "Times that finished chunks stayed in memory because their files were at their limit";
+        head.register("spills_refused", help, self.spills_refused.clone());
         head.register("chunk_bytes", "Bytes of compressed samples in memory", self.chunk_bytes.clone());
         let help = "Samples taken though they were older than their series, within the window";
         head.register("out_of_order_samples_appended", help, self.late_samples.clone());

@@ -47,7 +47,7 @@ pub struct Limits {
     pub chunk_bytes_max: u64,
     /// Bytes of finished chunks that are worth a file of their own; less stays in memory.
     pub spill_file_bytes: u64,
-    /// Bytes of those files; beyond it finished chunks stay in memory, where [`Limits::chunk_bytes_max`] holds.
+    /// Bytes of those files; beyond it finished chunks stay in memory, counted, where [`Limits::chunk_bytes_max`] holds.
     pub spilled_bytes_max: u64,
     /// Series at one time; beyond it new ones are refused and counted.
     pub series_max: usize,

@@ -344,7 +344,8 @@ impl SeriesState {
     /// Before this lie the samples in files.
     fn spilled_to_ms(&self) -> i64 {
         let next = self.waiting_chunks().first().map(|chunk| chunk.first_ms);
-        next.or_else(|| self.open.as_ref().map(OpenChunk::first_ms)).map_or(i64::MAX, |next_ms| next_ms - 1)
+        next.or_else(|| self.open.as_ref().map(OpenChunk::first_ms))
+            .map_or(i64::MAX, |next_ms| next_ms.saturating_sub(1))
     }
 
     /// How much is here.

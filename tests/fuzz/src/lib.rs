@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 26] = [
     Target {
         name: "exposition_text",
         seeds: texts,
@@ -41,6 +41,7 @@ pub const TARGETS: [Target; 25] = [
     Target { name: "wal_files", seeds: store::segments, rounds: 10_000, run: store::read_segment },
     Target { name: "record", seeds: store::records, rounds: 20_000, run: tsdb::fuzz::record },
     Target { name: "replay", seeds: store::records, rounds: 500, run: store::replay },
+    Target { name: "head_file", seeds: store::head_files, rounds: 200, run: store::head_file },
     Target { name: "block", seeds: store::blocks, rounds: 3_000, run: tsdb::fuzz::block },
     Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 4_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },

@@ -1,20 +1,22 @@
 //! Targets that need a store or a log around the bytes, and the files of a small store as examples.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use columns::TimeRange;
 use disk::{Disk, MemDisk};
 use model::{DurationMs, Labels, Matcher, TimestampMs};
 use prometheus_client::registry::Registry;
 use stdx::ManualClock;
-use storage::{MetricAppend, MetricQuery, Samples, Selection};
+use storage::{AppendError, MetricAppend, MetricQuery, Samples, Selection};
 use tsdb::{DamagePolicy, Db, Limits, Maintenance, Options, SyncPolicy};
 use wal::{Batch, Wal};
 
 const DIR: &str = "/fuzz";
 const BEGIN_MS: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 300_000;
+/// With a sample so much later, what was there before is cut into a block.
+const CUT_AFTER_MS: i64 = 4 * 3600 * 1000;
 
 fn options(disk: &MemDisk, now_ms: i64) -> Options {
     let retention = DurationMs::from_secs(1000 * 24 * 3600);
@@ -68,7 +70,8 @@ pub(crate) fn read_segment(bytes: &[u8]) {
     }
 }
 
-/// A store whose log has these bytes as a record between two good ones, opened and asked for everything.
+/// A store whose log has these bytes as a record between two good ones, or in a checkpoint before them where it belongs there,
+/// opened and asked for everything.
 pub(crate) fn replay(bytes: &[u8]) {
     if tsdb::fuzz::has_high_slot(bytes) {
         return;
@@ -77,16 +80,108 @@ pub(crate) fn replay(bytes: &[u8]) {
     let wal = open_wal(&disk, &mut |_, _| Ok(()));
     let mut batch = Batch::new();
     let records = some_records();
-    for record in [records[0].as_slice(), bytes, records[1].as_slice()] {
+    let mut own = Some(bytes);
+    if tsdb::fuzz::is_of_checkpoint(bytes) {
+        put_checkpoint(&wal, own.take());
+    }
+    for record in [Some(records[0].as_slice()), own, Some(records[1].as_slice())].into_iter().flatten() {
         batch.record(|out| out.extend_from_slice(record));
     }
     wal.append(&mut batch).expect("memory takes it");
     drop(wal);
-    let (db, _) = Db::open(options(&disk, BEGIN_MS)).expect("damage is set aside");
+    use_store(&disk, BEGIN_MS);
+}
+
+fn put_checkpoint<'a>(wal: &Wal, records: impl IntoIterator<Item = &'a [u8]>) {
+    let mut checkpoint = wal.begin_checkpoint().expect("memory takes it");
+    for record in records {
+        checkpoint.record(|out| out.extend_from_slice(record)).expect("memory takes it");
+    }
+    checkpoint.finish().expect("memory takes it");
+}
+
+/// A start, and all that goes through what is there: queries, cuts, deletions, another start.
+fn use_store(disk: &MemDisk, now_ms: i64) {
+    let later_ms = now_ms + CUT_AFTER_MS;
+    let (db, _) = Db::open(options(disk, later_ms)).expect("damage is set aside");
     ask(&db);
-    db.maintain().expect("memory takes it");
+    // Refused where the bytes say that there is a newer sample.
+    drop(append(&db, later_ms, 0));
+    // A chunk that cannot be decoded is not cut.
+    drop(db.maintain());
     ask(&db);
+    let range = TimeRange { from: TimestampMs(now_ms - 5 * STEP_MS), to: TimestampMs(now_ms - 3 * STEP_MS) };
+    db.delete_series(&[], range).expect("memory takes it");
+    drop(db.maintain());
     db.close().expect("memory takes it");
+    drop(db);
+    let (again, _) = Db::open(options(disk, later_ms)).expect("nothing is damaged");
+    ask(&again);
+}
+
+/// A store with some files of chunks that its checkpoint lists: the records of the checkpoint, and the files.
+struct WithFiles {
+    checkpoint: Vec<Vec<u8>>,
+    files: Vec<Vec<u8>>,
+    now_ms: i64,
+}
+
+fn with_files() -> &'static WithFiles {
+    static MADE: OnceLock<WithFiles> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let disk = MemDisk::new();
+        let clock = Arc::new(ManualClock::new(BEGIN_MS));
+        let limits = Limits { spill_file_bytes: 500, log_bytes_max: 0, ..options(&disk, BEGIN_MS).limits };
+        let options = Options { limits, clock: Arc::clone(&clock) as _, ..options(&disk, BEGIN_MS) };
+        let (db, _) = Db::open(options).expect("a sound store");
+        let mut now_ms = BEGIN_MS;
+        for step in 0..500 {
+            now_ms = BEGIN_MS + step * STEP_MS / 30;
+            clock.set(now_ms);
+            append(&db, now_ms, step).expect("in order");
+            if step % 100 == 99 {
+                db.maintain().expect("memory takes it");
+            }
+        }
+        drop(db);
+        let mut checkpoint = Vec::new();
+        drop(open_wal(&disk, &mut |source, record| {
+            if source == wal::Source::Checkpoint {
+                checkpoint.push(record.to_vec());
+            }
+            Ok(())
+        }));
+        let files = files(&disk, "head", ".chunks");
+        WithFiles { checkpoint, files, now_ms }
+    })
+}
+
+/// Files of chunks, each behind its number.
+pub(crate) fn head_files() -> Vec<Vec<u8>> {
+    let files = with_files().files.iter().zip(0u8..);
+    files.map(|(bytes, number)| [[number].as_slice(), bytes].concat()).collect()
+}
+
+/// A store of whose files of chunks one is these bytes, with their right sum in the checkpoint.
+pub(crate) fn head_file(bytes: &[u8]) {
+    let WithFiles { checkpoint, files, now_ms } = with_files();
+    let (disk, mut files) = (MemDisk::new(), files.clone());
+    if let Some((number, bytes)) = bytes.split_first() {
+        let count = files.len();
+        files[usize::from(*number) % count] = bytes.to_vec();
+    }
+    let dir = Path::new(DIR).join("head");
+    disk.create_dir_all(&dir).expect("memory takes it");
+    for (number, bytes) in files.iter().enumerate() {
+        let file = disk.create(&dir.join(format!("{number:08}.chunks"))).expect("memory takes it");
+        file.append(bytes).expect("memory takes it");
+    }
+    let list = tsdb::fuzz::list_of_files(&files);
+    let others = checkpoint.iter().map(Vec::as_slice).filter(|record| !tsdb::fuzz::is_list_of_files(record));
+    let wal = open_wal(&disk, &mut |_, _| Ok(()));
+    put_checkpoint(&wal, others.chain([list.as_slice()]));
+    drop(wal);
+    use_store(&disk, *now_ms);
 }
 
 fn ask(db: &Db) {
@@ -106,20 +201,24 @@ fn small_store() -> MemDisk {
         let now_ms = BEGIN_MS + (part + 1) * 20 * STEP_MS;
         let (db, _) = Db::open(options(&disk, now_ms)).expect("a sound store");
         for step in part * 20..(part + 1) * 20 {
-            let mut appender = db.appender();
-            for i in 0..4 {
-                let labels = Labels::from_pairs([("__name__", "m".to_owned()), ("i", i.to_string())]);
-                let id = appender.series(&labels).expect("below the limit");
-                let at = TimestampMs(BEGIN_MS + step * STEP_MS);
-                appender.append(id, at, (step * i) as f64 / 4.0).expect("in order");
-            }
-            appender.commit().expect("memory takes it");
+            append(&db, BEGIN_MS + step * STEP_MS, step).expect("in order");
         }
         db.maintain().expect("memory takes it");
         let range = TimeRange { from: TimestampMs(BEGIN_MS), to: TimestampMs(BEGIN_MS + 50 * STEP_MS) };
         db.delete_series(&[Matcher::equal("i", "2")], range).expect("memory takes it");
     }
     disk
+}
+
+/// A sample of each of four series.
+fn append(db: &Db, at_ms: i64, step: i64) -> Result<(), AppendError> {
+    let mut appender = db.appender();
+    for i in 0..4 {
+        let labels = Labels::from_pairs([("__name__", "m".to_owned()), ("i", i.to_string())]);
+        let id = appender.series(&labels)?;
+        appender.append(id, TimestampMs(at_ms), (step * i) as f64 / 4.0)?;
+    }
+    appender.commit().map(drop)
 }
 
 fn files(disk: &MemDisk, dir: &str, end: &str) -> Vec<Vec<u8>> {

@@ -194,14 +194,19 @@ fn log(disk: &Arc<dyn Disk>, dir: &Path, found: &mut Verified) -> Result<(), Tsd
         segment_bytes: wal::SEGMENT_BYTES,
         metrics: Arc::new(wal::Metrics::new(&mut Registry::default())),
     };
-    let mut listed = Vec::new();
+    let (mut listed, mut is_wanted) = (None, false);
     let (_, replay) = Wal::open(options, &mut |_, bytes| {
-        if let Record::CheckpointFiles(files) = record::read(bytes).ok_or("the record cannot be decoded")? {
-            listed = files;
+        match record::read(bytes).ok_or("the record cannot be decoded")? {
+            Record::CheckpointFiles(files) => listed = Some(files),
+            Record::CheckpointSeries(all) => is_wanted |= all.iter().any(|one| !one.spilled.newest.is_none()),
+            _ => {}
         }
         Ok(())
     })?;
-    for file in listed {
+    if listed.is_none() && is_wanted && replay.damage.is_empty() {
+        found.damage.push(spill::lost_list(dir.join(SPILL_DIR)));
+    }
+    for file in listed.unwrap_or_default() {
         let path = dir.join(SPILL_DIR).join(spill_file(file.number));
         match spill::check(&**disk, &path, &file) {
             Ok(()) => {}

@@ -33,8 +33,7 @@ const THREADS_MAX: usize = 4;
 /// while it does. They take 6 MB.
 const LOTS_MAX: usize = GATHERED_MAX / LOT;
 
-/// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing. The largest
-/// commit makes lots of hundreds of thousands.
+/// Samples or series that are worth a lot: half a millisecond of work, beside which waking a thread is nothing.
 const LOT: usize = 4096;
 
 /// Files' worth of chunks that may wait while the log is read: 64 MiB, as a log of usual length has. Writing them is left to
@@ -53,6 +52,10 @@ pub(crate) struct Replayer<'a> {
     wanted_files: BTreeSet<u32>,
     /// What became of the files that the checkpoint lists, once it has said which.
     kept: Option<Result<Vec<Damage>, DiskError>>,
+    /// Whether all of the checkpoint was read, and no series points to a file that is not there.
+    is_settled: bool,
+    /// Until one could not be written; not at all when none may be.
+    writes_files: bool,
 }
 
 /// What a replay begins with.
@@ -76,6 +79,8 @@ pub(crate) struct Replayed {
     pub(crate) exemplars: Vec<ExemplarRecord>,
     /// Files of chunks that are not as the checkpoint says.
     pub(crate) damage: Vec<Damage>,
+    /// Whether series have chunks in files, and the list of those is lost.
+    pub(crate) has_lost_list: bool,
 }
 
 /// Who takes samples.
@@ -138,11 +143,16 @@ impl<'a> Replayer<'a> {
             exemplars: Vec::new(),
             wanted_files: BTreeSet::new(),
             kept: None,
+            is_settled: false,
+            writes_files: true,
         }
     }
 
     /// Takes one record.
     pub(crate) fn visit(&mut self, source: Source, bytes: &[u8]) -> Result<(), String> {
+        if source == Source::Segment {
+            self.settle_files();
+        }
         match record::read(bytes).ok_or("the record cannot be decoded")? {
             Record::Commit { definitions, samples } => {
                 for definition in &definitions {
@@ -164,41 +174,77 @@ impl<'a> Replayer<'a> {
             Record::Exemplars(all) => self.exemplars.extend(all),
             Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
         }
-        // What cannot be written stays in memory, and is tried again when the store is open. Nothing is written before all of
-        // the checkpoint is read: it might be over a file that it lists.
-        while source == Source::Segment
-            && self.head.spill.has_waiting(WAITING_FILES_MAX)
-            && let Ok(Some(written)) = self.head.spill.write_one()
-        {
-            written.tell();
+        // Nothing is written before all of the checkpoint is read: it might be over a file that it lists.
+        if source == Source::Segment {
+            self.spill_if_many();
         }
         Ok(())
     }
 
-    /// After the last record: which slots are free, a generation that no id of this log has, and no chunk in a file that
-    /// is not there.
-    pub(crate) fn finish(self) -> Result<Replayed, DiskError> {
+    /// Writes files of what waits when it is more than memory should hold. What cannot be written stays there, and is tried again
+    /// when the store is open: trying at each record would keep a start on a full disk busy for an hour.
+    fn spill_if_many(&mut self) {
+        while self.writes_files && self.head.spill.has_waiting(WAITING_FILES_MAX) {
+            match self.head.spill.write_one() {
+                Ok(Some(written)) => {
+                    written.tell();
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    self.writes_files = false;
+                    tracing::warn!(%error, "finished chunks stay in memory while the log is read");
+                }
+            }
+        }
+    }
+
+    /// After the last record: which slots are free, and a generation that no id of this log has.
+    pub(crate) fn finish(mut self) -> Result<Replayed, DiskError> {
+        self.settle_files();
         let mut generation = self.generation;
-        let mut replayed =
-            Replayed { samples: self.samples, exemplars: self.exemplars, ..Replayed::default() };
+        let has_lost_list = self.has_lost_list();
+        let mut replayed = Replayed {
+            samples: self.samples,
+            exemplars: self.exemplars,
+            has_lost_list,
+            ..Replayed::default()
+        };
         let mut index = Index::default();
         // All are told before the first is waited for.
         let ending: Vec<Ending<'_>> = self.takers.into_iter().map(Hand::end).collect();
         for taken in ending.into_iter().map(|end| end()) {
             index.absorb(taken.index);
             generation = generation.max(taken.generation);
-            replayed.samples += taken.samples;
+            replayed.samples = replayed.samples.saturating_add(taken.samples);
             replayed.samples_without_series += taken.samples_without_series;
         }
         self.head.set_index(index);
         replayed.damage = self.kept.transpose()?.unwrap_or_default();
-        let files = self.head.spill.files();
-        if !replayed.damage.is_empty() || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
-            let all = self.head.in_slots(&self.head.all_slots());
-            all.iter().for_each(|series| series.state().forget_missing(&files));
-        }
         self.head.settle_slots(self.head.unused_slots(), generation + 1);
         Ok(replayed)
+    }
+
+    /// After the last record of the checkpoint, and before a file is written: chunks in files that are not there are forgotten.
+    fn settle_files(&mut self) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        if self.has_lost_list() {
+            // Which numbers are taken is not known, and a start that is refused touches nothing.
+            self.writes_files = false;
+            self.terms.quarantine.into_iter().for_each(|dir| self.head.spill.set_all_aside(dir));
+        }
+        let files = self.head.spill.files();
+        let is_damaged =
+            self.kept.as_ref().is_some_and(|kept| kept.as_ref().is_ok_and(|all| !all.is_empty()));
+        if is_damaged || self.wanted_files.iter().any(|number| !files.has_file(*number)) {
+            let all = self.head.restored();
+            all.iter().for_each(|series| series.state().forget_missing(&files));
+        }
+    }
+
+    fn has_lost_list(&self) -> bool {
+        self.kept.is_none() && !self.wanted_files.is_empty()
     }
 
     fn files(&mut self, listed: &[FileRecord]) -> Result<(), String> {
@@ -242,7 +288,7 @@ impl<'a> Replayer<'a> {
         if is_waiting {
             self.head.spill.wait(&series, bytes as u64);
         }
-        self.samples += samples;
+        self.samples = self.samples.saturating_add(samples);
         Ok(())
     }
 
@@ -253,13 +299,10 @@ impl<'a> Replayer<'a> {
         for sample in samples {
             if let Hand::Other(distant) = self.hand(sample.id) {
                 distant.lot.samples.push(*sample);
-            }
-        }
-        for hand in &mut self.takers {
-            if let Hand::Other(distant) = hand
-                && distant.lot.samples.len() >= LOT
-            {
-                distant.give();
+                // Within a commit too: one of a million samples would make lots of which few fit into memory.
+                if distant.lot.samples.len() >= LOT {
+                    distant.give();
+                }
             }
         }
     }

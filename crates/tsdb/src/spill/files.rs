@@ -11,7 +11,7 @@ use disk::FileBytes;
 
 use crate::checkpoint_record::FileRecord;
 use crate::filenames::spill_file;
-use crate::xor::Chunk;
+use crate::xor::{CHUNK_SPAN_MS, Chunk};
 
 /// Of a chunk with its header so much is fetched ahead: most end before.
 const UNREAD_BYTES: usize = 192;
@@ -114,14 +114,15 @@ impl Files {
         Chain { files: self, next: newest, oldest_ms, range, before_ms: None }
     }
 
-    /// Files by number, in order; between them may be numbers that none has.
-    pub(super) fn new(files: Vec<SpillFile>) -> Self {
-        let base = files.first().map_or(0, |file| file.record.number);
+    /// Files by number, in order; between them may be numbers that none has. The next to come gets `next_number`, which is above theirs.
+    pub(super) fn new(files: Vec<SpillFile>, next_number: u32) -> Self {
+        let base = files.first().map_or(next_number, |file| file.record.number);
         let mut all = Vec::new();
         for file in files {
             all.resize((file.record.number - base) as usize, None);
             all.push(Some(Arc::new(file)));
         }
+        all.resize((next_number - base) as usize, None);
         Self { base, all }
     }
 
@@ -171,7 +172,7 @@ pub(crate) struct Chain<'a> {
     next: Place,
     oldest_ms: i64,
     range: TimeRange,
-    /// Times must fall, or bytes that are not ours could lead in a circle.
+    /// Times must fall: whoever decodes the chunks wants samples in order.
     before_ms: Option<i64>,
 }
 
@@ -217,16 +218,93 @@ pub(super) fn put(out: &mut Vec<u8>, before: Place, chunk: &Chunk) {
     out.extend_from_slice(&chunk.bytes);
 }
 
+/// `None` also of an entry that none of ours is: a walk over such might go on for ever, and so might cuts, which go from span to span.
 fn read(file: &[u8], place: Place) -> Option<Spilled<'_>> {
     let (before, rest) = file.get(place.0 as u32 as usize..)?.split_first_chunk()?;
     let (first, rest) = rest.split_first_chunk()?;
     let (last, rest) = rest.split_first_chunk()?;
     let (len, rest) = rest.split_first_chunk()?;
-    Some(Spilled {
-        place,
-        before: Place(u64::from_le_bytes(*before)),
-        first_ms: i64::from_le_bytes(*first),
-        last_ms: i64::from_le_bytes(*last),
-        bytes: rest.get(..u32::from_le_bytes(*len) as usize)?,
-    })
+    let before = Place(u64::from_le_bytes(*before));
+    let (first_ms, last_ms) = (i64::from_le_bytes(*first), i64::from_le_bytes(*last));
+    let bytes = rest.get(..u32::from_le_bytes(*len) as usize)?;
+    let is_behind = before.is_none() || before.0 < place.0;
+    let is_in_span =
+        last_ms.checked_sub(first_ms).is_some_and(|span_ms| (0..CHUNK_SPAN_MS).contains(&span_ms));
+    (is_behind && is_in_span).then_some(Spilled { place, before, first_ms, last_ms, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn file(number: u32, bytes: Vec<u8>) -> SpillFile {
+        let record = FileRecord { number, len_bytes: bytes.len() as u64, sum: 0, newest_ms: 0, samples: 0 };
+        let is_listed = AtomicBool::new(true);
+        SpillFile { path: PathBuf::new(), bytes: FileBytes::Owned(bytes), record, is_listed }
+    }
+
+    fn entry(before: Place, first_ms: i64, last_ms: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(&mut out, before, &Chunk { first_ms, last_ms, bytes: Arc::from([0; 2].as_slice()) });
+        out
+    }
+
+    /// How many chunks a walk from the last of these entries, each (place before, first, last), finds.
+    fn walk(entries: &[(Place, i64, i64)]) -> usize {
+        let bytes: Vec<u8> =
+            entries.iter().flat_map(|(before, first, last)| entry(*before, *first, *last)).collect();
+        let newest = Place::new(3, (bytes.len() - bytes.len() / entries.len()) as u32);
+        let files = Files::new(vec![file(3, bytes)], 4);
+        let found: Vec<(i64, i64)> = files
+            .chain(newest, i64::MIN, TimeRange::ALL)
+            .map(|chunk| (chunk.first_ms, chunk.last_ms))
+            .take(entries.len() + 1)
+            .collect();
+        assert!(found.iter().all(|(first, last)| first <= last), "{found:?}");
+        assert!(found.is_sorted_by(|newer, older| newer.0 > older.1), "{found:?}");
+        found.len()
+    }
+
+    #[test]
+    fn a_walk_ends_whatever_the_entries_say() {
+        let (none, here, there) = (Place::NONE, Place::new(3, 0), Place::new(3, 30));
+        for (entries, found) in [
+            (vec![(none, 0, 9), (here, 10, 19)], 2),
+            (vec![(none, 0, 10), (here, 10, 19)], 1),
+            // In a circle, by times that run backwards within an entry.
+            (vec![(there, 9, 0), (here, 9, 0)], 0),
+            (vec![(there, 0, 9), (here, 10, 19)], 1),
+            (vec![(here, 0, 0)], 0),
+            // A million years, and more than there are.
+            (vec![(none, -31_556_952_000_000_000, 0), (here, 10, 19)], 1),
+            (vec![(none, i64::MIN, i64::MAX)], 0),
+            // In the middle of an entry, behind the end, in files that are not there.
+            (vec![(none, 0, 9), (Place::new(3, 7), 10, 19)], 1),
+            (vec![(Place::new(3, 99), 10, 19)], 0),
+            (vec![(Place::new(2, 0), 10, 19)], 1),
+            (vec![(Place::new(4, 0), 10, 19)], 0),
+        ] {
+            assert_eq!(walk(&entries), found, "{entries:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn walks_over_any_entries_end(entries in prop::collection::vec((0..8u32, -20..20i64, -20..20i64), 1..8)) {
+            let entries: Vec<_> =
+                entries.into_iter().map(|(n, first, last)| (Place::new(3, n * 30), first, last)).collect();
+            walk(&entries);
+        }
+    }
+
+    #[test]
+    fn numbers_go_on_behind_files_that_are_not_kept() {
+        let files = Files::new(vec![file(3, Vec::new()), file(5, Vec::new())], 8);
+        assert_eq!((files.next_number(), files.has_file(5), files.has_file(4)), (8, true, false));
+        let (files, old) = files.with(file(8, Vec::new())).without_before(1);
+        assert_eq!((files.next_number(), old.len()), (9, 3));
+        assert_eq!(Files::new(Vec::new(), 7).next_number(), 7);
+    }
 }

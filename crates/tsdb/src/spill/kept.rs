@@ -35,6 +35,12 @@ pub(crate) fn check(disk: &dyn Disk, path: &Path, record: &FileRecord) -> Result
     }
 }
 
+/// What is wrong when series have chunks in the files of a folder, and the checkpoint does not say which files there are.
+pub(crate) fn lost_list(dir: PathBuf) -> Damage {
+    let reason = "the newest checkpoint names places in these files, but not the files".to_owned();
+    Damage { file: dir, offset_bytes: 0, len_bytes: 0, reason, quarantined_to: None }
+}
+
 impl Spill {
     /// Keeps the files that a checkpoint lists. Those that are damaged are moved to `quarantine`, if there is one.
     pub(crate) fn keep(
@@ -43,6 +49,9 @@ impl Spill {
         quarantine: Option<&Path>,
         threads: usize,
     ) -> Result<Vec<Damage>, DiskError> {
+        // Above all that are listed, whether they can be kept or not: nobody writes over one, and no place in it means another.
+        let next_number = listed.last().map_or(0, |last| last.number.saturating_add(1));
+        self.change_files(|_| Files::new(Vec::new(), next_number));
         let checked = self.check_all(listed, threads);
         let (mut kept, mut damage) = (Vec::new(), Vec::new());
         for (record, checked) in listed.iter().zip(checked) {
@@ -58,7 +67,7 @@ impl Spill {
                 Err(Unfit::Damaged(reason)) => damage.push(self.set_aside(path, record, reason, quarantine)),
             }
         }
-        self.change_files(|_| Files::new(kept));
+        self.change_files(|_| Files::new(kept, next_number));
         Ok(damage)
     }
 
@@ -94,20 +103,39 @@ impl Spill {
         quarantine: Option<&Path>,
     ) -> Damage {
         tracing::error!(file = %path.display(), reason, "a file of chunks is damaged");
-        let move_to = |dir: &Path| {
-            let to = dir.join(spill_file(record.number));
-            self.disk.create_dir_all(dir).and_then(|()| self.disk.rename(&path, &to)).ok()?;
-            Some(to)
-        };
-        let quarantined_to = quarantine.and_then(move_to);
+        let quarantined_to = quarantine.and_then(|dir| self.move_to(dir, &path));
         let len_bytes = if quarantined_to.is_some() { record.len_bytes } else { 0 };
         Damage { file: path, offset_bytes: 0, len_bytes, reason: reason.to_owned(), quarantined_to }
     }
 
+    /// Moves all files of the folder away: series point to some, and what would say whether those are whole is lost.
+    pub(crate) fn set_all_aside(&self, quarantine: &Path) {
+        for entry in self.disk.list(&self.dir).unwrap_or_default() {
+            let path = self.dir.join(entry.name);
+            tracing::error!(file = %path.display(), "a file of chunks that no list names any more is set aside");
+            self.move_to(quarantine, &path);
+        }
+    }
+
+    /// Gives a file a name in `dir` that none has there, if there is room for it.
+    fn move_to(&self, dir: &Path, path: &Path) -> Option<PathBuf> {
+        self.disk.create_dir_all(dir).ok()?;
+        let taken: HashSet<String> = self.disk.list(dir).ok()?.into_iter().map(|entry| entry.name).collect();
+        let name = path.file_name()?.to_string_lossy();
+        // The number of a file comes again when a start finds none.
+        let free = (0..).map(|n| if n == 0 { name.to_string() } else { format!("{name}.{n}") });
+        let to = dir.join(free.into_iter().find(|name| !taken.contains(name))?);
+        self.disk.rename(path, &to).ok()?;
+        Some(to)
+    }
+
     /// What a checkpoint is to say of the files as they are now, their names durable.
     pub(crate) fn list(&self) -> Result<Vec<FileRecord>, DiskError> {
-        // While nobody lets one go: it must stay on the disk once it is listed.
-        let listed = self.files.read().unwrap_or_else(PoisonError::into_inner).list();
+        // While nobody lets one go: it stays on the disk once it is listed. Not while the disk works: queries ask for the files.
+        let listed = {
+            let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+            files.list()
+        };
         if !listed.is_empty() {
             self.disk.sync_dir(&self.dir)?;
         }

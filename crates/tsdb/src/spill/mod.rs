@@ -25,10 +25,12 @@ use crate::{Db, Limits};
 
 mod files;
 mod kept;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use files::{Files, Place};
 use files::{SpillFile, put};
-pub(crate) use kept::{Unfit, check};
+pub(crate) use kept::{Unfit, check, lost_list};
 
 /// What a series whose chunk waits takes beside the chunk's bytes: the box, the list, the place in the queue.
 const BESIDE_BYTES: u64 = 128;
@@ -38,7 +40,13 @@ impl Db {
     pub(crate) fn spill_if_due(&self) {
         while self.head.spill.is_due() {
             match self.head.spill.write_one() {
-                Ok(None) => return,
+                Ok(None) => {
+                    // Enough waits, but the files are at their limit.
+                    if self.head.spill.is_due() {
+                        self.metrics.spills_refused.inc();
+                    }
+                    return;
+                }
                 Ok(Some(written)) => {
                     // Who counts anew must not find a part of them moved.
                     let Some(_turn) = self.committer() else { return };

@@ -140,9 +140,13 @@ fn check(seed: u64) {
     let (db, report) = world.open();
     let damage: Vec<_> = report.log.damage.iter().chain(&report.block_damage).collect();
     assert_eq!(strict.is_some(), !damage.is_empty(), "{strict:?}, {report:?}");
-    assert!(strict.is_none_or(|text| text.contains(&file.display().to_string())), "the error names the file");
+    // A checkpoint that was cut before its list of files says nothing of it: then those files are named.
+    let is_named = |text: &str| {
+        text.contains(&file.display().to_string()) || (spoilt == Spoilt::CutShort && text.contains(HEAD))
+    };
+    assert!(strict.as_deref().is_none_or(is_named), "the error names the file: {strict:?}");
     for one in &damage {
-        assert_eq!(one.file, file);
+        assert!(is_named(&one.file.display().to_string()), "{one:?}");
         let copy = one.quarantined_to.as_ref().filter(|_| one.len_bytes > 0);
         assert!(copy.is_none_or(|copy| copy.starts_with(QUARANTINE) && world.disk.read(copy).is_ok()));
     }

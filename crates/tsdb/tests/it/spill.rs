@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use disk::{Crash, Disk, Faults};
 use model::DurationMs;
-use tsdb::{DamagePolicy, Db, Limits, Options, offline};
+use prometheus_client::registry::Registry;
+use tsdb::{DamagePolicy, Db, Limits, Metrics, Options, offline};
 
 use crate::world::{NOW_MS, World, commit, contents};
 
@@ -219,10 +220,25 @@ fn a_disk_that_fails_keeps_chunks_in_memory_until_it_does_not() {
 #[test]
 fn beyond_their_limit_no_more_files_are_made() {
     let world = World::with(Limits { spilled_bytes_max: 1000, ..Limits::standard() });
-    let (db, _) = world.open();
+    let mut registry = Registry::default();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let (db, _) = Db::open(Options { metrics, ..world.options() }).unwrap();
     fill(&world, &db, 0, 600);
     assert!((1..5).contains(&files(&world)));
     check(&db, 600);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let refused = text
+        .lines()
+        .find_map(|line| line.strip_prefix("prometheus_tsdb_head_spills_refused_total "))
+        .unwrap();
+    assert!(refused.parse::<u64>().unwrap() > 5, "{refused} of 12 rounds");
+    // The files that are kept count over a start.
+    db.close().unwrap();
+    let (again, _) = world.kill_and_open();
+    fill(&world, &again, 600, 700);
+    assert!((1..10).contains(&files(&world)));
+    check(&again, 700);
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub(in crate::bench) fn ours(binary: &Path, folder: &Path, config: &Path) -> Res
             "127.0.0.1:0",
             "--alertmanager-listen",
             "127.0.0.1:0",
+            "--loki-listen",
+            "127.0.0.1:0",
             "--prometheus-listen",
         ])
         .arg(format!("127.0.0.1:{port}"));
@@ -85,6 +87,7 @@ pub(in crate::bench) fn ours_alerting(binary: &Path, folder: &Path, routes: &Pat
     command.arg("monitor").arg("--config").arg(config);
     command.arg("--alertmanager-config").arg(routes).arg("--data-dir").arg(folder.join("watchfire"));
     command.args(["--ui-listen", "127.0.0.1:0", "--prometheus-listen", "127.0.0.1:0"]);
+    command.args(["--loki-listen", "127.0.0.1:0"]);
     command.arg("--alertmanager-listen").arg(format!("127.0.0.1:{port}"));
     Server::start("watchfire", command, folder, port, "", "", "/-/ready")
 }
