@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use columns::TimeRange;
+use columns::{Edges, Steps, TimeRange, WindowOp, WindowSteps};
 use disk::{Disk, MemDisk};
-use model::Labels;
+use model::{Labels, TimestampMs};
 use prometheus_client::metrics::counter::Counter;
-use storage::Samples;
+use storage::{Samples, StepValues};
 
 use crate::block::chunk::{self, Base, ChunkView};
 use crate::block::head::Chunks;
@@ -19,12 +19,15 @@ use crate::block::{Block, BlockWriter};
 use crate::checkpoint_record::FileRecord;
 use crate::filenames::block_file;
 use crate::record::{self, Record};
+use crate::timeline::Timeline;
 use crate::xor;
 
 /// A block as version 2 wrote it.
 const VERSION_2: &[u8] = include_bytes!("../tests/fixtures/blocks/version-2.block");
 /// Bytes of a sum, at the end of tombstones and at the beginning of a chunk.
 const SUM_BYTES: usize = 4;
+/// First moment of the chunks to begin with.
+const SEEDS_FROM_MS: i64 = 1_700_000_000_000;
 
 /// The decoder of log records, and the chunks in them.
 pub fn record(bytes: &[u8]) {
@@ -77,15 +80,11 @@ pub fn list_of_files(files: &[Vec<u8>]) -> Vec<u8> {
 
 /// A whole block: opened, and everything of it asked for.
 pub fn block(bytes: &[u8]) {
-    let (disk, dir) = (MemDisk::new(), Path::new("/fuzz"));
     let mut bytes = bytes.to_vec();
     let number = meta::reseal(&mut bytes);
-    let write = || {
-        disk.create_dir_all(dir)?;
-        disk.create(&dir.join(block_file(number)))?.append(&bytes)
-    };
-    write().expect("memory takes it");
-    let Ok(block) = Block::open(&disk, dir, number, &Counter::default()) else { return };
+    let Some(block) = open(&bytes, number) else { return };
+    reseal_chunks(&mut bytes, &block);
+    let Some(block) = open(&bytes, number) else { return };
     let all = block.matching(&[]);
     let view = block.index();
     for name in view.names_of(&all) {
@@ -98,6 +97,32 @@ pub fn block(bytes: &[u8]) {
         view.compare(place, &Labels::from_pairs([("__name__", "m")]));
         // An error is an answer.
         drop((block.labels(place), block.samples(place, TimeRange::ALL, &mut out)));
+    }
+}
+
+fn open(bytes: &[u8], number: u64) -> Option<Block> {
+    let (disk, dir) = (MemDisk::new(), Path::new("/fuzz"));
+    let write = || {
+        disk.create_dir_all(dir)?;
+        disk.create(&dir.join(block_file(number)))?.append(bytes)
+    };
+    write().expect("memory takes it");
+    Block::open(&disk, dir, number, &Counter::default()).ok()
+}
+
+/// Puts the sums of the chunks right that the index names.
+fn reseal_chunks(bytes: &mut [u8], block: &Block) {
+    let version = bytes.get(4).map_or(VERSION, |version| u16::from(*version));
+    for place in 0..block.index().series_count() {
+        for chunk in block.chunks(place, TimeRange::ALL).into_iter().flatten() {
+            // The header stays, or nothing could be opened.
+            let at = usize::try_from(chunk.entry.offset_bytes).ok().filter(|at| *at >= HEADER_BYTES);
+            let chunk = at.and_then(|at| Chunks { bytes, version }.bounded(at)).map(<[u8]>::len);
+            let chunk = at.zip(chunk).and_then(|(at, len)| bytes.get_mut(at..at + len));
+            if let Some((sum, rest)) = chunk.and_then(<[u8]>::split_first_chunk_mut::<SUM_BYTES>) {
+                *sum = crc32c::crc32c(rest).to_le_bytes();
+            }
+        }
     }
 }
 
@@ -122,6 +147,26 @@ fn chunk_at(chunks: Chunks<'_>, at: usize) {
     view.times.until(i64::MIN);
     if view.integer_bits().is_some() {
         view.integer_sum(0, view.count);
+    }
+    ask(view);
+}
+
+/// Asks a chunk as queries do.
+fn ask(view: ChunkView<'_>) {
+    let timeline = || {
+        let mut timeline = Timeline::default();
+        timeline.add_chunk(view, i64::MIN, i64::MAX, true);
+        timeline
+    };
+    // Some places, then nearly all of them, which are not looked at one by one.
+    for (step_ms, count, range_ms) in [(600_000, 7, 300_000), (100_000, 45, 60_000)] {
+        let steps = Steps { start: TimestampMs(SEEDS_FROM_MS), step_ms, count };
+        let windows = WindowSteps { steps, range_ms };
+        timeline().values_at(&steps, range_ms, &mut StepValues::default());
+        timeline().edges(&windows, &mut Edges::default());
+        for op in [WindowOp::Sum, WindowOp::Min, WindowOp::Max, WindowOp::Count, WindowOp::Last] {
+            timeline().window(op, &windows, &mut Vec::new());
+        }
     }
 }
 
@@ -181,7 +226,7 @@ pub fn block_seeds() -> Vec<Vec<u8>> {
 /// Chunks of a block, to begin with: some kinds of series, each once more with the times of the first and on it as its base, and
 /// chunks of version 2.
 pub fn chunk_seeds() -> Vec<Vec<u8>> {
-    let times: Vec<i64> = (0..300).map(|i| 1_700_000_000_000 + i * 15_000 + i % 3).collect();
+    let times: Vec<i64> = (0..300).map(|i| SEEDS_FROM_MS + i * 15_000 + i % 3).collect();
     let kinds: [fn(usize) -> f64; 5] = [
         |i| i as f64 * 7.0,
         |i| (i % 17) as f64 / 100.0,

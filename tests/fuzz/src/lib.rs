@@ -42,8 +42,8 @@ pub const TARGETS: [Target; 26] = [
     Target { name: "record", seeds: store::records, rounds: 20_000, run: tsdb::fuzz::record },
     Target { name: "replay", seeds: store::records, rounds: 500, run: store::replay },
     Target { name: "head_file", seeds: store::head_files, rounds: 200, run: store::head_file },
-    Target { name: "block", seeds: store::blocks, rounds: 20_000, run: tsdb::fuzz::block },
-    Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 10_000, run: tsdb::fuzz::chunk },
+    Target { name: "block", seeds: store::blocks, rounds: 3_000, run: tsdb::fuzz::block },
+    Target { name: "chunk", seeds: tsdb::fuzz::chunk_seeds, rounds: 4_000, run: tsdb::fuzz::chunk },
     Target { name: "tombstones", seeds: store::tombstones, rounds: 20_000, run: tsdb::fuzz::tombstones },
     Target {
         name: "prometheus_index",

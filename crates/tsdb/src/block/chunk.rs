@@ -131,7 +131,7 @@ pub(crate) fn damage(chunks: Chunks<'_>, at: usize) -> Option<usize> {
     }
     let head = Head::parse(chunks, at)?;
     let lender = match head.times {
-        TimesAt::Chunk(lender) => Some(lender),
+        TimesAt::Chunk(lender, _) => Some(lender),
         TimesAt::Own(..) => None,
     };
     lender.into_iter().chain(head.base).find(|needed| !chunks.is_sound(*needed))
@@ -143,7 +143,7 @@ pub(crate) fn parts(chunks: Chunks<'_>, at: usize) -> Option<ChunkBytes> {
     let times = match &head.times {
         TimesAt::Own(_, section) => section.len(),
         // A distance, at least where it is not one of four bytes.
-        TimesAt::Chunk(lender) => varint::len_u64((at - lender) as u64),
+        TimesAt::Chunk(lender, _) => varint::len_u64((at - lender) as u64),
     };
     let residuals = view.values.data_bytes();
     Some(ChunkBytes {
@@ -176,12 +176,13 @@ impl<'a> ChunkView<'a> {
     /// The chunk at `at`; `None` when there is none. Sums are not looked at.
     pub(crate) fn parse(chunks: Chunks<'a>, at: usize) -> Option<Self> {
         let head = Head::parse(chunks, at)?;
-        let times = match head.times.clone() {
-            own @ TimesAt::Own(..) => own,
-            TimesAt::Chunk(lender) => Head::parse(chunks, lender)?.times,
+        let (times, own_count) = match head.times.clone() {
+            own @ TimesAt::Own(..) => (own, None),
+            TimesAt::Chunk(lender, own_count) => (Head::parse(chunks, lender)?.times, own_count),
         };
         // Who has borrowed lends to nobody.
         let TimesAt::Own(count, section) = times else { return None };
+        let count = own_count.unwrap_or(count);
         let exceptions = chunks.bytes.get(head.exceptions.clone())?;
         if exceptions.len() / EXCEPTION_BYTES > count {
             return None;

@@ -63,8 +63,9 @@ impl<'a> Chunks<'a> {
 pub(crate) enum TimesAt {
     /// So many, in these bytes of the file.
     Own(usize, Range<usize>),
-    /// In the chunk that begins there.
-    Chunk(usize),
+    /// In the chunk that begins there. Up to version 2 a chunk says itself how many of them it has: they are those of that chunk, or
+    /// its first, or these and more at the same step.
+    Chunk(usize, Option<usize>),
 }
 
 /// The head of a chunk. Places are those of the file.
@@ -90,8 +91,10 @@ impl Head {
         let head =
             if chunks.has_long_heads() { Self::parse_long(chunk, at) } else { Self::parse_short(chunk, at) }?;
         let is_known = head.scale <= SCALE_MAX || head.scale == SCALE_BITS;
-        let has_count = !matches!(head.times, TimesAt::Own(count, _) if count == 0 || count > SAMPLES_MAX);
-        (is_known && has_count).then_some(head)
+        let (TimesAt::Own(count, _) | TimesAt::Chunk(_, Some(count))) = head.times else {
+            return is_known.then_some(head);
+        };
+        (is_known && (1..=SAMPLES_MAX).contains(&count)).then_some(head)
     }
 
     fn parse_long(chunk: &[u8], at: usize) -> Option<Self> {
@@ -105,7 +108,7 @@ impl Head {
             TimesAt::Own(count, at.checked_add(LONG_BYTES)?..at.checked_add(values_at)?)
         } else {
             let distance = u32::from_le_bytes(*chunk.get(LONG_BYTES..)?.first_chunk()?);
-            TimesAt::Chunk(at.checked_sub(distance as usize)?)
+            TimesAt::Chunk(at.checked_sub(distance as usize)?, Some(count))
         };
         let is_exact = scale == 0 && exceptions == 0 && u32::from(magnitude) <= super::scale::EXACT_BITS;
         Some(Self {
@@ -137,7 +140,7 @@ impl Head {
             let values_at = at + chunk.len() - behind.len();
             (TimesAt::Own(count, values_at - section.len()..values_at), values_at)
         } else {
-            (TimesAt::Chunk(at.checked_sub(where_times)?), at + chunk.len() - rest.len())
+            (TimesAt::Chunk(at.checked_sub(where_times)?, None), at + chunk.len() - rest.len())
         };
         let end = (at + chunk.len()).checked_sub(exceptions).filter(|end| *end >= values_at)?;
         let exceptions = end..at + chunk.len();

@@ -73,6 +73,10 @@ impl Table {
 }
 
 impl Layout {
+    pub(crate) fn series_count(&self) -> usize {
+        self.series_count
+    }
+
     /// Finds the tables; `None` when they do not fit into the bytes.
     pub(crate) fn parse(bytes: &[u8], version: u16) -> Option<Self> {
         let symbols = Table::parse(bytes, 4, u32_at(bytes, 0)?)?;
@@ -145,8 +149,13 @@ impl<'a> IndexView<'a> {
         parts.map(|(name, bytes)| (name, bytes as u64)).to_vec()
     }
 
-    /// The chunks of the series at a place.
+    /// The chunks of the series at a place; the number of each is a number.
     pub(crate) fn series(&self, place: u32, block_from_ms: i64) -> Option<SeriesEntry> {
+        let entry = self.entry(place, block_from_ms)?;
+        entry.first_chunk.checked_add(entry.chunks.len() as u64).map(|_| entry)
+    }
+
+    fn entry(&self, place: u32, block_from_ms: i64) -> Option<SeriesEntry> {
         match &self.layout.series {
             Series::Entries(entries) => {
                 let mut entry = entries.get(self.bytes, place as usize)?;

@@ -11,7 +11,7 @@ use super::pack::{Line, packed_bytes, put_packed, read_bits};
 /// Series of a page: few enough that what they have in common is much, so many that it is said seldom.
 pub(crate) const PAGE_SERIES: usize = 64;
 /// No chunk is shorter: sum, length, two bytes of head, count and times or where they are, head of the values.
-const CHUNK_BYTES_MIN: u64 = 14;
+pub(crate) const CHUNK_BYTES_MIN: u64 = 14;
 
 /// Appends numbers: the line below them, and what they are above it.
 fn put_column(numbers: &[i64], out: &mut Vec<u8>) {

@@ -57,12 +57,15 @@ fn runs(mut places: &[u32]) -> Vec<u8> {
 
 /// The places of a list, those below `series_count`; bytes that are no list have none.
 pub(crate) fn read(list: &[u8], series_count: u32) -> RoaringBitmap {
-    match list.split_first() {
+    let mut places = match list.split_first() {
         Some((&BITMAP, list)) => RoaringBitmap::deserialize_from(list).unwrap_or_default(),
-        Some((&RUNS, list)) => read_runs(list, series_count),
+        Some((&RUNS, list)) => return read_runs(list, series_count),
         Some((&PLAIN, list)) => read_plain(list),
         _ => RoaringBitmap::new(),
-    }
+    };
+    // A bitmap of a few bytes can have four thousand million places, for each of which somebody would make room.
+    places.remove_range(series_count..);
+    places
 }
 
 fn read_plain(mut list: &[u8]) -> RoaringBitmap {
@@ -124,6 +127,21 @@ mod tests {
         assert_eq!(check(&(0..10_000).map(|i| 17 + 25 * i).collect::<Vec<_>>()), 5);
     }
 
+    #[test]
+    fn places_beyond_the_series_are_left_out() {
+        let places = [0, 3, 9, 10, 70_000, u32::MAX];
+        let mut bitmap = vec![BITMAP];
+        RoaringBitmap::from(places).serialize_into(&mut bitmap).unwrap();
+        for list in [plain(&places), bitmap, runs(&places)] {
+            assert_eq!(read(&list, 10).iter().collect::<Vec<_>>(), [0, 3, 9]);
+        }
+        let mut all = vec![BITMAP];
+        let mut bitmap = RoaringBitmap::full();
+        bitmap.optimize();
+        bitmap.serialize_into(&mut all).unwrap();
+        assert_eq!(read(&all, 100).len(), 100);
+    }
+
     proptest! {
         #[test]
         fn any_list_comes_back(gaps in prop::collection::vec(prop_oneof![4 => Just(1u32), 2 => 1..4u32, 1 => 1..100_000u32], 0..200)) {
@@ -134,9 +152,10 @@ mod tests {
 
         #[test]
         fn no_bytes_make_places_beyond_the_series(bytes in prop::collection::vec(any::<u8>(), 0..40), count in 0..1000u32) {
-            let places = read_runs(&bytes, count);
-            prop_assert!(places.max().is_none_or(|max| max < count));
-            read(&bytes, count);
+            for kind in [PLAIN, BITMAP, RUNS] {
+                let places = read(&[&[kind], &bytes[..]].concat(), count);
+                prop_assert!(places.max().is_none_or(|max| max < count));
+            }
         }
     }
 }

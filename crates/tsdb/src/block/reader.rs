@@ -16,6 +16,7 @@ use super::head::Chunks;
 use super::index::{IndexView, Layout};
 use super::index_writer::ChunkEntry;
 use super::meta::{self, Flaw, Footer, Meta};
+use super::pages::CHUNK_BYTES_MIN;
 use super::tombstones::{Tombstones, drop_deleted};
 use crate::bench::ChunkBytes;
 use crate::filenames::{block_file, tombs_file};
@@ -70,11 +71,14 @@ impl Block {
         let bytes = disk.map(&path).map_err(OpenError::Disk)?;
         let (meta, footer) = meta::read(&bytes, number).map_err(OpenError::Flaw)?;
         let flaw = Flaw { offset_bytes: footer.index.start as u64, reason: "the index cannot be decoded" };
+        // Each series has a chunk. What room is made for does not hang on a number that somebody wrote.
+        let chunks_max = footer.index.start as u64 / CHUNK_BYTES_MIN;
         let layout = bytes
             .get(footer.index.clone())
             .and_then(|bytes| Layout::parse(bytes, footer.version))
+            .filter(|layout| layout.series_count() as u64 <= chunks_max)
             .ok_or(OpenError::Flaw(flaw))?;
-        let words = usize::try_from(meta.chunks / 64 + 1).unwrap_or(1).min(bytes.len());
+        let words = meta.chunks.min(chunks_max) / 64 + 1;
         Ok(Self {
             meta,
             path,

@@ -161,6 +161,47 @@ fn histograms(paths: usize) -> Vec<(Labels, Samples)> {
     all
 }
 
+/// Values of series that have little to do with each other, or lack a little of what all count, at one of two scales; and whatever
+/// bits there are.
+fn any_values(counted: &[f64], rng: &mut fastrand::Rng) -> Vec<f64> {
+    let (kind, rare) = (rng.u8(..8), if rng.bool() { 250 } else { u8::MAX });
+    let value = |all: &f64| match kind {
+        _ if rng.u8(..) > rare => [model::STALE_NAN, -0.0, f64::NEG_INFINITY][rng.usize(..3)],
+        0..3 => all - f64::from(rng.u8(..3)),
+        3..5 => (all - f64::from(rng.u8(..3))) / 100.0,
+        5 => f64::from_bits(rng.u64(..)),
+        6 => [f64::MAX, f64::MIN, 5e-324, -5e-324, f64::from_bits(i64::MAX as u64)][rng.usize(..5)],
+        _ => all.sqrt(),
+    };
+    counted.iter().map(value).collect()
+}
+
+/// What is named like parts of histograms and need be none: with bounds that are missing, no numbers or the same, of which each part
+/// has times and scale of its own.
+#[test]
+fn histograms_whose_parts_do_not_go_together_come_back() {
+    let mut rng = fastrand::Rng::with_seed(23);
+    for _ in 0..60 {
+        let mut all = std::collections::BTreeMap::new();
+        let counted: Vec<f64> = (0..300).map(|i| f64::from(i * 40 + rng.i32(0..900))).collect();
+        for _ in 0..40 {
+            let mut pairs =
+                vec![("__name__", ["h_bucket", "h_count", "_bucket", "_count", "h_sum"][rng.usize(..5)])];
+            let (le, path) = (rng.usize(..6), rng.usize(..4));
+            pairs.extend(["+Inf", "1", "1.0", "x", "-1"].get(le).map(|le| ("le", *le)));
+            pairs.extend(["/", "/\0le\0x", "a"].get(path).map(|path| ("path", *path)));
+            // Most have all times; some begin later or end earlier, or have them a little later.
+            let (first, late) = (if rng.bool() { 0 } else { rng.i64(0..3) }, i64::from(rng.u8(..4) == 0));
+            let last = [1, 63, 64, 65, 128, 300][rng.usize(..6)] + first;
+            let times: Vec<i64> = (first..last).map(|i| i * 15_000 + late * (i % 2)).collect();
+            let values = any_values(&counted[..times.len()], &mut rng);
+            all.insert(Labels::from_pairs(pairs), Samples { times_ms: times, values });
+        }
+        let series: Vec<(Labels, Samples)> = all.into_iter().collect();
+        check(&write_all(&MemDisk::new(), &series), &series);
+    }
+}
+
 fn chunk_bytes(block: &Block, place: u32) -> u64 {
     let chunk = block.chunks(place, TimeRange::ALL).unwrap()[0];
     block.bytes_of(&chunk).unwrap().all()

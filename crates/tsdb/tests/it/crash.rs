@@ -126,16 +126,17 @@ impl Simulation {
         is_acknowledged
     }
 
+    /// A bucket of one histogram, so that chunks of blocks build on one another.
     fn some_series(&mut self) -> String {
-        format!("m i={}", self.rng.u8(..SERIES))
+        format!("m_bucket le={}", self.rng.u8(..SERIES))
     }
 
     fn delete(&mut self, db: &Db) {
         // What comes later is not deleted, so the next transaction's time must not be in the range.
         let (series, from_ms) = (self.some_series(), self.rng.i64(-1..self.next_ms));
         let to_ms = self.rng.i64(from_ms..self.next_ms);
-        let value = series.trim_start_matches("m i=").to_owned();
-        let matchers = [Matcher::equal("__name__", "m"), Matcher::equal("i", &value)];
+        let value = series.trim_start_matches("m_bucket le=").to_owned();
+        let matchers = [Matcher::equal("__name__", "m_bucket"), Matcher::equal("le", &value)];
         let range = TimeRange { from: TimestampMs(NOW_MS + from_ms), to: TimestampMs(NOW_MS + to_ms) };
         let is_acknowledged = db.delete_series(&matchers, range).is_ok();
         self.written.delete(labels(&series), (from_ms, to_ms), self.next_ms, is_acknowledged);

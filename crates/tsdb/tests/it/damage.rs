@@ -18,7 +18,7 @@ const BLOCKS: &str = "/data/metrics/blocks";
 const QUARANTINE: &str = "/data/metrics/quarantine";
 /// What one damaged place may reach over.
 const SPAN_BYTES: usize = 64;
-/// The series of which a part is deleted.
+/// The series of which a part is deleted; all are buckets of one histogram, so that chunks of blocks build on one another.
 const DELETED: &str = "3";
 const STEP_MS: i64 = 300_000;
 
@@ -35,7 +35,7 @@ fn world(rng: &mut fastrand::Rng) -> World {
         let at_ms = i * STEP_MS;
         world.clock.set(NOW_MS + at_ms);
         for _ in 0..rng.usize(1..4) {
-            commit(&db, &[(&format!("m i={}", rng.u8(..20)), at_ms, i as f64)]).unwrap();
+            commit(&db, &[(&format!("m_bucket le={}", rng.u8(..20)), at_ms, i as f64)]).unwrap();
         }
         if i % 40 == 30 {
             db.maintain().unwrap();
@@ -43,7 +43,7 @@ fn world(rng: &mut fastrand::Rng) -> World {
     }
     let to = TimestampMs(NOW_MS + rng.i64(0..steps) * STEP_MS);
     let range = TimeRange { from: TimestampMs(NOW_MS), to };
-    db.delete_series(&[Matcher::equal("i", DELETED)], range).unwrap();
+    db.delete_series(&[Matcher::equal("le", DELETED)], range).unwrap();
     world.disk.restart(Crash::Process, Faults::NONE);
     world
 }
@@ -158,7 +158,7 @@ fn check(seed: u64) {
     let (after, refused) = readable(&db, &file);
     let is_known = |sample: &(Labels, i64, u64)| {
         let (labels, at_ms, bits) = sample;
-        let was_deleted = *labels == crate::world::labels(&format!("m i={DELETED}"));
+        let was_deleted = *labels == crate::world::labels(&format!("m_bucket le={DELETED}"));
         before.contains(sample) || was_deleted && f64::from_bits(*bits) == (*at_ms / STEP_MS) as f64
     };
     assert!(after.iter().all(is_known), "samples that nobody wrote");

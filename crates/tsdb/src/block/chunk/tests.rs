@@ -214,6 +214,34 @@ fn chunks_of_version_2_are_read() {
     }
 }
 
+/// Times at one step were written the same way however many they are, so that a series which began with another and ended before it, or
+/// went on longer, had its times there.
+#[test]
+fn a_chunk_of_version_2_has_as_many_times_as_it_says() {
+    let times = [&10i64.to_le_bytes()[..], &[0, 0, 1, 0, 0, 0], &1000i64.to_le_bytes()].concat();
+    let chunk = |count: u8, before: u8| {
+        let (flags, where_times) =
+            if before == 0 { (8, &times[..]) } else { (4 + 8, &[before, 0, 0, 0][..]) };
+        let values_at = 20 + where_times.len() as u8;
+        // All values are 5, whose one or two mini-blocks need no more than these bytes.
+        let parts =
+            [&[values_at + 7, 0, 0, 0, count, 0, flags, 0, 3, 0, 0, 0, values_at, 0, 0, 0], where_times];
+        let body = [&parts.concat()[..], &[10, 0, 0, 0, 0, 0, 0]].concat();
+        [&crc32c::crc32c(&body).to_le_bytes()[..], &body].concat()
+    };
+    let first = chunk(100, 0);
+    let second_at = first.len();
+    let second = chunk(2, second_at as u8);
+    let third_at = second_at + second.len();
+    let bytes = [&first[..], &second, &chunk(130, third_at as u8)].concat();
+    let chunks = Chunks { bytes: &bytes, version: 2 };
+    for (at, count) in [(0, 100), (second_at, 2), (third_at, 130)] {
+        let times: Vec<i64> = (0..count).map(|i| 1000 + 10 * i).collect();
+        assert_eq!(damage(chunks, at), None);
+        check_view(&ChunkView::parse(chunks, at).unwrap(), &times, &vec![5.0; times.len()]);
+    }
+}
+
 /// Of the chunk itself, of the one that has its times, and of the one that it builds on.
 #[test]
 fn a_changed_byte_is_noticed() {
@@ -315,14 +343,17 @@ proptest! {
     #[test]
     fn what_builds_on_any_other_comes_back(
         (times, values) in samples(),
-        of_base in prop::collection::vec(any::<u32>().prop_map(f64::from), 300),
+        (_, of_base) in samples(),
+        lacks in any::<bool>(),
     ) {
-        let (mut bytes, of_base) = (Vec::new(), &of_base[..values.len()]);
-        put_alone(&times, of_base, &mut bytes);
+        let (mut bytes, len) = (Vec::new(), values.len().min(of_base.len()));
+        let (times, of_base) = (&times[..len], &of_base[..len]);
+        put_alone(times, of_base, &mut bytes);
         let second = bytes.len();
-        let all: Vec<f64> = values.iter().zip(of_base).map(|(a, b)| a + b).collect();
+        let all = values.iter().zip(of_base).map(|(a, b)| if lacks { b - a } else { *a });
+        let all: Vec<f64> = all.collect();
         put_based(second, &all, &Scaled::of(of_base).integers, &mut bytes);
-        check_view(&ChunkView::parse(chunks(&bytes), second).unwrap(), &times, &all);
+        check_view(&ChunkView::parse(chunks(&bytes), second).unwrap(), times, &all);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What is written into an index is found there again, and no bytes make it panic.
 
 use proptest::prelude::*;
+use stdx::varint::put_u64;
 
 use super::super::index_writer::IndexWriter;
 use super::super::meta::VERSION;
+use super::super::pages::PageWriter;
 use super::*;
 
 const SERIES: [&[(&str, &str)]; 5] = [
@@ -101,6 +103,42 @@ fn pages_of_any_series_come_back() {
         let expected = (0..).zip(&all).filter(|(_, labels)| matcher.matches_labels(labels));
         let expected: Vec<u32> = expected.map(|(place, _)| place).collect();
         assert_eq!(index.matching(&[matcher]).iter().collect::<Vec<_>>(), expected);
+    }
+}
+
+/// One series without labels and with two chunks, the first of which has this number.
+fn one_series(version: u16, first_chunk: u64) -> Vec<u8> {
+    let chunk = ChunkEntry { first_ms: 0, last_ms: 9, offset_bytes: 16 };
+    let mut series = Vec::new();
+    if version == VERSION {
+        let mut page = PageWriter::default();
+        page.begin(first_chunk);
+        page.add(0, std::iter::empty(), &[chunk, chunk]);
+        page.put(0, &mut series);
+    } else {
+        let (chunks, varint) = ([0, 9, 16, 0, 9, 0], &mut Vec::new());
+        put_u64(varint, first_chunk);
+        series.extend([&[0], &varint[..], &[2], &chunks].concat());
+    }
+    // Nothing of symbols, names, pairs and postings, and a shape without names.
+    let shapes: &[u32] = if version == VERSION { &[1, 0, 0] } else { &[] };
+    let tables = [&[0; 5], shapes, &[1, 0, series.len() as u32]].concat();
+    [tables.into_iter().flat_map(u32::to_le_bytes).collect(), series].concat()
+}
+
+#[test]
+fn chunks_beyond_all_numbers_are_none() {
+    for version in [2, VERSION] {
+        for (first_chunk, is_there) in
+            [(7, true), (u64::MAX - 2, true), (u64::MAX - 1, false), (u64::MAX, false)]
+        {
+            let bytes = one_series(version, first_chunk);
+            let layout = Layout::parse(&bytes, version).unwrap();
+            let index = IndexView { bytes: &bytes, layout: &layout, chunks_end: 2000 };
+            let entry = index.series(0, 0);
+            assert_eq!(entry.is_some(), is_there, "version {version}, chunk {first_chunk}");
+            assert!(entry.is_none_or(|entry| entry.chunks.len() == 2 && entry.first_chunk == first_chunk));
+        }
     }
 }
 
