@@ -133,7 +133,7 @@ pub(crate) struct Core {
     open: BTreeSet<Labels>,
     /// Alerts that somebody has in hand; all of them are open.
     acks: BTreeMap<Labels, Ack>,
-    /// Open alerts that nobody has in hand any more, and since when.
+    /// Alerts that nobody has in hand any more, for they ended or somebody said so, and since when.
     released: BTreeMap<Labels, TimestampMs>,
     /// What is being told, also of groups that a reload has ended.
     under_way: BTreeSet<LogKey>,
@@ -437,6 +437,7 @@ impl Core {
         for gone in self.store.collect(now.wall, |labels| owed.contains(labels)) {
             self.inhibition.remove(&gone);
             self.unheard.remove(&gone);
+            self.released.remove(&gone);
         }
         self.ledger.collect(now.wall);
         self.log.collect(now.wall);

@@ -80,7 +80,9 @@ impl Core {
         if !self.open.remove(labels) {
             return;
         }
-        self.released.remove(labels);
+        // What another monitor of a pair still says of this outage must not count for the next.
+        let at = self.next_in_hand(labels, now);
+        self.released.insert(labels.clone(), at);
         self.changes += u64::from(self.acks.remove(labels).is_some());
         self.record(now, What::Ended { alert: Fingerprint::of(labels), ended, how });
     }
@@ -127,7 +129,8 @@ impl Core {
     /// Who has what in hand, and what nobody has any more, as far as it changed since.
     pub(super) fn hands(&self, is_fresh: impl Fn(TimestampMs) -> bool) -> Vec<Hand> {
         let held = self.acks.iter().map(|(labels, ack)| (labels.clone(), ack.at, Some(ack.clone())));
-        let free = self.released.iter().map(|(labels, at)| (labels.clone(), *at, None));
+        let free = self.released.iter().filter(|(labels, _)| self.open.contains(*labels));
+        let free = free.map(|(labels, at)| (labels.clone(), *at, None));
         held.chain(free).filter(|(_, at, _)| is_fresh(*at)).collect()
     }
 
