@@ -20,6 +20,8 @@ use tsdb::{DamagePolicy, Db, Limits, Maintenance, Metrics, Options, RecoveryRepo
 
 const TARGETS: usize = 50;
 const INTERVAL_MS: i64 = 15_000;
+/// So many lie in the two hours before the store's clock.
+const SCRAPES_MAX: usize = 480;
 const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// One series of a target and the value it has now.
@@ -32,6 +34,7 @@ struct Source {
 fn main() {
     let number = |at, usual| std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (series, scrapes): (usize, usize) = (number(1, 100_000), number(2, 240));
+    assert!(scrapes <= SCRAPES_MAX, "at most {SCRAPES_MAX} scrapes: later ones would lie in the future");
     let temporary = tempfile::tempdir().expect("a temporary folder can be made");
     match std::env::args().nth(3) {
         None => all(temporary.path(), series, scrapes),
