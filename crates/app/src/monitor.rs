@@ -222,7 +222,8 @@ impl Monitor {
         self.core.reload().await
     }
 
-    /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last.
+    /// Stops answers first, then rules and scrapes, then deliveries, and closes the store last. The memory of what was stored stays
+    /// as it is until the process ends, which should be next.
     pub async fn stop(self) {
         tokio::join!(self.ui.stop(), self.prometheus.stop(), self.alertmanager.stop(), self.loki.stop());
         self.core.handover.abort();
@@ -238,6 +239,8 @@ impl Monitor {
             Ok(Err(error)) => tracing::error!(%error, "store not closed cleanly"),
             Err(error) => tracing::error!(%error, "closing the store panicked"),
         }
+        // Giving back 100,000 series one by one would take 40 ms, several times as long as all of the above; the system takes them at once.
+        std::mem::forget(self.core);
     }
 }
 
