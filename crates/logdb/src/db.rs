@@ -243,7 +243,8 @@ fn read(options: &Options) -> Result<(Opened, RecoveryReport), LogdbError> {
     report.file_damage = damage;
     let full = Full::TextBytes(options.storage.chunk_text_bytes);
     let mut replayer = Replayer::new(&head, full, rate, now_ms);
-    let (wal, log) = Wal::open(wal_options(options), &mut |source, bytes| replayer.visit(source, bytes))?;
+    let (wal, log) =
+        Wal::open(wal_options(options), &mut |source, bytes: &[u8]| replayer.visit(source, bytes))?;
     report.log_lines = replayer.lines;
     let deletes = read_deletes(options, &quarantine, &mut report.file_damage)?;
     let checkpoint_bytes = log.checkpoint_bytes;

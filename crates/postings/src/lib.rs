@@ -1,6 +1,8 @@
 //! Which of many things have which labels: a bitmap of slots for each pair of name and value. A thing is a series of samples or
 //! a stream of lines; whoever keeps it gives it a slot.
 
+mod bulk;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

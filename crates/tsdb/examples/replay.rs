@@ -18,6 +18,10 @@ use stdx::ManualClock;
 use storage::{MetricAppend, MetricQuery, Samples, Selection, SeriesId, StepValues};
 use tsdb::{DamagePolicy, Db, Limits, Maintenance, Metrics, Options, RecoveryReport, SyncPolicy};
 
+/// As in the product: a start makes some million pieces of memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TARGETS: usize = 50;
 const INTERVAL_MS: i64 = 15_000;
 /// So many lie in the two hours before the store's clock.

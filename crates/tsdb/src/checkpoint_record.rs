@@ -94,12 +94,12 @@ pub(crate) enum Age {
 
 /// Reads the body of a record of series off the front of `input`.
 pub(crate) fn take_series(age: Age, input: &mut &[u8]) -> Option<Vec<SeriesRecord>> {
-    let symbols = SymbolReader::take_table(input)?;
+    let mut symbols = SymbolReader::take_table(input)?;
     let count = take_count(input)?;
     let mut all = Vec::with_capacity(count);
     let mut previous = 0;
     for _ in 0..count {
-        let definition = take_definition(&symbols, &mut previous, input)?;
+        let definition = take_definition(&mut symbols, &mut previous, input)?;
         let spilled = match age {
             Age::BeforeFiles => SpilledRecord::NONE,
             Age::WithFiles => take_spilled(input)?,

@@ -275,7 +275,7 @@ fn replay(options: &Options, head: &Head, from_ms: i64) -> Result<(Wal, wal::Rep
     };
     let (opened, replayed) = std::thread::scope(|scope| {
         let mut replayer = Replayer::new(scope, head, terms);
-        let opened = Wal::open(wal_options(options), &mut |source, bytes| replayer.visit(source, bytes));
+        let opened = Wal::open(wal_options(options), &mut replayer);
         (opened, replayer.finish())
     });
     let ((wal, log), mut replayed) = (opened?, replayed?);

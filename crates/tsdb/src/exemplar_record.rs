@@ -40,7 +40,7 @@ pub(crate) fn put(all: &[ExemplarRecord], out: &mut Vec<u8>) {
 
 /// Reads the body of a record off the front of `input`.
 pub(crate) fn take(input: &mut &[u8]) -> Option<Vec<ExemplarRecord>> {
-    let symbols = SymbolReader::take_table(input)?;
+    let mut symbols = SymbolReader::take_table(input)?;
     let count = take_count(input)?;
     let mut previous_ms = 0i64;
     let mut one = || {

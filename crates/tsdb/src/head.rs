@@ -3,14 +3,13 @@
 //! The two maps are in shards, each under its own lock, so that appenders and readers seldom meet. Locks are taken in the
 //! order labels, slots, index, series; none is held while bytes are decoded or written.
 
-use std::borrow::Borrow;
-use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use columns::TimeRange;
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
 use model::Labels;
 use postings::Index;
 use roaring::RoaringBitmap;
@@ -31,32 +30,8 @@ const ORDER_SHARE_MIN: usize = 8;
 
 const _: () = assert!(SHARDS.is_power_of_two() && SLOTS_MAX.is_multiple_of(SHARDS));
 
-type ByLabels = HashSet<Labelled>;
+type ByLabels = HashTable<Arc<Series>>;
 type BySlot = Vec<Option<Arc<Series>>>;
-
-/// A series that is found by its labels.
-#[derive(Debug)]
-struct Labelled(Arc<Series>);
-
-impl Borrow<Labels> for Labelled {
-    fn borrow(&self) -> &Labels {
-        &self.0.labels
-    }
-}
-
-impl Hash for Labelled {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.labels.hash(state);
-    }
-}
-
-impl PartialEq for Labelled {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.labels == other.0.labels
-    }
-}
-
-impl Eq for Labelled {}
 
 /// All series.
 #[derive(Debug)]
@@ -106,7 +81,7 @@ pub(crate) struct Totals {
 impl Head {
     pub(crate) fn new(spill: Spill) -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             by_labels: (0..SHARDS).map(|_| RwLock::default()).collect(),
             by_slot: (0..SHARDS).map(|_| RwLock::default()).collect(),
             index: RwLock::default(),
@@ -126,7 +101,8 @@ impl Head {
 
     /// The series with these labels.
     pub(crate) fn by_labels(&self, labels: &Labels) -> Option<Arc<Series>> {
-        read(self.labels_shard(labels)).get(labels).map(|found| Arc::clone(&found.0))
+        let hash = self.hash(labels);
+        read(self.labels_shard(hash)).find(hash, |series| series.labels == *labels).cloned()
     }
 
     /// The series with this id.
@@ -146,14 +122,15 @@ impl Head {
 
     /// The series with these labels, made if there is none.
     pub(crate) fn get_or_create(&self, labels: &Labels, now_ms: i64) -> Result<Arc<Series>, NoSlot> {
-        let mut shard = write(self.labels_shard(labels));
-        if let Some(series) = shard.get(labels) {
-            return Ok(Arc::clone(&series.0));
+        let hash = self.hash(labels);
+        let mut shard = write(self.labels_shard(hash));
+        if let Some(series) = shard.find(hash, |series| series.labels == *labels) {
+            return Ok(Arc::clone(series));
         }
         let series = self.make(self.take_slot()?, labels, now_ms);
         self.place(&series);
         write(&self.index).insert(series.slot(), labels);
-        shard.insert(Labelled(Arc::clone(&series)));
+        self.insert(&mut shard, hash, &series);
         Ok(series)
     }
 
@@ -173,7 +150,8 @@ impl Head {
         let series = self.make(id, labels, now_ms);
         series.state().is_logged = true;
         self.place(&series);
-        write(self.labels_shard(labels)).insert(Labelled(Arc::clone(&series)));
+        let hash = self.hash(labels);
+        self.insert(&mut write(self.labels_shard(hash)), hash, &series);
         Some(series)
     }
 
@@ -201,11 +179,14 @@ impl Head {
         series: &Series,
         is_due: impl FnOnce(&crate::series::SeriesState) -> bool,
     ) -> bool {
-        let mut shard = write(self.labels_shard(&series.labels));
+        let hash = self.hash(&series.labels);
+        let mut shard = write(self.labels_shard(hash));
         if !series.leave_if(is_due) {
             return false;
         }
-        shard.remove(&series.labels);
+        if let Ok(found) = shard.find_entry(hash, |other| std::ptr::eq(&**other, series)) {
+            found.remove();
+        }
         let (at_shard, at) = place(series.slot());
         if let Some(slot) = self.by_slot.get(at_shard).and_then(|s| write(s).get_mut(at).map(Option::take)) {
             drop(slot);
@@ -325,9 +306,18 @@ impl Head {
         }
     }
 
-    fn labels_shard(&self, labels: &Labels) -> &RwLock<ByLabels> {
-        let shard = self.hasher.hash_one(labels) % u64::from(SHARDS);
-        &self.by_labels[shard as usize]
+    fn hash(&self, labels: &Labels) -> u64 {
+        self.hasher.hash_one(labels)
+    }
+
+    /// By bits of the hash that the table of a shard does not look at first.
+    fn labels_shard(&self, hash: u64) -> &RwLock<ByLabels> {
+        &self.by_labels[(hash >> 32) as usize % SHARDS as usize]
+    }
+
+    /// Puts a series whose labels no other has into its shard.
+    fn insert(&self, shard: &mut ByLabels, hash: u64, series: &Arc<Series>) {
+        shard.insert_unique(hash, Arc::clone(series), |series| self.hash(&series.labels));
     }
 
     fn in_slot(&self, slot: u32) -> Option<Arc<Series>> {

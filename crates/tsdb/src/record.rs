@@ -109,6 +109,11 @@ pub(crate) fn put_exemplars(all: &[ExemplarRecord], out: &mut Vec<u8>) {
     exemplar_record::put(all, out);
 }
 
+/// Whether these bytes, if they are a record, are one of a checkpoint's series.
+pub(crate) fn is_checkpoint_series(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(&(CHECKPOINT_SERIES | CHECKPOINT_SERIES_BEFORE_FILES)))
+}
+
 /// Reads a record; `None` when the bytes are not one.
 pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
     let (kind, mut input) = bytes.split_first()?;
@@ -130,12 +135,12 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
 }
 
 fn take_commit(input: &mut &[u8]) -> Option<Record> {
-    let symbols = SymbolReader::take_table(input)?;
+    let mut symbols = SymbolReader::take_table(input)?;
     let count = take_count(input)?;
     let mut definitions = Vec::with_capacity(count);
     let mut previous = 0;
     for _ in 0..count {
-        definitions.push(take_definition(&symbols, &mut previous, input)?);
+        definitions.push(take_definition(&mut symbols, &mut previous, input)?);
     }
     let count = take_count(input)?;
     let mut samples = Vec::with_capacity(count);
@@ -162,7 +167,7 @@ fn take_deletes(input: &mut &[u8]) -> Option<Record> {
 
 /// Reads a series off the front of `input`.
 pub(crate) fn take_definition(
-    symbols: &SymbolReader<'_>,
+    symbols: &mut SymbolReader<'_>,
     previous: &mut u64,
     input: &mut &[u8],
 ) -> Option<Definition> {

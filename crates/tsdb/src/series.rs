@@ -233,21 +233,18 @@ impl SeriesState {
         Added { amount, finished_bytes }
     }
 
-    /// Takes over what a checkpoint says; false when the last chunk cannot be gone on with.
-    pub(crate) fn restore(&mut self, spilled: SpilledRecord, mut chunks: Vec<Chunk>) -> bool {
-        let Some(last) = chunks.pop() else { return true };
-        let Ok(open) = OpenChunk::resume(&last.bytes) else { return false };
-        self.oldest_ms = chunks.first().map_or(open.first_ms(), |chunk| chunk.first_ms);
+    /// Takes over what a checkpoint says: what lies in files, the finished chunks after that, and the open one.
+    pub(crate) fn restore(&mut self, spilled: SpilledRecord, waiting: Vec<Chunk>, open: OpenChunk) {
+        self.oldest_ms = waiting.first().map_or(open.first_ms(), |chunk| chunk.first_ms);
         self.open = Some(open);
         (self.spilled, self.spilled_chunks) = (spilled.newest, spilled.chunks);
         if !spilled.newest.is_none() {
             self.oldest_ms = spilled.oldest_ms;
         }
-        if !chunks.is_empty() || !spilled.newest.is_none() {
+        if !waiting.is_empty() || !spilled.newest.is_none() {
             self.samples_max = CHUNK_SAMPLES as u8;
         }
-        self.set_waiting(chunks);
-        true
+        self.set_waiting(waiting);
     }
 
     /// Forgets chunks in files that are not there.

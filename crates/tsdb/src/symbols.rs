@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use model::Labels;
+use model::{Labels, LabelsKey};
 use stdx::varint::{put_u64, take_u64};
 
 /// Collects strings for one record.
@@ -51,7 +51,11 @@ impl<'a> SymbolWriter<'a> {
 
 /// The strings of one record.
 #[derive(Debug)]
-pub(crate) struct SymbolReader<'a>(Vec<&'a str>);
+pub(crate) struct SymbolReader<'a> {
+    all: Vec<&'a str>,
+    /// The labels that are being read.
+    labels: LabelsKey,
+}
 
 impl<'a> SymbolReader<'a> {
     /// Reads the table off the front of `input`.
@@ -64,25 +68,27 @@ impl<'a> SymbolReader<'a> {
             *input = rest;
             all.push(std::str::from_utf8(text).ok()?);
         }
-        Some(Self(all))
+        Some(Self { all, labels: LabelsKey::default() })
     }
 
     /// Reads labels off the front of `input`; `None` also when they are not sorted, unique and without empty values.
-    pub(crate) fn take_labels(&self, input: &mut &[u8]) -> Option<Labels> {
+    pub(crate) fn take_labels(&mut self, input: &mut &[u8]) -> Option<Labels> {
         let count = take_count(input)?;
-        let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(count);
+        let mut previous = None;
+        self.labels.clear();
         for _ in 0..count {
             let (name, value) = (self.take_symbol(input)?, self.take_symbol(input)?);
-            if value.is_empty() || pairs.last().is_some_and(|(previous, _)| *previous >= name) {
+            if value.is_empty() || previous.is_some_and(|previous| previous >= name) {
                 return None;
             }
-            pairs.push((name, value));
+            previous = Some(name);
+            self.labels.push(name, value);
         }
-        Some(Labels::from_sorted(pairs))
+        Some(self.labels.to_labels())
     }
 
     fn take_symbol(&self, input: &mut &[u8]) -> Option<&'a str> {
-        self.0.get(usize::try_from(take_u64(input)?).ok()?).copied()
+        self.all.get(usize::try_from(take_u64(input)?).ok()?).copied()
     }
 }
 

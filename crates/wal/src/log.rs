@@ -106,7 +106,7 @@ impl Wal {
     ///
     /// # Errors
     /// [`WalError::Disk`]; [`WalError::Version`]; [`WalError::Damaged`] under [`DamagePolicy::Refuse`].
-    pub fn open(options: Options, visit: &mut replay::Visit<'_>) -> Result<(Self, Replay), WalError> {
+    pub fn open(options: Options, visit: &mut dyn replay::Visit) -> Result<(Self, Replay), WalError> {
         options.disk.create_dir_all(&options.dir)?;
         let Found { report, next_number, bytes } = replay::replay(&options, visit)?;
         options.metrics.count_damage(report.damage.len() as u64);

@@ -27,8 +27,23 @@ pub enum Source {
     Segment,
 }
 
-/// Takes the records in order; answers with a reason when it can make nothing of one.
-pub type Visit<'a> = dyn FnMut(Source, &[u8]) -> Result<(), String> + 'a;
+/// Takes the records of a log, in order. A closure will do where each is looked at when it comes.
+pub trait Visit {
+    /// Takes a record; answers with a reason when it can make nothing of it.
+    fn record(&mut self, source: Source, record: &[u8]) -> Result<(), String>;
+
+    /// Comes after the last record of each file. Who looks at records later than they come has looked at all of them when this
+    /// returns, and says of which nothing could be made: their numbers in the file, and why.
+    fn end_of_file(&mut self) -> Vec<(usize, String)> {
+        Vec::new()
+    }
+}
+
+impl<F: FnMut(Source, &[u8]) -> Result<(), String>> Visit for F {
+    fn record(&mut self, source: Source, record: &[u8]) -> Result<(), String> {
+        self(source, record)
+    }
+}
 
 /// What the replay leaves for the writer.
 pub(crate) struct Found {
@@ -46,15 +61,15 @@ struct Listing {
     half_made: Vec<String>,
 }
 
-struct Reader<'a, 'v> {
+struct Reader<'a> {
     options: &'a Options,
-    visit: &'a mut Visit<'v>,
+    visit: &'a mut dyn Visit,
     report: Replay,
     bytes: u64,
 }
 
 /// Reads the whole log.
-pub(crate) fn replay(options: &Options, visit: &mut Visit<'_>) -> Result<Found, WalError> {
+pub(crate) fn replay(options: &Options, visit: &mut dyn Visit) -> Result<Found, WalError> {
     let listing = list(options)?;
     let checkpoint = listing.done.last().copied();
     let mut reader = Reader { options, visit, report: Replay { checkpoint, ..Replay::default() }, bytes: 0 };
@@ -113,7 +128,7 @@ fn remove_leftovers(options: &Options, listing: &Listing, first: u64) {
     }
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
     fn checkpoint(&mut self, number: u64, listing: &Listing) -> Result<(), WalError> {
         let path = self.options.dir.join(LogFile::CheckpointDone { number }.name());
         let done = self.options.disk.read(&path)?;
@@ -175,27 +190,35 @@ impl Reader<'_, '_> {
     fn frames(&mut self, id: FileId, path: &Path, bytes: &[u8], is_newest: bool) -> Result<usize, WalError> {
         let source = if id.kind == FileKind::Segment { Source::Segment } else { Source::Checkpoint };
         let mut at = HEADER_BYTES.min(bytes.len());
+        let mut visited = Vec::new();
         while at < bytes.len() {
             if let Some(record) = id.frame_at(bytes, at) {
                 let end = at + FRAME_HEAD_BYTES + record.len();
+                visited.push((at, record));
                 self.record(source, record, path, at)?;
                 at = end;
                 continue;
             }
             let next = id.next_frame(bytes, at + 1);
             if next.is_none() && is_newest {
-                return Ok(at);
+                break;
             }
             let end = next.unwrap_or(bytes.len());
             let bad = bytes.get(at..end).unwrap_or_default();
             self.damage(path, at, bad, "no valid frame begins here")?;
             at = end;
         }
+        for (number, reason) in self.visit.end_of_file() {
+            let Some((at, record)) = visited.get(number) else { continue };
+            self.report.records -= 1;
+            self.report.record_bytes -= record.len() as u64;
+            self.damage(path, *at, record, &reason)?;
+        }
         Ok(at)
     }
 
     fn record(&mut self, source: Source, record: &[u8], path: &Path, at: usize) -> Result<(), WalError> {
-        match (self.visit)(source, record) {
+        match self.visit.record(source, record) {
             Ok(()) => {
                 self.report.records += 1;
                 self.report.record_bytes += record.len() as u64;

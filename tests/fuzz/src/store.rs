@@ -32,7 +32,7 @@ fn options(disk: &MemDisk, now_ms: i64) -> Options {
     }
 }
 
-fn open_wal(disk: &MemDisk, visit: &mut wal::Visit<'_>) -> Wal {
+fn open_wal(disk: &MemDisk, visit: &mut dyn wal::Visit) -> Wal {
     let options = wal::Options {
         dir: Path::new(DIR).join("wal"),
         quarantine: Path::new(DIR).join("quarantine"),
@@ -64,7 +64,7 @@ pub(crate) fn read_segment(bytes: &[u8]) {
         segment_bytes: wal::SEGMENT_BYTES,
         metrics: Arc::new(wal::Metrics::new(&mut Registry::default())),
     };
-    match Wal::open(options, &mut |_, _| Ok(())) {
+    match Wal::open(options, &mut |_, _: &[u8]| Ok(())) {
         Ok(_) | Err(wal::WalError::Version { .. }) => {}
         Err(error) => panic!("{error}"),
     }

@@ -55,7 +55,7 @@ impl Book {
             segment_bytes: REWRITE_MIN_BYTES,
             metrics,
         };
-        let (wal, replay) = Wal::open(options, &mut |_, json| ledger.restore(json))?;
+        let (wal, replay) = Wal::open(options, &mut |_, json: &[u8]| ledger.restore(json))?;
         let place = |damage: &wal::Damage| {
             format!("{} at byte {}: {}", damage.file.display(), damage.offset_bytes, damage.reason)
         };

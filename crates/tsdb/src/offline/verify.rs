@@ -195,7 +195,7 @@ fn log(disk: &Arc<dyn Disk>, dir: &Path, found: &mut Verified) -> Result<(), Tsd
         metrics: Arc::new(wal::Metrics::new(&mut Registry::default())),
     };
     let (mut listed, mut is_wanted) = (None, false);
-    let (_, replay) = Wal::open(options, &mut |_, bytes| {
+    let (_, replay) = Wal::open(options, &mut |_, bytes: &[u8]| {
         match record::read(bytes).ok_or("the record cannot be decoded")? {
             Record::CheckpointFiles(files) => listed = Some(files),
             Record::CheckpointSeries(all) => is_wanted |= all.iter().any(|one| !one.spilled.newest.is_none()),

@@ -1,8 +1,8 @@
 //! Building the head from the log.
 //!
-//! One thread reads the records and makes the series; the samples, which are most of the work, are taken by as many threads as
-//! there is use for, each having the series of its own slots. So the samples of a series stay in order. At the end each
-//! makes the index of its series.
+//! One thread reads the records and puts series in their places. What a checkpoint says of series is decoded by other threads before
+//! (`restored.rs`); the samples of the log, which are most of the work, are taken by as many threads as there is use for, each having
+//! the series of its own slots (`taker.rs`). So the samples of a series stay in order. At the end each makes the index of its series.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,18 +12,19 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use disk::DiskError;
 use postings::Index;
-use wal::{Damage, Source};
+use wal::{Damage, Source, Visit};
 
-use crate::checkpoint_record::{FileRecord, SeriesRecord};
+use crate::checkpoint_record::FileRecord;
 use crate::exemplar_record::ExemplarRecord;
 use crate::head::Head;
 use crate::options::Maintenance;
 use crate::record::{self, Definition, DeleteRecord, Record, SampleRecord};
 use crate::series::Series;
-use crate::xor;
 
+mod restored;
 mod taker;
 
+use restored::{Decoded, Decoders, Restored};
 use taker::{GATHERED_MAX, Taken, Taker};
 
 /// More threads take samples faster than one reads them.
@@ -45,6 +46,12 @@ pub(crate) struct Replayer<'a> {
     head: &'a Head,
     terms: Terms<'a>,
     takers: Vec<Hand<'a>>,
+    /// `None` where the own thread does it, and when the checkpoint is read.
+    decoders: Option<Decoders>,
+    /// Records of this file that were visited.
+    visited: usize,
+    /// Records of this file of which decoding has shown that they make no sense.
+    refused: Vec<(usize, String)>,
     generation: u64,
     samples: u64,
     exemplars: Vec<ExemplarRecord>,
@@ -138,6 +145,9 @@ impl<'a> Replayer<'a> {
             head,
             terms,
             takers,
+            decoders: (threads > 1).then(|| Decoders::new(scope, threads)),
+            visited: 0,
+            refused: Vec::new(),
             generation: 0,
             samples: 0,
             exemplars: Vec::new(),
@@ -146,39 +156,6 @@ impl<'a> Replayer<'a> {
             is_settled: false,
             writes_files: true,
         }
-    }
-
-    /// Takes one record.
-    pub(crate) fn visit(&mut self, source: Source, bytes: &[u8]) -> Result<(), String> {
-        if source == Source::Segment {
-            self.settle_files();
-        }
-        match record::read(bytes).ok_or("the record cannot be decoded")? {
-            Record::Commit { definitions, samples } => {
-                for definition in &definitions {
-                    self.define(definition).ok_or("a series id is out of bounds")?;
-                }
-                self.samples(&samples);
-            }
-            // It would have to be taken in order with the samples before it.
-            Record::CheckpointSeries(_) | Record::CheckpointFiles(_) if source == Source::Segment => {
-                return Err("a checkpoint's record in a segment".to_owned());
-            }
-            Record::CheckpointFiles(listed) => self.files(&listed)?,
-            Record::CheckpointSeries(all) => {
-                for series in all {
-                    self.series(series)?;
-                }
-            }
-            Record::Deletes(all) => all.into_iter().for_each(|delete| self.hand(delete.id).delete(delete)),
-            Record::Exemplars(all) => self.exemplars.extend(all),
-            Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
-        }
-        // Nothing is written before all of the checkpoint is read: it might be over a file that it lists.
-        if source == Source::Segment {
-            self.spill_if_many();
-        }
-        Ok(())
     }
 
     /// Writes files of what waits when it is more than memory should hold. What cannot be written stays there, and is tried again
@@ -229,6 +206,7 @@ impl<'a> Replayer<'a> {
         if std::mem::replace(&mut self.is_settled, true) {
             return;
         }
+        self.decoders = None;
         if self.has_lost_list() {
             // Which numbers are taken is not known, and a start that is refused touches nothing.
             self.writes_files = false;
@@ -269,24 +247,41 @@ impl<'a> Replayer<'a> {
         Some(series)
     }
 
-    fn series(&mut self, record: SeriesRecord) -> Result<(), String> {
-        // Cuts go from span to span, and would not come to the end of a chunk that says it spans a million years.
-        let span = |at_ms: i64| at_ms.div_euclid(xor::CHUNK_SPAN_MS);
-        if record.chunks.iter().any(|chunk| span(chunk.first_ms) != span(chunk.last_ms)) {
-            return Err("a chunk lies in more than one span of two hours".to_owned());
+    /// Takes a record of series, or what other threads have made of those before it.
+    fn checkpoint_series(&mut self, number: usize, bytes: &[u8]) -> Result<(), String> {
+        let Some(decoders) = &mut self.decoders else { return self.series(restored::decode(bytes)) };
+        let done = if decoders.is_full() { decoders.take() } else { None };
+        decoders.give(number, bytes);
+        self.decoded(done);
+        Ok(())
+    }
+
+    fn decoded(&mut self, done: Option<(usize, Decoded)>) {
+        let Some((number, decoded)) = done else { return };
+        if let Err(reason) = self.series(decoded) {
+            self.refused.push((number, reason));
         }
-        let samples: u64 = record.chunks.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
-        let bytes: usize = record.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
-        let series = self.define(&record.definition).ok_or("a series id is out of bounds")?;
-        if !record.spilled.newest.is_none() {
-            self.wanted_files.insert(record.spilled.newest.file());
+    }
+
+    fn series(&mut self, (all, said): Decoded) -> Result<(), String> {
+        for series in all {
+            self.restore(series)?;
         }
-        let is_waiting = record.chunks.len() > 1;
-        if !series.state().restore(record.spilled, record.chunks) {
-            return Err("the open chunk of a series cannot be decoded".to_owned());
+        Ok(said?)
+    }
+
+    fn restore(&mut self, restored: Restored) -> Result<(), String> {
+        let Restored { definition, spilled, waiting, open, samples } = restored;
+        let series = self.define(&definition).ok_or("a series id is out of bounds")?;
+        if !spilled.newest.is_none() {
+            self.wanted_files.insert(spilled.newest.file());
         }
-        if is_waiting {
-            self.head.spill.wait(&series, bytes as u64);
+        let waiting_bytes: usize = waiting.iter().map(|chunk| chunk.bytes.len()).sum();
+        if let Some(open) = open {
+            series.state().restore(spilled, waiting, open);
+        }
+        if waiting_bytes > 0 {
+            self.head.spill.wait(&series, waiting_bytes as u64);
         }
         self.samples = self.samples.saturating_add(samples);
         Ok(())
@@ -311,6 +306,48 @@ impl<'a> Replayer<'a> {
     fn hand(&mut self, id: u64) -> &mut Hand<'a> {
         let at = id as u32 as usize % self.takers.len();
         &mut self.takers[at]
+    }
+}
+
+impl Visit for Replayer<'_> {
+    fn record(&mut self, source: Source, bytes: &[u8]) -> Result<(), String> {
+        let number = self.visited;
+        self.visited += 1;
+        if source == Source::Segment {
+            self.settle_files();
+        }
+        if source == Source::Checkpoint && record::is_checkpoint_series(bytes) {
+            return self.checkpoint_series(number, bytes);
+        }
+        match record::read(bytes).ok_or("the record cannot be decoded")? {
+            Record::Commit { definitions, samples } => {
+                for definition in &definitions {
+                    self.define(definition).ok_or("a series id is out of bounds")?;
+                }
+                self.samples(&samples);
+            }
+            Record::CheckpointFiles(listed) if source == Source::Checkpoint => self.files(&listed)?,
+            // It would have to be taken in order with the samples before it.
+            Record::CheckpointFiles(_) | Record::CheckpointSeries(_) => {
+                return Err("a checkpoint's record in a segment".to_owned());
+            }
+            Record::Deletes(all) => all.into_iter().for_each(|delete| self.hand(delete.id).delete(delete)),
+            Record::Exemplars(all) => self.exemplars.extend(all),
+            Record::CheckpointHead { generation } => self.generation = self.generation.max(generation),
+        }
+        // Nothing is written before all of the checkpoint is read: it might be over a file that it lists.
+        if source == Source::Segment {
+            self.spill_if_many();
+        }
+        Ok(())
+    }
+
+    fn end_of_file(&mut self) -> Vec<(usize, String)> {
+        while let Some(done) = self.decoders.as_mut().and_then(Decoders::take) {
+            self.decoded(Some(done));
+        }
+        self.visited = 0;
+        std::mem::take(&mut self.refused)
     }
 }
 

@@ -70,12 +70,9 @@ impl<'a> Taker<'a> {
     /// After the last sample.
     pub(super) fn end(mut self) -> Taken {
         self.give_out();
-        for series in self.by_place.iter().flatten() {
-            // One that was removed is in its slot still when another had its labels.
-            if !series.state().is_removed {
-                self.taken.index.insert(series.slot(), &series.labels);
-            }
-        }
+        // One that was removed is in its slot still when another had its labels.
+        let there = self.by_place.iter().flatten().filter(|series| !series.state().is_removed);
+        self.taken.index = Index::of(there.map(|series| (series.slot(), &series.labels)));
         self.taken
     }
 
