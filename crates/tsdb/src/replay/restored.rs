@@ -95,9 +95,6 @@ impl Decoders {
         self.given.push_back((number, thread));
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.given.len()
-    }
     /// Whether one is to be taken back before another is given.
     pub(super) fn is_full(&self) -> bool {
         self.given.len() >= self.threads.len() * RECORDS_PER_THREAD

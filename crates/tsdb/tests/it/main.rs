@@ -25,6 +25,7 @@ mod prometheus;
 mod restart;
 mod same;
 mod select;
+mod senseless;
 mod snapshot;
 mod spill;
 mod world;

@@ -13,6 +13,8 @@ use crate::tools::{command, has, output};
 
 /// Nothing takes this long to start unless it is broken.
 const START_MAX: Duration = Duration::from_secs(60);
+/// How often it is asked whether it is ready: what the quickest start takes is measured with it.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// No query of the set takes longer on any of them.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
@@ -188,7 +190,7 @@ impl Server {
             if started.elapsed() > START_MAX {
                 bail!("{name} is not ready after {} s", START_MAX.as_secs());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK_EVERY);
         }
         Ok(server)
     }

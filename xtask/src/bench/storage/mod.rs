@@ -17,6 +17,9 @@ use super::promql::{self, Folder, exporter};
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Series are new and buffers small at first: neither CPU nor the slope of memory is measured before.
 const WARM_UP: Duration = Duration::from_secs(90);
+/// What is counted before and after a start: late enough that all have it, early enough that none goes on to change it. What a server
+/// that keeps no log loses by a kill is later.
+const COUNTED_BEFORE_S: f64 = 15.0;
 /// How often each query of the set is asked before memory is looked at once more.
 const QUERY_ROUNDS: usize = 3;
 
@@ -55,13 +58,28 @@ struct Figures {
     bytes_per_sample: f64,
     /// CPU seconds for a million samples on their way from memory or small parts into one block.
     block_cpu_s: f64,
-    killed_start_s: f64,
+    after_kill: Start,
     stop_s: f64,
-    clean_start_s: f64,
+    after_stop: Start,
+}
+
+/// How long after its beginning a server
+#[derive(Debug, Default, Clone, Copy)]
+struct Start {
+    /// says that it is ready,
+    ready_s: f64,
+    /// has counted all series, and found as many as before.
+    counted_s: f64,
 }
 
 /// How a server is started once more on what it has.
-type Start = fn(&Path, &Path, &Path) -> Result<Server>;
+type Launch = fn(&Path, &Path, &Path) -> Result<Server>;
+
+/// All series that had a sample lately at a moment before the end.
+struct Count {
+    at_s: f64,
+    series: String,
+}
 
 /// Measures and writes the section.
 pub(crate) fn run(options: &StorageOptions, given: Option<&Path>, targets: usize) -> Result<()> {
@@ -79,12 +97,15 @@ pub(crate) fn run(options: &StorageOptions, given: Option<&Path>, targets: usize
         after_queries(server, from_s, figures)?;
         into_blocks(server, &folder.0.join(server.name), figures)?;
     }
-    let starts: Vec<(&'static str, Start)> = all.iter().map(|s| (s.name, start_of(s.name))).collect();
+    let at_s = promql::now_s() - COUNTED_BEFORE_S;
+    let counts: Vec<Count> =
+        all.iter().map(|s| Ok(Count { at_s, series: count(s, at_s)? })).collect::<Result<_>>()?;
+    let starts: Vec<(&'static str, Launch)> = all.iter().map(|s| (s.name, launch_of(s.name))).collect();
     // Killed, all of them, before the first is started again: each has the machine for itself.
     drop(all);
-    for ((name, start), figures) in starts.into_iter().zip(&mut figures) {
+    for (((name, launch), count), figures) in starts.into_iter().zip(&counts).zip(&mut figures) {
         println!("── {name}: starts");
-        restart(&|| start(&binary, &folder.0, &config), figures)?;
+        restart(&|| launch(&binary, &folder.0, &config), count, figures)?;
     }
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let body = table::table(options, &ports, &figures, load.split(' ').nth(2).unwrap_or_default());
@@ -96,7 +117,7 @@ pub(crate) fn run(options: &StorageOptions, given: Option<&Path>, targets: usize
     super::page::write("storage", &body)
 }
 
-fn start_of(name: &str) -> Start {
+fn launch_of(name: &str) -> Launch {
     match name {
         "prometheus" => |_, folder, config| servers::prometheus(folder, config),
         "victoria-metrics" => |_, folder, config| servers::victoria_metrics(folder, config),
@@ -207,22 +228,44 @@ fn bytes_of(folder: &Path) -> Result<u64> {
 }
 
 /// After it was killed, and after it was asked to stop: how long until it answers.
-fn restart(start: &dyn Fn() -> Result<Server>, figures: &mut Figures) -> Result<()> {
-    let begun = Instant::now();
-    let server = start()?;
-    figures.killed_start_s = begun.elapsed().as_secs_f64();
+fn restart(launch: &dyn Fn() -> Result<Server>, count: &Count, figures: &mut Figures) -> Result<()> {
+    let server = started(launch, count, &mut figures.after_kill)?;
     let begun = Instant::now();
     server.stop()?;
     figures.stop_s = begun.elapsed().as_secs_f64();
-    let begun = Instant::now();
-    let server = start()?;
-    figures.clean_start_s = begun.elapsed().as_secs_f64();
-    drop(server);
+    drop(started(launch, count, &mut figures.after_stop)?);
     println!(
-        "   killed: {:.2} s; stop: {:.2} s; stopped: {:.2} s",
-        figures.killed_start_s, figures.stop_s, figures.clean_start_s
+        "   killed: {:.2?}; stop: {:.3} s; stopped: {:.2?}",
+        figures.after_kill, figures.stop_s, figures.after_stop
     );
     Ok(())
+}
+
+/// Servers mean different things by being ready: some then have all series in memory, some look for each when it is asked for. So a
+/// query for all of them tells when a start is over.
+fn started(launch: &dyn Fn() -> Result<Server>, expected: &Count, took: &mut Start) -> Result<Server> {
+    let begun = Instant::now();
+    let server = launch()?;
+    took.ready_s = begun.elapsed().as_secs_f64();
+    let series = count(&server, expected.at_s)?;
+    took.counted_s = begun.elapsed().as_secs_f64();
+    ensure!(
+        series == expected.series,
+        "{}: {series} series, before it were {}",
+        server.name,
+        expected.series
+    );
+    Ok(server)
+}
+
+/// How many series had a sample in the five minutes before.
+fn count(server: &Server, at_s: f64) -> Result<String> {
+    let form = format!("query=count({{__name__=~%22.%2B%22}})&time={at_s}{}", server.extra);
+    let (status, body) = server.post("/api/v1/query", &form)?;
+    ensure!(status == 200, "{}: {status} {body:.300}", server.name);
+    let answer: Value = serde_json::from_str(&body)?;
+    let value = answer["data"]["result"][0]["value"][1].as_str();
+    Ok(value.with_context(|| format!("a value in {body:.300}"))?.to_owned())
 }
 
 #[cfg(test)]
