@@ -39,6 +39,8 @@ fn main() {
     let number = |at, usual| std::env::args().nth(at).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (series, scrapes): (usize, usize) = (number(1, 100_000), number(2, 240));
     assert!(scrapes <= SCRAPES_MAX, "at most {SCRAPES_MAX} scrapes: later ones would lie in the future");
+    // As the product does (`crates/cli/src/memory.rs`).
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let temporary = tempfile::tempdir().expect("a temporary folder can be made");
     match std::env::args().nth(3) {
         None => all(temporary.path(), series, scrapes),
