@@ -175,8 +175,30 @@ impl PartialOrd for Labels {
 /// Pair by pair, name before value; a set that is the beginning of another comes first.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.iter().cmp(other.iter())
+        let same = common_prefix(self.0.as_bytes(), other.0.as_bytes());
+        if same == self.0.len().min(other.0.len()) {
+            return self.0.len().cmp(&other.0.len());
+        }
+        // Neighbours have most in common: only the part in which they differ is looked at, which begins at the same place in both.
+        let mut at = 0;
+        let mut rest = &*self.0;
+        while !rest.is_empty() {
+            take_part(&mut rest);
+            let end = self.0.len() - rest.len();
+            if end > same {
+                break;
+            }
+            at = end;
+        }
+        take_part(&mut &self.0[at..]).cmp(take_part(&mut &other.0[at..]))
     }
+}
+
+/// How many bytes both begin with.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = size_of::<u64>();
+    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD)).take_while(|(a, b)| a == b).count() * WORD;
+    words + a[words..].iter().zip(&b[words..]).take_while(|(a, b)| a == b).count()
 }
 
 /// Shows a set as PromQL would: `name{a="x", b="y"}`.
@@ -349,6 +371,24 @@ mod tests {
         let long_value = Labels::from_pairs([("a", "aaaaaaaaaaaaaaaa")]);
         let more = Labels::from_pairs([("a", "b"), ("c", "d")]);
         assert!(long_value < short && short < more && Labels::empty() < short);
+    }
+
+    #[test]
+    fn order_is_that_of_the_pairs_wherever_they_differ() {
+        let long = |end: &str| format!("{}{end}", "v".repeat(80));
+        let parts = ["", "a", "b", "ab", "ü", "→x", &"v".repeat(63), &"v".repeat(64), &long("a"), &long("b")];
+        let mut all = vec![Labels::empty()];
+        for x in parts {
+            for y in parts {
+                all.push(Labels::from_pairs([("a", x), ("b", y)]));
+                all.push(Labels::from_pairs([("a", "same"), (&format!("n{x}"), "1"), ("z", y)]));
+            }
+        }
+        for a in &all {
+            for b in &all {
+                assert_eq!(a.cmp(b), a.iter().cmp(b.iter()), "{a} and {b}");
+            }
+        }
     }
 
     #[test]
