@@ -98,7 +98,7 @@ mod tests {
     fn at_once_is_as_one_by_one() {
         let labels = |i: u32| {
             let usual = [("__name__", format!("m{}", i / 7)), ("job", "a".to_owned())];
-            let rare = (i % 5 == 0).then(|| ("env", format!("e{i}")));
+            let rare = i.is_multiple_of(5).then(|| ("env", format!("e{i}")));
             Labels::from_pairs(usual.into_iter().chain(rare))
         };
         for slots in [(0..100).collect::<Vec<u32>>(), vec![70_000, 3, 9, 4, 80], Vec::new()] {
