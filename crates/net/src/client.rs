@@ -1,21 +1,48 @@
 //! An HTTP client that never takes more bytes or time than it was told.
 
 mod body;
+mod connect;
+mod proxy;
+mod redirect;
+mod request;
+mod tls;
 mod words;
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    USER_AGENT,
 };
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceBuilder, ServiceExt};
+use tower_http::follow_redirect::FollowRedirectLayer;
 
-use self::words::{chain, explain};
+use self::connect::{Connector, is_https};
+use self::proxy::Proxy;
+use self::redirect::Redirections;
+use self::request::{form, request};
+use self::tls::Tls;
+pub use self::tls::TlsOptions;
+use self::words::unanswered;
 
 /// The most that a [`Client::post_json`] or [`Client::post_form`] answer may be: they are receipts and query answers.
 const POST_ANSWER_MAX_BYTES: usize = 64 << 20;
+
+/// A connection without a request is closed after this; scrapes come more often.
+const IDLE_MAX: Duration = Duration::from_secs(90);
+
+/// What a connection reads at a stretch, and keeps while it is idle; the longest head of an answer. hyper's own choice grows with the body up
+/// to 417 KB, of which fifty targets with bodies of 250 KB make 19 MB more than this does (`examples/connections.rs`).
+const READ_BUFFER_BYTES: usize = 32 << 10;
 
 /// How a client presents itself.
 #[derive(Debug, Clone)]
@@ -32,45 +59,6 @@ pub struct ClientOptions {
     pub follow_redirects: bool,
     /// How servers are believed, and who we are to them.
     pub tls: TlsOptions,
-}
-
-/// Settings of TLS towards servers.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TlsOptions {
-    /// Certificates, as PEM, that are believed instead of the system's.
-    pub ca_pem: Option<String>,
-    /// A certificate with its key, as PEM, that we show.
-    pub identity_pem: Option<String>,
-    /// Whether any certificate is believed.
-    pub believe_all: bool,
-}
-
-impl std::fmt::Debug for TlsOptions {
-    /// Without the key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (has_ca, has_identity) = (self.ca_pem.is_some(), self.identity_pem.is_some());
-        write!(f, "TlsOptions(ca: {has_ca}, identity: {has_identity}, believe all: {})", self.believe_all)
-    }
-}
-
-impl TlsOptions {
-    fn apply(&self, mut builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ClientError> {
-        let bad =
-            |what: &str, cause: &reqwest::Error| ClientError::Setup(format!("{what}: {}", chain(cause)));
-        if let Some(pem) = &self.ca_pem {
-            let all = reqwest::Certificate::from_pem_bundle(pem.as_bytes());
-            let all = all.map_err(|e| bad("the certificate of the authority", &e))?;
-            if all.is_empty() {
-                return Err(ClientError::Setup("the certificate of the authority: there is none".to_owned()));
-            }
-            builder = builder.tls_certs_only(all);
-        }
-        if let Some(pem) = &self.identity_pem {
-            let identity = reqwest::Identity::from_pem(pem.as_bytes());
-            builder = builder.identity(identity.map_err(|e| bad("the certificate and its key", &e))?);
-        }
-        Ok(builder.tls_danger_accept_invalid_certs(self.believe_all))
-    }
 }
 
 impl ClientOptions {
@@ -136,21 +124,29 @@ pub struct Fetched {
 #[derive(Debug)]
 pub struct Client {
     options: ClientOptions,
-    plain: reqwest::Client,
-    /// Made on first use: loading the system's certificates costs megabytes that a laptop lab never needs.
-    tls: OnceLock<reqwest::Client>,
+    tls: Arc<Tls>,
+    /// What every request says.
+    headers: HeaderMap,
+    exchange: Exchange,
 }
+
+/// Answers a request, redirections followed.
+type Exchange = BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, ClientError>;
 
 impl Client {
     /// A client without connections yet.
     ///
     /// # Errors
-    /// [`ClientError::Setup`] when the user agent is not a valid header.
+    /// [`ClientError::Setup`] when the user agent is not a valid header, or the proxy not one by HTTP.
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
         crate::tls::install();
-        let plain =
-            builder(&options)?.tls_certs_only([]).build().map_err(|e| ClientError::Setup(chain(&e)))?;
-        Ok(Self { options, plain, tls: OnceLock::new() })
+        let user_agent =
+            HeaderValue::from_str(&options.user_agent).map_err(|e| ClientError::Setup(e.to_string()))?;
+        let tls = Arc::new(Tls::new(options.tls.clone()));
+        let proxy = options.proxy.as_deref().map(|url| Proxy::new(url, user_agent.clone())).transpose()?;
+        let exchange = exchange(&options, Arc::clone(&tls), proxy);
+        let headers = [(ACCEPT, HeaderValue::from_static("*/*")), (USER_AGENT, user_agent)];
+        Ok(Self { options, tls, headers: headers.into_iter().collect(), exchange })
     }
 
     /// Makes what is otherwise made on first use, to see whether the settings of TLS are good.
@@ -158,7 +154,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Setup`] when they are not.
     pub fn check_tls(&self) -> Result<(), ClientError> {
-        self.for_url("https:").map(|_| ())
+        self.tls.config().map(|_| ())
     }
 
     /// What it was made with.
@@ -177,14 +173,15 @@ impl Client {
         timeout: Duration,
         body_max_bytes: usize,
     ) -> Result<Fetched, ClientError> {
-        let request = with_headers(self.for_url(url)?.get(url).header(ACCEPT_ENCODING, "gzip"), headers)?;
-        fetch(request, timeout, body_max_bytes).await
+        let ours = self.headers_and(ACCEPT_ENCODING, "gzip");
+        let request = request(Method::GET, url, ours, headers, Bytes::new())?;
+        self.fetch(request, timeout, body_max_bytes).await
     }
 
     /// Sends `body` as JSON.
     ///
     /// # Errors
-    /// See [`ClientError`]; a bad status is none.
+    /// See [`ClientError`]; a bad status is none. [`ClientError::Encoding`] for a body that JSON has no form for.
     pub async fn post_json(
         &self,
         url: &str,
@@ -192,8 +189,10 @@ impl Client {
         headers: &[(&str, &str)],
         timeout: Duration,
     ) -> Result<Fetched, ClientError> {
-        let request = with_headers(self.for_url(url)?.post(url).json(body), headers)?;
-        fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
+        let body = serde_json::to_vec(body).map_err(|e| ClientError::Encoding(e.to_string()))?;
+        let ours = self.headers_and(CONTENT_TYPE, "application/json");
+        let request = request(Method::POST, url, ours, headers, body.into())?;
+        self.fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
     }
 
     /// Sends `fields` as a form.
@@ -220,15 +219,9 @@ impl Client {
         headers: &[(&str, &str)],
         timeout: Duration,
     ) -> Result<Fetched, ClientError> {
-        let mut body = reqwest::Url::parse("http://form").map_err(|e| ClientError::Url(e.to_string()))?;
-        body.query_pairs_mut().extend_pairs(fields);
-        let request = self
-            .for_url(url)?
-            .post(url)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(body.query().unwrap_or_default().to_owned());
-        let request = with_headers(request, headers)?;
-        fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
+        let ours = self.headers_and(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request(Method::POST, url, ours, headers, form(fields))?;
+        self.fetch(request, timeout, POST_ANSWER_MAX_BYTES).await
     }
 
     /// Sends `body` as it is; its `Content-Type` is among the headers.
@@ -243,74 +236,65 @@ impl Client {
         timeout: Duration,
         answer_max_bytes: usize,
     ) -> Result<Fetched, ClientError> {
-        let request = with_headers(self.for_url(url)?.post(url).body(body), headers)?;
-        fetch(request, timeout, answer_max_bytes).await
+        let request = request(Method::POST, url, self.headers.clone(), headers, body)?;
+        self.fetch(request, timeout, answer_max_bytes).await
     }
 
-    fn for_url(&self, url: &str) -> Result<&reqwest::Client, ClientError> {
-        if !url.starts_with("https:") {
-            return Ok(&self.plain);
+    fn headers_and(&self, name: HeaderName, value: &'static str) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.insert(name, HeaderValue::from_static(value));
+        headers
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<Full<Bytes>>,
+        timeout: Duration,
+        body_max_bytes: usize,
+    ) -> Result<Fetched, ClientError> {
+        let fetched = tokio::time::timeout(timeout, self.fetch_untimed(request, body_max_bytes));
+        fetched.await.unwrap_or(Err(ClientError::Timeout(timeout)))
+    }
+
+    async fn fetch_untimed(
+        &self,
+        request: Request<Full<Bytes>>,
+        body_max_bytes: usize,
+    ) -> Result<Fetched, ClientError> {
+        if is_https(request.uri()) {
+            // Here, where an error is still known for one of settings.
+            self.check_tls()?;
         }
-        if let Some(client) = self.tls.get() {
-            return Ok(client);
-        }
-        let client = self.options.tls.apply(builder(&self.options)?)?;
-        let client = client.build().map_err(|e| ClientError::Setup(chain(&e)))?;
-        Ok(self.tls.get_or_init(|| client))
+        let response = self.exchange.clone().oneshot(request).await?;
+        let status = response.status().as_u16();
+        let content_type = header(response.headers(), &CONTENT_TYPE);
+        let encoding = header(response.headers(), &CONTENT_ENCODING);
+        let retry_after = header(response.headers(), &RETRY_AFTER).trim().parse().ok();
+        let (body, wire_bytes) = body::read(response.into_body(), &encoding, body_max_bytes).await?;
+        let retry_after = retry_after.map(Duration::from_secs);
+        Ok(Fetched { status, content_type, retry_after, body, wire_bytes })
     }
 }
 
-fn builder(options: &ClientOptions) -> Result<reqwest::ClientBuilder, ClientError> {
-    let mut builder = reqwest::Client::builder()
-        .connect_timeout(options.connect_timeout)
-        .user_agent(&options.user_agent)
-        .pool_max_idle_per_host(options.idle_per_host_max);
-    if !options.follow_redirects {
-        builder = builder.redirect(reqwest::redirect::Policy::none());
-    }
-    if let Some(proxy) = &options.proxy {
-        let proxy = reqwest::Proxy::all(proxy).map_err(|_| ClientError::Setup("bad proxy URL".to_owned()))?;
-        builder = builder.proxy(proxy);
-    }
-    Ok(builder)
-}
-
-/// Sets `headers`, in place of what we would send by ourselves; a name given twice is sent twice.
-fn with_headers(
-    request: reqwest::RequestBuilder,
-    headers: &[(&str, &str)],
-) -> Result<reqwest::RequestBuilder, ClientError> {
-    let mut all = HeaderMap::new();
-    for (name, value) in headers {
-        let invalid = |_| ClientError::Header((*name).to_owned());
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| ClientError::Header((*name).to_owned()))?;
-        all.append(name, HeaderValue::from_str(value).map_err(invalid)?);
-    }
-    Ok(request.headers(all))
-}
-
-async fn fetch(
-    request: reqwest::RequestBuilder,
-    timeout: Duration,
-    body_max_bytes: usize,
-) -> Result<Fetched, ClientError> {
-    tokio::time::timeout(timeout, fetch_untimed(request, body_max_bytes))
-        .await
-        .unwrap_or(Err(ClientError::Timeout(timeout)))
-}
-
-async fn fetch_untimed(
-    request: reqwest::RequestBuilder,
-    body_max_bytes: usize,
-) -> Result<Fetched, ClientError> {
-    let response = request.send().await.map_err(explain)?;
-    let status = response.status().as_u16();
-    let content_type = header(response.headers(), &CONTENT_TYPE);
-    let encoding = header(response.headers(), &CONTENT_ENCODING);
-    let retry_after = header(response.headers(), &RETRY_AFTER).trim().parse().ok().map(Duration::from_secs);
-    let (body, wire_bytes) = body::read(response, &encoding, body_max_bytes).await?;
-    Ok(Fetched { status, content_type, retry_after, body, wire_bytes })
+fn exchange(options: &ClientOptions, tls: Arc<Tls>, proxy: Option<Proxy>) -> Exchange {
+    let connector = Connector::new(tls, proxy.clone(), options.connect_timeout);
+    let pool = legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_max_idle_per_host(options.idle_per_host_max)
+        .http1_read_buf_exact_size(READ_BUFFER_BYTES)
+        .build(connector);
+    let service = ServiceBuilder::new()
+        .layer(FollowRedirectLayer::with_policy(Redirections::new(options.follow_redirects)))
+        .map_request(move |mut request| {
+            if let Some(proxy) = &proxy {
+                proxy.authorise(&mut request);
+            }
+            request
+        })
+        .map_err(|error| unanswered(&error))
+        .service(pool);
+    BoxCloneSyncService::new(service)
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> String {

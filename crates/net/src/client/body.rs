@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 
 use super::ClientError;
-use super::words::explain;
+use super::words::chain;
 
 /// How much of a packed body is decoded at a stretch; gzip makes a thousand times as much of it at worst, a few milliseconds'
 /// work.
@@ -22,14 +24,17 @@ const ROOM_BYTES_MAX: usize = 4 << 20;
 /// Decodes as the body comes in, so that a small body that unpacks to a huge one costs neither memory beyond the cap nor
 /// time beyond the caller's.
 pub(super) async fn read(
-    mut response: reqwest::Response,
+    mut body: Incoming,
     encoding: &str,
     body_max_bytes: usize,
 ) -> Result<(Bytes, usize), ClientError> {
-    let said_bytes = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+    let said_bytes = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     let mut sink = Sink::of(encoding, body_max_bytes, said_bytes.unwrap_or(0))?;
     let (mut wire_bytes, mut turn_bytes) = (0usize, TURN_BYTES);
-    while let Some(chunk) = response.chunk().await.map_err(explain)? {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| ClientError::Broken(chain(&e)))?;
+        // What else comes are trailers, which nobody asked for.
+        let Ok(chunk) = frame.into_data() else { continue };
         wire_bytes = wire_bytes.saturating_add(chunk.len());
         if wire_bytes > body_max_bytes {
             return Err(ClientError::TooLarge(body_max_bytes));

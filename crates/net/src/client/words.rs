@@ -1,14 +1,13 @@
 //! What went wrong, in words for people.
 
+use hyper_util::client::legacy;
+
 use super::ClientError;
 
-/// Turns the library's error into what a person wants to read: the innermost cause, without the URL.
-pub(super) fn explain(error: reqwest::Error) -> ClientError {
-    if error.is_builder() {
-        return ClientError::Url(error.url().map_or_else(|| chain(&error), ToString::to_string));
-    }
-    let text = chain(&error.without_url());
-    if text.contains("onnect") { ClientError::Connect(text) } else { ClientError::Broken(text) }
+/// Turns the library's error into what a person wants to read: the innermost cause.
+pub(super) fn unanswered(error: &legacy::Error) -> ClientError {
+    let text = chain(error);
+    if error.is_connect() { ClientError::Connect(text) } else { ClientError::Broken(text) }
 }
 
 /// The last link of an error's chain of causes.
