@@ -162,6 +162,13 @@ impl SeriesState {
         }
     }
 
+    /// Has the memory fetched that says which finished chunks wait.
+    pub(crate) fn fetch_waiting(&self) {
+        if let Some(rare) = &self.rare {
+            prefetch(&**rare);
+        }
+    }
+
     /// Time of the oldest sample.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
         let late_ms = self.late().first().map_or(i64::MAX, |(at_ms, _)| *at_ms);

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use disk::{Disk, DiskError};
+use stdx::prefetch;
 
 use crate::checkpoint_record::FileRecord;
 use crate::series::Series;
@@ -31,6 +32,11 @@ mod tests;
 pub(crate) use files::{Files, Place};
 use files::{SpillFile, put};
 pub(crate) use kept::{Unfit, check, lost_list};
+
+/// How many series ahead the memory of one is fetched, and how many ahead that of its chunks, which is known only when the series is
+/// there: they lie all over memory, and waiting for each is most of what making a file takes.
+const FETCH_AHEAD: usize = 12;
+const FETCH_WAITING_AHEAD: usize = 6;
 
 /// What a series whose chunk waits takes beside the chunk's bytes: the box, the list, the place in the queue.
 const BESIDE_BYTES: u64 = 128;
@@ -99,9 +105,16 @@ pub(crate) struct Written<'a> {
 impl Written<'_> {
     /// Tells the series. Gives the bytes of chunks that have left memory by it.
     pub(crate) fn tell(self) -> u64 {
-        let told = |gift: &&Gift| gift.series.state().has_spilled(gift.before, &gift.chunks, gift.place);
-        let told = self.gifts.iter().filter(told).flat_map(|gift| &gift.chunks);
-        told.map(|chunk| chunk.bytes.len() as u64).sum()
+        let mut bytes = 0;
+        for (at, gift) in self.gifts.iter().enumerate() {
+            if let Some(ahead) = self.gifts.get(at + FETCH_AHEAD) {
+                prefetch(&*ahead.series);
+            }
+            if gift.series.state().has_spilled(gift.before, &gift.chunks, gift.place) {
+                bytes += gift.chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum::<u64>();
+            }
+        }
+        bytes
     }
 }
 
@@ -189,6 +202,12 @@ impl Spill {
         while (bytes.len() as u64) < self.file_bytes
             && let Some(series) = queue.pop_front()
         {
+            if let Some(ahead) = queue.get(FETCH_AHEAD) {
+                prefetch(&**ahead);
+            }
+            if let Some(ahead) = queue.get(FETCH_WAITING_AHEAD) {
+                ahead.state().fetch_waiting();
+            }
             let (before, chunks) = series.state().waiting();
             // One that stands here once more has given all it has.
             if chunks.is_empty() || !seen.insert(series.id) {
