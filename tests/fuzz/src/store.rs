@@ -77,7 +77,7 @@ pub(crate) fn replay(bytes: &[u8]) {
         return;
     }
     let disk = MemDisk::new();
-    let wal = open_wal(&disk, &mut |_, _| Ok(()));
+    let wal = open_wal(&disk, &mut |_, _: &[u8]| Ok(()));
     let mut batch = Batch::new();
     let records = some_records();
     let mut own = Some(bytes);
@@ -145,7 +145,7 @@ fn with_files() -> &'static WithFiles {
         }
         drop(db);
         let mut checkpoint = Vec::new();
-        drop(open_wal(&disk, &mut |source, record| {
+        drop(open_wal(&disk, &mut |source, record: &[u8]| {
             if source == wal::Source::Checkpoint {
                 checkpoint.push(record.to_vec());
             }
@@ -178,7 +178,7 @@ pub(crate) fn head_file(bytes: &[u8]) {
     }
     let list = tsdb::fuzz::list_of_files(&files);
     let others = checkpoint.iter().map(Vec::as_slice).filter(|record| !tsdb::fuzz::is_list_of_files(record));
-    let wal = open_wal(&disk, &mut |_, _| Ok(()));
+    let wal = open_wal(&disk, &mut |_, _: &[u8]| Ok(()));
     put_checkpoint(&wal, others.chain([list.as_slice()]));
     drop(wal);
     use_store(&disk, *now_ms);
