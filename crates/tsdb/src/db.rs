@@ -273,12 +273,12 @@ fn replay(options: &Options, head: &Head, from_ms: i64) -> Result<(Wal, wal::Rep
         threads: replay::threads(options.maintenance),
         quarantine: (options.damage == DamagePolicy::Quarantine).then_some(quarantine.as_path()),
     };
-    let (opened, replayed) = std::thread::scope(|scope| {
+    let (wal, log, mut replayed) = std::thread::scope(|scope| {
         let mut replayer = Replayer::new(scope, head, terms);
-        let opened = Wal::open(wal_options(options), &mut replayer);
-        (opened, replayer.finish())
-    });
-    let ((wal, log), mut replayed) = (opened?, replayed?);
+        // When it fails, nothing is concluded from what was not read: a list of files that is behind the failure is not lost.
+        let (wal, log) = Wal::open(wal_options(options), &mut replayer)?;
+        Ok::<_, TsdbError>((wal, log, replayer.finish()?))
+    })?;
     // Mostly the log says so itself; a checkpoint that was cut between two records does not.
     if replayed.has_lost_list && log.damage.is_empty() {
         replayed.damage.push(spill::lost_list(options.dir.join(SPILL_DIR)));

@@ -189,14 +189,14 @@ impl Reader<'_> {
     /// Hands on the frames of a file; returns where the last good one ends (the file's length if that is no torn end).
     fn frames(&mut self, id: FileId, path: &Path, bytes: &[u8], is_newest: bool) -> Result<usize, WalError> {
         let source = if id.kind == FileKind::Segment { Source::Segment } else { Source::Checkpoint };
+        let (mut records, mut refused, mut damage) = (Vec::new(), Vec::new(), Vec::new());
         let mut at = HEADER_BYTES.min(bytes.len());
-        let mut visited = Vec::new();
         while at < bytes.len() {
             if let Some(record) = id.frame_at(bytes, at) {
-                let end = at + FRAME_HEAD_BYTES + record.len();
-                visited.push((at, record));
-                self.record(source, record, path, at)?;
-                at = end;
+                let said = self.visit.record(source, record);
+                refused.extend(said.err().map(|reason| (records.len(), reason)));
+                records.push(Some((at, record)));
+                at += FRAME_HEAD_BYTES + record.len();
                 continue;
             }
             let next = id.next_frame(bytes, at + 1);
@@ -205,27 +205,21 @@ impl Reader<'_> {
             }
             let end = next.unwrap_or(bytes.len());
             let bad = bytes.get(at..end).unwrap_or_default();
-            self.damage(path, at, bad, "no valid frame begins here")?;
+            damage.push((at, bad, "no valid frame begins here".to_owned()));
             at = end;
         }
-        for (number, reason) in self.visit.end_of_file() {
-            let Some((at, record)) = visited.get(number) else { continue };
-            self.report.records -= 1;
-            self.report.record_bytes -= record.len() as u64;
-            self.damage(path, *at, record, &reason)?;
+        refused.extend(self.visit.end_of_file());
+        for (number, reason) in refused {
+            let record = records.get_mut(number).and_then(Option::take);
+            damage.extend(record.map(|(at, record)| (at, record, reason)));
         }
+        self.report.records += records.iter().flatten().count() as u64;
+        self.report.record_bytes +=
+            records.iter().flatten().map(|(_, record)| record.len() as u64).sum::<u64>();
+        // Only now, since records may be refused later than they come: what is named first is what comes first.
+        damage.sort_by_key(|(at, ..)| *at);
+        damage.iter().try_for_each(|(at, bytes, reason)| self.damage(path, *at, bytes, reason))?;
         Ok(at)
-    }
-
-    fn record(&mut self, source: Source, record: &[u8], path: &Path, at: usize) -> Result<(), WalError> {
-        match self.visit.record(source, record) {
-            Ok(()) => {
-                self.report.records += 1;
-                self.report.record_bytes += record.len() as u64;
-                Ok(())
-            }
-            Err(reason) => self.damage(path, at, record, &reason),
-        }
     }
 
     fn missing(&mut self, file: LogFile, reason: &str) -> Result<(), WalError> {

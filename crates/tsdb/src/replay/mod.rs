@@ -249,17 +249,20 @@ impl<'a> Replayer<'a> {
 
     /// Takes a record of series, or what other threads have made of those before it.
     fn checkpoint_series(&mut self, number: usize, bytes: &[u8]) -> Result<(), String> {
-        let Some(decoders) = &mut self.decoders else { return self.series(restored::decode(bytes)) };
-        let done = if decoders.is_full() { decoders.take() } else { None };
-        decoders.give(number, bytes);
-        self.decoded(done);
+        if self.decoders.is_none() {
+            return self.series(restored::decode(bytes));
+        }
+        self.put_in_place(|decoders| decoders.make_room(bytes.len()));
+        self.decoders.iter_mut().for_each(|decoders| decoders.give(number, bytes));
         Ok(())
     }
 
-    fn decoded(&mut self, done: Option<(usize, Decoded)>) {
-        let Some((number, decoded)) = done else { return };
-        if let Err(reason) = self.series(decoded) {
-            self.refused.push((number, reason));
+    /// Puts in place what was decoded, as long as `take` takes some back.
+    fn put_in_place(&mut self, take: impl Fn(&mut Decoders) -> Option<(usize, Decoded)>) {
+        while let Some((number, decoded)) = self.decoders.as_mut().and_then(&take) {
+            if let Err(reason) = self.series(decoded) {
+                self.refused.push((number, reason));
+            }
         }
     }
 
@@ -276,6 +279,7 @@ impl<'a> Replayer<'a> {
         if !spilled.newest.is_none() {
             self.wanted_files.insert(spilled.newest.file());
         }
+        let open = open.map_err(|_| "the open chunk of a series cannot be decoded")?;
         let waiting_bytes: usize = waiting.iter().map(|chunk| chunk.bytes.len()).sum();
         if let Some(open) = open {
             series.state().restore(spilled, waiting, open);
@@ -320,6 +324,10 @@ impl Visit for Replayer<'_> {
             return self.checkpoint_series(number, bytes);
         }
         match record::read(bytes).ok_or("the record cannot be decoded")? {
+            // The series before it may be with other threads still.
+            Record::Commit { .. } | Record::Deletes(_) if source == Source::Checkpoint => {
+                return Err("a segment's record in a checkpoint".to_owned());
+            }
             Record::Commit { definitions, samples } => {
                 for definition in &definitions {
                     self.define(definition).ok_or("a series id is out of bounds")?;
@@ -343,9 +351,7 @@ impl Visit for Replayer<'_> {
     }
 
     fn end_of_file(&mut self) -> Vec<(usize, String)> {
-        while let Some(done) = self.decoders.as_mut().and_then(Decoders::take) {
-            self.decoded(Some(done));
-        }
+        self.put_in_place(Decoders::take);
         self.visited = 0;
         std::mem::take(&mut self.refused)
     }
@@ -397,3 +403,6 @@ impl Distant<'_> {
         drop(self.send.send(std::mem::replace(&mut self.lot, next)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,12 @@ use std::thread::Scope;
 
 use crate::checkpoint_record::{SeriesRecord, SpilledRecord};
 use crate::record::{self, Definition, Record};
-use crate::xor::{self, Chunk, OpenChunk};
+use crate::xor::{self, Chunk, NoChunk, OpenChunk};
 
 /// Records that may be on their way through each thread: enough that none waits, and some megabytes.
 const RECORDS_PER_THREAD: usize = 8;
+/// Bytes of records that may be on their way altogether: most are of 100 kB, but one may have 64 MiB. What is longer alone goes alone.
+pub(super) const BYTES_MAX: usize = 16 << 20;
 
 /// A series of a checkpoint, ready to be put in its place.
 pub(super) struct Restored {
@@ -20,7 +22,8 @@ pub(super) struct Restored {
     pub(super) spilled: SpilledRecord,
     /// Finished chunks that lie in no file.
     pub(super) waiting: Vec<Chunk>,
-    pub(super) open: Option<OpenChunk>,
+    /// An error when the last chunk cannot be gone on with. The series itself is sound then, and what the log has of it later.
+    pub(super) open: Result<Option<OpenChunk>, NoChunk>,
     /// Samples of `waiting` and `open`.
     pub(super) samples: u64,
 }
@@ -35,7 +38,6 @@ impl Restored {
         }
         let samples = waiting.iter().map(|chunk| u64::from(xor::count(&chunk.bytes))).sum();
         let open = waiting.pop().map(|last| OpenChunk::resume(&last.bytes)).transpose();
-        let open = open.map_err(|_| "the open chunk of a series cannot be decoded")?;
         Ok(Self { definition, spilled, waiting, open, samples })
     }
 }
@@ -58,12 +60,19 @@ pub(super) fn decode(record: &[u8]) -> Decoded {
     (restored, Ok(()))
 }
 
-/// Threads that decode, and the records that they have, with their numbers. Dropped, it lets the threads end.
+/// Threads that decode, and the records that they have. Dropped, it lets the threads end.
 pub(super) struct Decoders {
     threads: Vec<Decoder>,
-    /// Numbers of the records that were given and not taken back, oldest first, and which thread has them.
-    given: VecDeque<(usize, usize)>,
+    /// Records that were given and not taken back, oldest first.
+    given: VecDeque<Given>,
+    given_bytes: usize,
     next: usize,
+}
+
+struct Given {
+    number: usize,
+    bytes: usize,
+    thread: usize,
 }
 
 struct Decoder {
@@ -83,7 +92,7 @@ impl Decoders {
             });
             Decoder { give, take }
         };
-        Self { threads: (0..threads).map(begin).collect(), given: VecDeque::new(), next: 0 }
+        Self { threads: (0..threads).map(begin).collect(), given: VecDeque::new(), given_bytes: 0, next: 0 }
     }
 
     /// Gives the record with this number to a thread.
@@ -92,17 +101,21 @@ impl Decoders {
         self.next += 1;
         // Refused only when the thread has panicked, which the end of the scope tells.
         self.threads[thread].give.send(record.to_vec()).ok();
-        self.given.push_back((number, thread));
+        self.given.push_back(Given { number, bytes: record.len(), thread });
+        self.given_bytes += record.len();
     }
 
-    /// Whether one is to be taken back before another is given.
-    pub(super) fn is_full(&self) -> bool {
-        self.given.len() >= self.threads.len() * RECORDS_PER_THREAD
+    /// Takes back the oldest record, decoded, if there are too many beside one of so many bytes.
+    pub(super) fn make_room(&mut self, bytes: usize) -> Option<(usize, Decoded)> {
+        let is_full = self.given.len() >= self.threads.len() * RECORDS_PER_THREAD
+            || self.given_bytes.saturating_add(bytes) > BYTES_MAX;
+        if is_full { self.take() } else { None }
     }
 
     /// The record that was given first of those that were not taken back; waits until it is decoded.
     pub(super) fn take(&mut self) -> Option<(usize, Decoded)> {
-        let (number, thread) = self.given.pop_front()?;
+        let Given { number, bytes, thread } = self.given.pop_front()?;
+        self.given_bytes -= bytes;
         let decoded = self.threads[thread].take.recv();
         Some((number, decoded.unwrap_or_else(|_| (Vec::new(), Err("decoding it has panicked")))))
     }
@@ -125,9 +138,7 @@ mod tests {
             let mut decoders = Decoders::new(scope, 3);
             let mut numbers = Vec::new();
             for number in 0..100 {
-                if decoders.is_full() {
-                    numbers.push(decoders.take().expect("some were given"));
-                }
+                numbers.extend(decoders.make_room(0));
                 let record = if number == 70 { vec![99] } else { good(number as u64) };
                 decoders.give(number, &record);
             }
@@ -138,6 +149,21 @@ mod tests {
                 let ids: Vec<u64> = restored.iter().map(|series| series.definition.id >> 32).collect();
                 assert_eq!(ids, if at == 70 { vec![] } else { vec![at as u64] });
             }
+        });
+    }
+
+    #[test]
+    fn no_more_bytes_than_the_limit_are_on_their_way() {
+        std::thread::scope(|scope| {
+            let mut decoders = Decoders::new(scope, 2);
+            let mut taken = 0;
+            for (number, share) in [4, 4, 4, 1, 8, 8].into_iter().enumerate() {
+                let record = vec![99; BYTES_MAX / share];
+                taken += std::iter::from_fn(|| decoders.make_room(record.len())).count();
+                decoders.give(number, &record);
+                assert!(decoders.given.len() == 1 || decoders.given_bytes <= BYTES_MAX);
+            }
+            assert_eq!((taken, decoders.given.len()), (4, 2));
         });
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use disk::{Crash, Disk, Faults, FaultyDisk};
 use prometheus_client::registry::Registry;
-use wal::{Batch, DamagePolicy, Metrics, Options, Replay, Source, SyncPolicy, Wal, WalError};
+use wal::{Batch, DamagePolicy, Metrics, Options, Replay, Source, SyncPolicy, Visit, Wal, WalError};
 
 const DIR: &str = "/data/wal";
 /// Small, so that a few records fill several segments.
@@ -145,6 +145,64 @@ fn a_record_that_means_nothing_is_damage() {
     let (_, replay) = Wal::open(options(&disk, SyncPolicy::None), &mut refuse).unwrap();
     assert_eq!((replay.records, replay.damage.len()), (2, 1));
     assert_eq!(replay.damage[0].reason, "odd");
+}
+
+/// Refuses each second record, those that end with a 5 when they come and the others at the end of the file.
+#[derive(Default)]
+struct Late {
+    visited: usize,
+    refused: Vec<(usize, String)>,
+}
+
+impl Visit for Late {
+    fn record(&mut self, _: Source, record: &[u8]) -> Result<(), String> {
+        self.visited += 1;
+        if record.ends_with(b"5") {
+            return Err("odd at once".to_owned());
+        }
+        if record.last().is_some_and(|digit| digit % 2 == 1) {
+            self.refused.push((self.visited - 1, "odd".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn end_of_file(&mut self) -> Vec<(usize, String)> {
+        self.visited = 0;
+        std::mem::take(&mut self.refused)
+    }
+}
+
+#[test]
+fn what_is_refused_late_is_named_in_its_place() {
+    let disk = FaultyDisk::new(1, Faults::NONE);
+    let long = |disk: &FaultyDisk| Options { segment_bytes: 2000, ..options(disk, SyncPolicy::None) };
+    let wal = Wal::open(long(&disk), &mut Late::default()).unwrap().0;
+    numbered(10).iter().for_each(|record| append(&wal, &[record]).unwrap());
+    drop(wal);
+    append(&open(&disk).0, &["record number 15", "record number 16"]).unwrap();
+    let frame = 12 + numbered(1)[0].len();
+    let at = |number: usize| (24 + number * frame) as u64;
+    let path = Path::new(DIR).join("00000001.wal");
+    disk.mem().tamper(&path, |bytes| bytes[at(4) as usize + 12] ^= 1).unwrap();
+    let strict = Options { damage: DamagePolicy::Refuse, ..long(&disk) };
+    let refused = Wal::open(strict, &mut Late::default()).unwrap_err().to_string();
+    assert!(refused.contains("at offset 51 ") && refused.ends_with("odd"), "{refused}");
+    let (_, replay) = Wal::open(long(&disk), &mut Late::default()).unwrap();
+    let named: Vec<(u64, u64, &str)> =
+        replay.damage.iter().map(|d| (d.offset_bytes, d.len_bytes, d.reason.as_str())).collect();
+    let (len, none) = (frame as u64 - 12, "no valid frame begins here");
+    let expected = [
+        (at(1), len, "odd"),
+        (at(3), len, "odd"),
+        (at(4), frame as u64, none),
+        (at(5), len, "odd at once"),
+        (at(7), len, "odd"),
+        (at(9), len, "odd"),
+        (24, len + 1, "odd at once"),
+    ];
+    assert_eq!(named, expected);
+    assert_eq!(*disk.read(replay.damage[1].quarantined_to.as_deref().unwrap()).unwrap(), *b"record number 3");
+    assert_eq!((replay.records, replay.record_bytes), (5, 4 * len + len + 1));
 }
 
 #[test]
