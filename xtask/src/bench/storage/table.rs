@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Figures, StorageOptions, WARM_UP};
+use super::{Figures, RESTARTS, StorageOptions, WARM_UP};
 use crate::bench::promql::{INTERVAL_S, moving};
 
 /// A row: what, the goal, and the figure of each server.
@@ -30,8 +30,8 @@ pub(super) fn table(options: &StorageOptions, ports: &[u16], figures: &[Figures]
         "{} targets of {} series each, scraped every {INTERVAL_S} s by all at once for {} min; identity encoding. CPU and slopes without the \
          first {} s; slopes by least squares over the rest. Memory at the end. Blocks: a snapshot with the head in it (VictoriaMetrics: \
          flush and merge of all; it writes small parts while samples come in, which is in its first row). Starts: each alone on the \
-         machine, until a query that counts all series is answered, with the number of before. Load average at the end: {load}; the \
-         servers and the targets are part of it.\n\n",
+         machine, until a query that counts all series is answered, with the number of before, the middle of {RESTARTS}. Load \
+         average at the end: {load}; the servers and the targets are part of it.\n\n",
         ports.len(),
         moving::SERIES,
         options.minutes,
