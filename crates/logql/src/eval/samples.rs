@@ -65,23 +65,18 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The millisecond at whose end a moment counts: windows are open on the left and closed on the right, so that this
-    /// changes no window.
-    fn ms(&self, at_ns: i64) -> i64 {
-        let shifted = at_ns.saturating_sub(self.shift_ns);
-        shifted.div_euclid(1_000_000) + i64::from(shifted.rem_euclid(1_000_000) != 0)
-    }
-
-    /// The end of the piece of time that a moment lies in; `None` between windows.
+    /// The end of the piece of time that a moment lies in, or of [`Join::Never`] the moment in nanoseconds, as steps count them: which of
+    /// two in a millisecond came first matters. `None` between windows.
     pub(super) fn piece(&self, at_ns: i64) -> Option<i64> {
-        let ms = self.ms(at_ns);
+        let shifted_ns = at_ns.saturating_sub(self.shift_ns);
+        let ms = to_ms(shifted_ns);
         let WindowSteps { steps, range_ms } = self.windows;
         let since = ms - (steps.start.0 - range_ms) - 1;
         if since < 0 {
             return None;
         }
         if self.join == Join::Never {
-            return Some(ms);
+            return Some(shifted_ns);
         }
         let length = if steps.count == 1 { range_ms } else { gcd(steps.step_ms, range_ms) };
         // Where windows do not touch, what lies between them is in none.
@@ -92,6 +87,12 @@ impl Plan {
     }
 }
 
+/// The millisecond at whose end a moment counts: windows are open on the left and closed on the right, so that this
+/// changes no window.
+fn to_ms(shifted_ns: i64) -> i64 {
+    shifted_ns.div_euclid(1_000_000) + i64::from(shifted_ns.rem_euclid(1_000_000) != 0)
+}
+
 fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -100,6 +101,7 @@ fn gcd(a: i64, b: i64) -> i64 {
 #[derive(Debug, Default)]
 pub(super) struct SeriesSamples {
     pub(super) labels: Labels,
+    /// Of [`Join::Never`] nanoseconds until all are there ([`SeriesSamples::settle`]).
     pub(super) times_ms: Vec<i64>,
     pub(super) values: Vec<f64>,
     /// Of [`Join::Mean`] how many values each is the sum of; otherwise empty.
@@ -134,10 +136,10 @@ impl SeriesSamples {
         samples + SERIES_BYTES + 2 * self.labels.heap_bytes()
     }
 
-    /// Puts samples of several streams in order of time.
+    /// Puts samples of several streams and parts in order of time.
     pub(super) fn settle(&mut self, join: Join) {
-        if self.times_ms.is_sorted() && join == Join::Never {
-            return;
+        if join == Join::Never {
+            return self.settle_each();
         }
         let counts = std::mem::take(&mut self.counts).into_iter().chain(std::iter::repeat(1.0));
         let samples = self.times_ms.drain(..).zip(self.values.drain(..)).zip(counts);
@@ -146,6 +148,15 @@ impl SeriesSamples {
         for (ms, value, count) in all {
             self.push(ms, value, count, join);
         }
+    }
+
+    fn settle_each(&mut self) {
+        if !self.times_ms.is_sorted() {
+            let mut all: Vec<(i64, f64)> = self.times_ms.drain(..).zip(self.values.drain(..)).collect();
+            all.sort_by_key(|(at_ns, _)| *at_ns);
+            (self.times_ms, self.values) = all.into_iter().unzip();
+        }
+        self.times_ms.iter_mut().for_each(|time| *time = to_ms(*time));
     }
 }
 
@@ -339,6 +350,16 @@ mod tests {
             keys.find(&SeriesBy::All, &Row::new(0, "", &labels, None));
         }
         keys
+    }
+
+    #[test]
+    fn samples_of_one_millisecond_are_in_order_of_their_nanoseconds() {
+        let mut series = SeriesSamples::default();
+        for (at_ns, value) in [(5_000_002, 3.0), (4_999_999, 1.0), (5_000_001, 2.0)] {
+            series.push(at_ns, value, 1.0, Join::Never);
+        }
+        series.settle(Join::Never);
+        assert_eq!((series.times_ms, series.values), (vec![5, 6, 6], vec![1.0, 2.0, 3.0]));
     }
 
     #[test]
